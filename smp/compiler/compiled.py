@@ -1,0 +1,162 @@
+"""The compiled pipeline: the one value that deployment, local run, export and review all read.
+
+It never imports the SageMaker SDK or the CDK, and never reads a configuration file.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+CODE_PREFIX = "code"
+"""Key prefix of every code tree in the project's bucket: `code/<sha256>/<path>`."""
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, order=True)
+class CodeFile:
+    """One file of a code tree. `path` is posix and relative to the tree.
+
+    `is_template` marks text that holds deploy-time names (`${smp:bucket}`): whoever places the file
+    puts the values in. The tree's hash is over the text with the names.
+    """
+
+    path: str
+    size: int
+    sha256: str
+    is_template: bool = False
+
+
+@dataclass(frozen=True)
+class CodeTree:
+    """A content-addressed set of files that jobs read from `s3://${smp:bucket}/code/<sha256>/`."""
+
+    sha256: str
+    files: tuple[CodeFile, ...]
+    origin: str
+    """What a reader knows it by: a source directory relative to the workspace, or `sdk drivers`."""
+
+    @property
+    def key(self) -> str:
+        """The key prefix in the bucket, without a trailing slash."""
+        return f"{CODE_PREFIX}/{self.sha256}"
+
+
+@dataclass(frozen=True)
+class ModelPackageGroup:
+    """A model package group that a RegisterModel step of the pipeline writes to."""
+
+    name: str
+    description: str | None = None
+
+
+@dataclass(frozen=True)
+class CompiledPipeline:
+    """A pipeline's definition with named deploy-time values, and everything it refers to.
+
+    `definition` is the SageMaker pipeline definition (schema version 2020-12-01). Values that only a
+    deployment knows stand in it as `${smp:NAME}` (see `smp.compiler.deploy_values`); a list-valued one
+    is the only item of its list. `images` maps the NAME of each `${smp:image.NAME}` to its URI by
+    region. `code_store` is the directory that holds every tree as `<code_store>/<sha256>/<path>`; it
+    is not part of the value's JSON.
+    """
+
+    name: str
+    definition: Json
+    code: tuple[CodeTree, ...]
+    code_store: Path
+    display_name: str | None = None
+    description: str | None = None
+    max_parallel_steps: int | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+    images: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    model_package_groups: tuple[ModelPackageGroup, ...] = ()
+    internet_egress: bool = False
+    models: tuple[str, ...] = ()
+    """Names of the configured models whose steps it runs, in the order of the pipeline section."""
+
+    def definition_text(self) -> str:
+        """Return the definition as JSON text, the same bytes for the same pipeline."""
+        return json.dumps(self.definition, indent=2, ensure_ascii=False) + "\n"
+
+    def to_json(self) -> str:
+        """Serialise everything but `code_store`."""
+        value = asdict(self)
+        del value["code_store"]
+        return json.dumps(value, ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, text: str, code_store: Path) -> CompiledPipeline:
+        """Read back what `to_json` wrote."""
+        value = json.loads(text)
+        value["code"] = tuple(
+            CodeTree(
+                sha256=tree["sha256"],
+                files=tuple(CodeFile(**file) for file in tree["files"]),
+                origin=tree["origin"],
+            )
+            for tree in value["code"]
+        )
+        value["model_package_groups"] = tuple(
+            ModelPackageGroup(**group) for group in value["model_package_groups"]
+        )
+        value["models"] = tuple(value["models"])
+        return cls(code_store=code_store, **value)
+
+    def steps(self) -> Iterator[Json]:
+        """Yield every step, those inside conditions and loops too, in the order of the definition."""
+        yield from _nested_steps(self.definition["Steps"])
+
+    def edges(self) -> dict[str, tuple[str, ...]]:
+        """Map each step's name to the sorted names of the steps it waits for.
+
+        A step waits for what its `DependsOn` names and for every step that an expression in it reads.
+        """
+        return {step["Name"]: tuple(sorted(_upstream(step))) for step in self.steps()}
+
+    def order(self) -> tuple[str, ...]:
+        """Return the step names so that each comes after all it waits for; ties keep list order."""
+        waiting = {name: set(upstream) for name, upstream in self.edges().items()}
+        ordered: list[str] = []
+        while waiting:
+            ready = next(name for name, upstream in waiting.items() if not upstream)
+            ordered.append(ready)
+            del waiting[ready]
+            for upstream in waiting.values():
+                upstream.discard(ready)
+        return tuple(ordered)
+
+
+def _nested_steps(steps: list[Json]) -> Iterator[Json]:
+    for step in steps:
+        yield step
+        arguments = step.get("Arguments", {})
+        for branch in ("IfSteps", "ElseSteps", "Steps"):
+            nested = arguments.get(branch)
+            if isinstance(nested, list):
+                yield from _nested_steps(nested)
+
+
+def _upstream(step: Json) -> set[str]:
+    names = set()
+    for dependency in step.get("DependsOn", []):
+        names.add(dependency["Step"] if isinstance(dependency, dict) else dependency)
+    names.update(_referenced_steps({k: v for k, v in step.items() if k != "DependsOn"}))
+    return names - {step["Name"]}
+
+
+def _referenced_steps(value: Any) -> Iterator[str]:
+    """Yield the step of each `{"Get": "Steps.NAME.…"}` and of each property file that is read."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if key == "Get" and isinstance(item, str) and item.startswith("Steps."):
+                yield item.split(".", 2)[1]
+            else:
+                yield from _referenced_steps(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _referenced_steps(item)

@@ -1,0 +1,65 @@
+"""The names of values that only a deployment knows, as they stand in a compiled definition.
+
+It never resolves one: a stack, the local run or an exporter puts the value in.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+ACCOUNT_ID = "${smp:account_id}"
+REGION = "${smp:region}"
+BUCKET = "${smp:bucket}"
+ROLE_ARN = "${smp:role_arn}"
+KMS_KEY_ARN = "${smp:kms_key_arn}"
+SUBNETS = "${smp:subnets}"
+SECURITY_GROUP_IDS = "${smp:security_group_ids}"
+
+LIST_VALUES = frozenset({"subnets", "security_group_ids"})
+"""Names whose value is a list: such a name is the only item of the list it stands in."""
+
+IMAGE_PREFIX = "image."
+
+PATTERN = re.compile(r"\$\{smp:([a-z_]+(?:\.[A-Za-z0-9._-]+)?)\}")
+
+
+def image(name: str) -> str:
+    """Return the name that stands for an image whose URI depends on the region."""
+    return f"${{smp:{IMAGE_PREFIX}{name}}}"
+
+
+def names_in(value: Any) -> set[str]:
+    """Return every deploy-time name that occurs anywhere in a JSON value, without `${smp:` and `}`."""
+    if isinstance(value, str):
+        return set(PATTERN.findall(value))
+    if isinstance(value, dict):
+        return set().union(*(names_in(item) for item in value.values()))
+    if isinstance(value, list):
+        return set().union(*(names_in(item) for item in value))
+    return set()
+
+
+def substitute(value: Any, resolve: Callable[[str], str | list[str]]) -> Any:
+    """Return a copy of a JSON value with each deploy-time name replaced by what `resolve` returns.
+
+    A list-valued name takes the place of the one-item list it stands in.
+    """
+    if isinstance(value, str):
+        return PATTERN.sub(lambda match: _text(resolve(match[1]), match[1]), value)
+    if isinstance(value, dict):
+        return {key: substitute(item, resolve) for key, item in value.items()}
+    if isinstance(value, list):
+        if len(value) == 1 and isinstance(value[0], str):
+            match = PATTERN.fullmatch(value[0])
+            if match and match[1] in LIST_VALUES:
+                return list(resolve(match[1]))
+        return [substitute(item, resolve) for item in value]
+    return value
+
+
+def _text(value: str | list[str], name: str) -> str:
+    if isinstance(value, list):
+        raise TypeError(f"{name} is a list and cannot stand inside a text")
+    return value

@@ -1,0 +1,93 @@
+"""What every section of a configuration shares: the base model and the scalar types.
+
+It never knows a section.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+
+class ConfigModel(BaseModel):
+    """A frozen section of a configuration that refuses unknown keys.
+
+    `spellings` maps other accepted spellings of a key to the one that the section uses; a key with no
+    value counts as absent where the section has a default for it.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    spellings: ClassVar[dict[str, str]] = {}
+    refused: ClassVar[dict[str, str]] = {}
+    """Keys of the public format that no service field can honour, each with the reason."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _settle_keys(cls, data: Any) -> Any:
+        if not isinstance(data, dict):
+            return data
+        optional = {
+            field.alias or name
+            for name, field in cls.model_fields.items()
+            if not field.is_required()
+        }
+        settled: dict[str, Any] = {}
+        for written, value in data.items():
+            key = cls.spellings.get(written, written)
+            if written in cls.refused:
+                raise ValueError(f"'{written}' {cls.refused[written]}")
+            if key in settled or (key != written and key in data):
+                raise ValueError(f"'{written}' and '{key}' name the same setting: keep one")
+            if value is None and key in optional:
+                continue
+            settled[key] = value
+        return settled
+
+
+def _read_text(value: Any) -> Any:
+    """Turn a YAML scalar into the text that an environment variable or tag needs."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value) if isinstance(value, (int, float)) else value
+
+
+def _read_flag(value: Any) -> Any:
+    """Accept "True" and "false" as text: the public configs quote them."""
+    if isinstance(value, str) and value.lower() in ("true", "false"):
+        return value.lower() == "true"
+    return value
+
+
+def _read_list(value: Any) -> Any:
+    """Accept one value where a list may stand."""
+    return [value] if isinstance(value, str) else value
+
+
+def _split_commas(value: Any) -> Any:
+    """Split `a, b` at its commas; a blank text is an empty list."""
+    if isinstance(value, str):
+        return [part.strip() for part in value.split(",") if part.strip()]
+    return value
+
+
+Text = Annotated[str, Field(min_length=1)]
+ScalarText = Annotated[str, BeforeValidator(_read_text, json_schema_input_type=str | int | float | bool)]
+Flag = Annotated[bool, BeforeValidator(_read_flag, json_schema_input_type=bool | Literal["True", "False", "true", "false"])]
+TextList = Annotated[tuple[Text, ...], Field(strict=False), BeforeValidator(_read_list, json_schema_input_type=str | list[str])]
+CommaList = Annotated[tuple[Text, ...], Field(strict=False), BeforeValidator(_split_commas, json_schema_input_type=str | list[str])]
+
+S3Distribution = Literal["FullyReplicated", "ShardedByS3Key"]
+Environment = Annotated[dict[str, ScalarText], Field(max_length=100)]
+"""CreateProcessingJob and CreateTrainingJob take 100 variables (botocore 1.44.5)."""
+
+
+class Tag(ConfigModel):
+    """One tag, in the spelling of the service."""
+
+    key: ScalarText = Field(alias="Key", min_length=1, max_length=128)
+    value: ScalarText = Field(alias="Value", max_length=256)
+
+
+Tags = Annotated[tuple[Tag, ...], Field(strict=False, max_length=50)]
