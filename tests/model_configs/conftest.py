@@ -1,0 +1,57 @@
+"""Runs the example models' scripts as a SageMaker job would, below a directory laid out like /opt/ml."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+RunScript = Callable[..., subprocess.CompletedProcess[str]]
+LoadModule = Callable[[Path], ModuleType]
+
+
+@pytest.fixture(scope="session")
+def run_script(tmp_path_factory: pytest.TempPathFactory) -> RunScript:
+    """Runs a module of a model's directory in a copy of it, as the container does; no AWS in sight."""
+
+    def run(
+        script: Path, *arguments: str, env: Mapping[str, str] | None = None, check: bool = True
+    ) -> subprocess.CompletedProcess[str]:
+        code_dir = tmp_path_factory.mktemp("code", numbered=True)
+        shutil.copytree(script.parent, code_dir, dirs_exist_ok=True)
+        kept = {key: os.environ[key] for key in ("PATH", "HOME", "TMPDIR") if key in os.environ}
+        done = subprocess.run(
+            [sys.executable, "-W", "error", "-m", script.stem, *arguments],
+            cwd=code_dir,
+            env={**kept, "TF_CPP_MIN_LOG_LEVEL": "2", "HF_HUB_OFFLINE": "1", **(env or {})},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if check and done.returncode:
+            pytest.fail(f"{script.name} exited {done.returncode}\n{done.stdout}\n{done.stderr}")
+        return done
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def load_module() -> LoadModule:
+    """Imports one file under a name of its own: each model has an ``inference.py``."""
+
+    def load(path: Path) -> ModuleType:
+        name = "_".join(path.with_suffix("").parts[-3:])
+        spec = spec_from_file_location(name, path)
+        assert spec is not None
+        assert spec.loader is not None
+        module = module_from_spec(spec)
+        sys.modules[name] = module  # dataclasses look their own module up
+        spec.loader.exec_module(module)
+        return module
+
+    return load
