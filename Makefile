@@ -23,6 +23,7 @@ export CDK_HOME := $(CACHE)/cdk
 export JSII_NODE := $(VENV)/bin/node
 export JSII_RUNTIME_PACKAGE_CACHE_ROOT := $(CACHE)/jsii
 export HYPOTHESIS_STORAGE_DIRECTORY := $(CACHE)/hypothesis
+export NODE_COMPILE_CACHE := $(CACHE)/node
 export UV_CACHE_DIR := $(CACHE)/uv
 export XDG_CACHE_HOME := $(CACHE)/xdg
 export npm_config_cache := $(CACHE)/npm
