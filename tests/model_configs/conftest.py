@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
@@ -20,13 +20,18 @@ def run_script(tmp_path_factory: pytest.TempPathFactory) -> RunScript:
     """Runs a module of a model's directory in a copy of it, as the container does; no AWS in sight."""
 
     def run(
-        script: Path, *arguments: str, env: Mapping[str, str] | None = None, check: bool = True
+        script: Path,
+        *arguments: str,
+        env: Mapping[str, str] | None = None,
+        check: bool = True,
+        allowed_warnings: Sequence[str] = (),
     ) -> subprocess.CompletedProcess[str]:
         code_dir = tmp_path_factory.mktemp("code", numbered=True)
         shutil.copytree(script.parent, code_dir, dirs_exist_ok=True)
         kept = {key: os.environ[key] for key in ("PATH", "HOME", "TMPDIR") if key in os.environ}
+        warnings = ["-Werror", *(f"-Wignore:{allowed}" for allowed in allowed_warnings)]
         done = subprocess.run(
-            [sys.executable, "-W", "error", "-m", script.stem, *arguments],
+            [sys.executable, *warnings, "-m", script.stem, *arguments],
             cwd=code_dir,
             env={**kept, "TF_CPP_MIN_LOG_LEVEL": "2", "HF_HUB_OFFLINE": "1", **(env or {})},
             capture_output=True,
