@@ -5,6 +5,8 @@ It never knows a section.
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -28,22 +30,52 @@ class ConfigModel(BaseModel):
     def _settle_keys(cls, data: Any) -> Any:
         if not isinstance(data, dict):
             return data
-        optional = {
-            field.alias or name
-            for name, field in cls.model_fields.items()
-            if not field.is_required()
-        }
+        fields = {field.alias or name: field for name, field in cls.model_fields.items()}
         settled: dict[str, Any] = {}
         for written, value in data.items():
             key = cls.spellings.get(written, written)
             if written in cls.refused:
-                raise ValueError(f"'{written}' {cls.refused[written]}")
-            if key in settled or (key != written and key in data):
-                raise ValueError(f"'{written}' and '{key}' name the same setting: keep one")
-            if value is None and key in optional:
-                continue
-            settled[key] = value
+                settled[written] = KeyFault(f"'{written}' {cls.refused[written]}", value)
+            elif key in settled or (key != written and key in data):
+                reason = f"'{written}' and '{key}' name the same setting: keep one"
+                settled[written] = KeyFault(reason, value)
+            elif key in fields:
+                if value is not None or fields[key].is_required():
+                    settled[key] = _read_number(value, fields[key].annotation)
+            elif cls.model_config.get("extra") == "forbid":
+                known = (*fields, *cls.spellings)
+                settled[written] = KeyFault(f"unknown key '{written}'", value, known)
+            else:
+                settled[written] = value
         return settled
+
+
+@dataclass(frozen=True)
+class KeyFault:
+    """Stands in place of a value whose key is not accepted, and says why; it never validates."""
+
+    reason: str
+    value: Any
+    known: tuple[str, ...] = ()
+
+
+class EnvironmentText(str):
+    """Text that is wholly an environment variable's value: it may also stand for a number."""
+
+    __slots__ = ()
+
+
+def _read_number(value: Any, annotation: Any) -> Any:
+    """Turn an environment variable's digits into the number that the field wants."""
+    if isinstance(value, EnvironmentText):
+        if annotation in (int, int | None) and re.fullmatch("[0-9]{1,18}", value):
+            return int(value)
+        return str(value)
+    return value
+
+
+FlagWord = Literal["True", "False", "true", "false", "yes", "no", "on", "off"]
+FLAG_WORDS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 
 
 def _read_text(value: Any) -> Any:
@@ -55,9 +87,7 @@ def _read_text(value: Any) -> Any:
 
 def _read_flag(value: Any) -> Any:
     """Accept "True" and "false" as text: the public configs quote them."""
-    if isinstance(value, str) and value.lower() in ("true", "false"):
-        return value.lower() == "true"
-    return value
+    return FLAG_WORDS.get(value.lower(), value) if isinstance(value, str) else value
 
 
 def _read_list(value: Any) -> Any:
@@ -72,11 +102,31 @@ def _split_commas(value: Any) -> Any:
     return value
 
 
+PATTERN_WORDS: dict[str, str] = {}
+"""What each pattern of a field means, for messages."""
+
+
+def pattern(expression: str, meaning: str) -> str:
+    """Note what a pattern means and return it."""
+    PATTERN_WORDS[expression] = meaning
+    return expression
+
+
 Text = Annotated[str, Field(min_length=1)]
-ScalarText = Annotated[str, BeforeValidator(_read_text, json_schema_input_type=str | int | float | bool)]
-Flag = Annotated[bool, BeforeValidator(_read_flag, json_schema_input_type=bool | Literal["True", "False", "true", "false"])]
-TextList = Annotated[tuple[Text, ...], Field(strict=False), BeforeValidator(_read_list, json_schema_input_type=str | list[str])]
-CommaList = Annotated[tuple[Text, ...], Field(strict=False), BeforeValidator(_split_commas, json_schema_input_type=str | list[str])]
+ScalarText = Annotated[
+    str, BeforeValidator(_read_text, json_schema_input_type=str | int | float | bool)
+]
+Flag = Annotated[bool, BeforeValidator(_read_flag, json_schema_input_type=bool | FlagWord)]
+TextList = Annotated[
+    tuple[Text, ...],
+    Field(strict=False),
+    BeforeValidator(_read_list, json_schema_input_type=str | list[str]),
+]
+CommaList = Annotated[
+    tuple[Text, ...],
+    Field(strict=False),
+    BeforeValidator(_split_commas, json_schema_input_type=str | list[str]),
+]
 
 S3Distribution = Literal["FullyReplicated", "ShardedByS3Key"]
 Environment = Annotated[dict[str, ScalarText], Field(max_length=100)]

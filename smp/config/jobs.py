@@ -50,6 +50,17 @@ class Channel(ConfigModel):
     input_bucket_prefix: str = Field(default="", alias="inputBucketPrefix")
     data_files: tuple[DataFile, ...] = Field(default=(), alias="dataFiles", strict=False)
 
+    def uri_of(self, file: DataFile) -> str:
+        """Return the S3 URI of one of its files: as written, or under its bucket and prefix."""
+        if file.file_name.startswith("s3://"):
+            return file.file_name
+        parts = (
+            self.s3_bucket_name,
+            self.input_bucket_prefix.strip("/"),
+            file.file_name.lstrip("/"),
+        )
+        return "s3://" + "/".join(part for part in parts if part)
+
 
 class PreprocessChannel(Channel):
     """A channel of preprocessing: also the output of the same name."""

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from smp.config.fields import CommaList, ConfigModel, Flag, Text
 from smp.config.jobs import (
@@ -25,16 +25,22 @@ from smp.errors import Location, Problem
 SECTIONS = ("preprocess", "train", "transform", "evaluate", "registry")
 
 
-class ModelConfig(ConfigModel):
-    """One modeling unit. `name` begins the name of the SageMaker model that CreateModel makes."""
+class ModelPart(ConfigModel):
+    """What one file says of a model; other files may hold its other sections."""
 
-    source_directory: Text
+    source_directory: Text | None = None
     name: Text | None = Field(default=None, max_length=63)
     preprocess: PreprocessSection | None = None
     train: TrainSection | None = None
     transform: TransformSection | None = None
     evaluate: EvaluateSection | None = None
     registry: RegistrySection | None = None
+
+
+class ModelConfig(ModelPart):
+    """One modeling unit. `name` begins the name of the SageMaker model that CreateModel makes."""
+
+    source_directory: Text
 
 
 class NetworkSecurity(ConfigModel):
@@ -48,6 +54,38 @@ class NetworkSecurity(ConfigModel):
     role: Text | None = None
     kms_key: Text | None = None
     internet_egress: Flag = False
+
+
+class Models(ConfigModel):
+    """`conf.models`: the models by name, and two keys of the public framework's own file."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, ModelPart]
+
+    project_name: Text | None = Field(default=None, alias="projectName")
+    framework_model_name: Text | None = Field(default=None, alias="modelName")
+
+    @property
+    def parts(self) -> dict[str, ModelPart]:
+        """The models by name."""
+        return self.__pydantic_extra__
+
+
+class Conf(ConfigModel):
+    """Everything below `conf`."""
+
+    models: Models = Models()
+    pipeline: PipelineConfig | None = Field(default=None, alias="sagemakerPipeline")
+    project_name: Text | None = Field(default=None, alias="projectName")
+    application_name: Text | None = Field(default=None, alias="applicationName")
+    s3_bucket: Text | None = Field(default=None, alias="s3Bucket")
+    network: NetworkSecurity | None = Field(default=None, alias="sagemakerNetworkSecurity")
+
+
+class ConfFile(ConfigModel):
+    """One configuration file."""
+
+    conf: Conf
 
 
 Path_ = tuple[str | int, ...]

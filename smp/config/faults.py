@@ -1,0 +1,136 @@
+"""Turns what pydantic finds wrong with a file into problems that a person can act on.
+
+It never lets pydantic's own words or type names through.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from smp.config.fields import PATTERN_WORDS, ConfigModel, KeyFault
+from smp.config.wording import dotted, listed, shown
+from smp.config.yaml_tree import Document, Path_
+from smp.errors import Problem, near_names
+
+Words = tuple[str, str | None]
+"""What is wrong, and what is allowed."""
+
+
+def problems_of(error: ValidationError, document: Document) -> list[Problem]:
+    """Return one problem for each fault that pydantic found in the document."""
+    return [_problem(details, document) for details in error.errors(include_url=False)]
+
+
+def _problem(details: ErrorDetails, document: Document) -> Problem:
+    context = details.get("ctx", {})
+    value = details["input"]
+    path = (*_written_path(details["loc"], document.data), *context.get("at", ()))
+    if isinstance(value, KeyFault):
+        return _key_problem(value, path, document)
+    if details["type"] == "missing":
+        reason = f"the required key '{details['loc'][-1]}' is missing"
+        return Problem(reason, document.locate(path), dotted(path))
+    reason, allowed = _words(details["type"], context, value) or (details["msg"], None)
+    written = _written(document.data, path, value)
+    if _is_key(details, written):
+        location = document.keys.get(path) or document.locate(path)
+        return Problem(f"the name {reason}", location, dotted(path[:-1]), shown(value), allowed)
+    hint = context.get("hint") or _hint(details["type"], context, written)
+    return Problem(reason, document.locate(path), dotted(path), shown(written), allowed, hint)
+
+
+def _is_key(details: ErrorDetails, written: Any) -> bool:
+    """Tell whether the fault lies in a key that the user names, not in what stands under it."""
+    loc, value = details["loc"], details["input"]
+    named = loc and (loc[-1] == "[key]" or loc[-1] == value)
+    return bool(named) and isinstance(value, str) and written != value
+
+
+def _hint(kind: str, context: Mapping[str, Any], written: Any) -> str | None:
+    if kind == "literal_error" and isinstance(written, str):
+        return near_names(written, re.findall(r"'([^']*)'", context["expected"]))
+    if kind == "string_type" and isinstance(written, (int, float)):
+        return f'put it in quotes: "{shown(written)}"'
+    return None
+
+
+def _key_problem(fault: KeyFault, path: Path_, document: Document) -> Problem:
+    name = str(path[-1]) if path else ""
+    hint = near_names(name, fault.known)
+    allowed = listed(fault.known) if fault.known else None
+    location = document.keys.get(path) or document.locate(path)
+    return Problem(fault.reason, location, dotted(path), None, allowed, hint)
+
+
+def _written_path(loc: tuple[int | str, ...], data: Any) -> Path_:
+    """Return the part of pydantic's path that the file holds, in the file's own spelling."""
+    path: list[str | int] = []
+    for part in loc:
+        if isinstance(data, dict):
+            part = next((name for name in (part, *_spellings(part)) if name in data), None)
+            if part is None:
+                break
+        elif not (isinstance(data, list) and isinstance(part, int) and part < len(data)):
+            break
+        path.append(part)
+        data = data[part]
+    return tuple(path)
+
+
+def _spellings(key: str | int) -> Iterator[str]:
+    for model in _models(ConfigModel):
+        yield from (written for written, name in model.spellings.items() if name == key)
+
+
+def _models(model: type[ConfigModel]) -> Iterator[type[ConfigModel]]:
+    for below in model.__subclasses__():
+        yield below
+        yield from _models(below)
+
+
+def _written(data: Any, path: Path_, default: Any) -> Any:
+    """Return what the file itself holds at a path, before placeholders were replaced."""
+    for part in path:
+        try:
+            data = data[part]
+        except (KeyError, IndexError, TypeError):
+            return default
+    return data
+
+
+def _words(kind: str, context: Mapping[str, Any], value: Any) -> Words | None:
+    if kind in WORDS:
+        return WORDS[kind](context)
+    if kind in MAPPING_TYPES:
+        return ("is empty", "keys and values") if value is None else ("must be a mapping", None)
+    return None
+
+
+MAPPING_TYPES = ("dict_type", "model_type", "model_attributes_type")
+
+WORDS: Mapping[str, Callable[[Mapping[str, Any]], Words]] = {
+    "string_type": lambda _: ("must be text", None),
+    "int_type": lambda _: ("must be a whole number", None),
+    "bool_type": lambda _: ("must be true or false", None),
+    "tuple_type": lambda _: ("must be a list", None),
+    "greater_than_equal": lambda context: ("is too small", f"at least {context['ge']}"),
+    "less_than_equal": lambda context: ("is too large", f"at most {context['le']}"),
+    "literal_error": lambda context: ("is not one of the allowed values", context["expected"]),
+    "string_pattern_mismatch": lambda context: (
+        "is not allowed here",
+        PATTERN_WORDS.get(context["pattern"], context["pattern"]),
+    ),
+    "string_too_short": lambda _: ("must not be empty", None),
+    "string_too_long": lambda context: (
+        "is too long",
+        f"at most {context['max_length']} characters",
+    ),
+    "too_short": lambda context: ("has too few entries", f"at least {context['min_length']}"),
+    "too_long": lambda context: ("has too many entries", f"at most {context['max_length']}"),
+    "smp": lambda context: (context["reason"], context.get("allowed")),
+}

@@ -1,0 +1,110 @@
+"""Finds what a model's configuration names beside it: its directory, scripts and entry points.
+
+It never opens a script, and lets no path or link lead out of the model's own directory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from smp.config.files import FileSet
+from smp.config.wording import shown
+from smp.config.yaml_tree import Path_
+
+CONF_DIRECTORY = "conf"
+
+SCRIPT_SUFFIXES = {"train": (".py", ".sh")}
+PYTHON = (".py",)
+
+
+@dataclass(frozen=True)
+class PathFault:
+    """What is wrong with a path that a model's configuration names; `path` is below the model."""
+
+    path: Path_
+    reason: str
+    found: str
+    allowed: str | None = None
+    hint: str | None = None
+
+
+def model_directory(file: Path, workspace: Path, base: Path) -> Path:
+    """Return the directory that holds the `conf/` which `file` is in, else the file's own directory."""
+    for parent in file.parents:
+        if parent.name == CONF_DIRECTORY:
+            return parent.parent
+        if parent in (workspace, base):
+            break
+    return file.parent
+
+
+def is_inside(path: Path, directory: Path) -> bool:
+    """Tell whether a path, its links followed, lies in a directory whose links were followed."""
+    try:
+        return path.resolve().is_relative_to(directory)
+    except (OSError, RuntimeError):
+        return False
+
+
+def find_source_directory(
+    written: str, directory: Path, roots: tuple[Path, ...]
+) -> Path | PathFault:
+    """Return the source directory: below the model's own directory, else below one of the roots.
+
+    `directory` has its links followed already; the result lies inside it.
+    """
+    path = ("source_directory",)
+    if PurePosixPath(written).is_absolute() or "\0" in written:
+        return PathFault(path, "must be a relative path", shown(written))
+    outside = False
+    for root in (directory, *roots):
+        candidate = root / written
+        if not _exists(candidate):
+            continue
+        if not is_inside(candidate, directory):
+            outside = True
+        elif not candidate.is_dir():
+            return PathFault(path, "is not a directory", shown(written))
+        else:
+            return candidate.resolve()
+    places = " or ".join(str(root) for root in dict.fromkeys((directory, *roots)))
+    if outside:
+        reason = "leads out of the model's own directory"
+        return PathFault(path, reason, shown(written), f"a directory inside {directory}")
+    return PathFault(path, "there is no such directory", shown(written), f"a path below {places}")
+
+
+def entry_point_faults(
+    section: str, written: str, source: Path, directory: Path
+) -> Iterator[PathFault]:
+    """Yield what is wrong with a section's entry point."""
+    path = (section, "entry_point")
+    suffixes = SCRIPT_SUFFIXES.get(section, PYTHON)
+    target = source / written
+    parts = PurePosixPath(written)
+    if parts.is_absolute() or ".." in parts.parts or "\0" in written or "\\" in written:
+        allowed = "a path below source_directory, without '..'"
+        yield PathFault(path, "leads out of the source directory", shown(written), allowed)
+    elif parts.suffix not in suffixes:
+        yield PathFault(path, "is no script", shown(written), "a file " + " or ".join(suffixes))
+    elif not _exists(target):
+        hint = f"create it, or correct the path; it is looked up in {source}"
+        yield PathFault(path, "there is no such file", shown(written), None, hint)
+    elif not is_inside(target, directory):
+        yield PathFault(path, "is a link out of the model's own directory", shown(written))
+    elif not target.is_file():
+        yield PathFault(path, "is not a file", shown(written))
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
+
+
+def lookup_roots(workspace: Path, files: FileSet) -> tuple[Path, ...]:
+    """Return where a source directory is looked up after the model's own directory."""
+    return tuple(dict.fromkeys((workspace, files.base)))
