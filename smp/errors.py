@@ -62,6 +62,9 @@ class SmpError(Exception):
     def __str__(self) -> str:
         return "\n".join(str(problem) for problem in self.problems)
 
+    def __reduce__(self) -> tuple[type[SmpError], tuple[tuple[Problem, ...]]]:
+        return (type(self), (self.problems,))
+
 
 class ConfigError(SmpError):
     """A configuration file says something that cannot be honoured."""

@@ -1,0 +1,172 @@
+"""What a compiled pipeline touches: data, images, keys and roles, read off its definition.
+
+It never decides who may touch them: the roles of a deployment do.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from smp.compiler.compiled import CompiledPipeline, Json
+
+WRITTEN_UNDER = frozenset(
+    {
+        "CheckpointConfig",
+        "DebugHookConfig",
+        "OutputDataConfig",
+        "ProcessingOutputConfig",
+        "ProfilerConfig",
+        "TensorBoardOutputConfig",
+        "TransformOutput",
+    }
+)
+"""Keys of job requests below which every S3 URI is written (botocore 1.44.5)."""
+
+ROLE_KEYS = frozenset({"RoleArn", "ExecutionRoleArn"})
+IMAGE_KEYS = frozenset({"Image", "ImageUri", "TrainingImage"})
+KEY_KEYS = frozenset({"KmsKeyId", "VolumeKmsKeyId"})
+
+CODE_OBJECT = re.compile(r"^s3://\$\{smp:bucket\}/code/(?P<sha256>[0-9a-f]{64})/(?P<path>.+)$")
+
+Path = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Access:
+    """What a pipeline needs; every text holds deploy-time names as the definition has them.
+
+    `reads` and `writes` are prefixes (`s3://bucket/prefix`), none inside another. What a job writes,
+    later steps of the pipeline read: `writes` is therefore also read.
+    """
+
+    step_types: frozenset[str]
+    reads: tuple[str, ...]
+    writes: tuple[str, ...]
+    images: tuple[str, ...]
+    roles: tuple[str, ...]
+    kms_keys: tuple[str, ...]
+    functions: tuple[str, ...]
+    """ARNs of the functions that Lambda steps call."""
+    uses_network: bool
+    """Whether a job runs in a VPC."""
+    reads_results: bool
+    """Whether the pipeline itself, not a job, reads what jobs wrote: property files, model registration."""
+
+
+def analyse_access(pipeline: CompiledPipeline) -> Access:
+    """Read off what a pipeline touches.
+
+    A URI that is put together at run time counts with the part that is known before; one that comes
+    from a parameter counts with the parameter's default. Manifest files are read from the code store.
+    """
+    defaults = {
+        parameter["Name"]: parameter.get("DefaultValue")
+        for parameter in pipeline.definition.get("Parameters", [])
+    }
+    leaves = [
+        (path, text)
+        for step in pipeline.steps()
+        for path, text in _texts(_own_arguments(step), defaults)
+    ]
+    writes = [text for path, text in leaves if _is_s3(text) and WRITTEN_UNDER.intersection(path)]
+    reads = [text for path, text in leaves if _is_s3(text) and not WRITTEN_UNDER.intersection(path)]
+    reads += _manifest_prefixes(pipeline)
+    types = frozenset(step["Type"] for step in pipeline.steps())
+    return Access(
+        step_types=types,
+        reads=_shortest(reads),
+        writes=_shortest(writes),
+        images=_under(leaves, IMAGE_KEYS),
+        roles=_under(leaves, ROLE_KEYS),
+        kms_keys=_under(leaves, KEY_KEYS),
+        functions=tuple(sorted({s["FunctionArn"] for s in pipeline.steps() if "FunctionArn" in s})),
+        uses_network=any("VpcConfig" in path for path, _ in leaves),
+        reads_results="RegisterModel" in types
+        or any(step.get("PropertyFiles") for step in pipeline.steps()),
+    )
+
+
+def _own_arguments(step: Json) -> Any:
+    """Return a step's arguments without the steps nested in them, which count for themselves."""
+    nested = ("IfSteps", "ElseSteps", "Steps")
+    arguments = step.get("Arguments", {})
+    return {key: value for key, value in arguments.items() if key not in nested}
+
+
+def _texts(value: Any, defaults: Json, path: Path = ()) -> Iterator[tuple[Path, str]]:
+    """Yield each text with the keys above it; an expression yields what is known of it."""
+    if isinstance(value, str):
+        yield path, value
+    elif isinstance(value, list):
+        for item in value:
+            yield from _texts(item, defaults, path)
+    elif isinstance(value, dict):
+        if set(value) in ({"Get"}, {"Std:Join"}):
+            known, _ = _known_start(value, defaults)
+            if known:
+                yield path, known
+            return
+        for key, item in value.items():
+            yield from _texts(item, defaults, (*path, key))
+
+
+def _known_start(value: Any, defaults: Json) -> tuple[str, bool]:
+    """Return the part of an expression that is known before it runs, and whether that is all of it."""
+    if not isinstance(value, dict):
+        return str(value), True
+    if "Std:Join" in value:
+        joined = value["Std:Join"]
+        text = ""
+        for index, item in enumerate(joined["Values"]):
+            known, complete = _known_start(item, defaults)
+            text += (joined["On"] if index else "") + known
+            if not complete:
+                return text, False
+        return text, True
+    scope, _, name = str(value.get("Get", "")).partition(".")
+    default = defaults.get(name) if scope == "Parameters" else None
+    return ("", False) if default is None else (str(default), True)
+
+
+def _manifests(value: Any) -> Iterator[str]:
+    """Yield the URI of each input that is a list of objects instead of data."""
+    if isinstance(value, dict):
+        if value.get("S3DataType") == "ManifestFile" and isinstance(value.get("S3Uri"), str):
+            yield value["S3Uri"]
+        for item in value.values():
+            yield from _manifests(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _manifests(item)
+
+
+def _manifest_prefixes(pipeline: CompiledPipeline) -> list[str]:
+    """Return what the manifests among the pipeline's code objects point to."""
+    prefixes: list[str] = []
+    for match in map(CODE_OBJECT.match, _manifests(pipeline.definition["Steps"])):
+        if match:
+            manifest = pipeline.code_store / match["sha256"] / match["path"]
+            head, *names = json.loads(manifest.read_text("utf-8"))
+            prefixes += [head["prefix"] + name for name in names]
+    return prefixes
+
+
+def _under(leaves: Iterable[tuple[Path, str]], keys: frozenset[str]) -> tuple[str, ...]:
+    return tuple(sorted({text for path, text in leaves if path and path[-1] in keys}))
+
+
+def _is_s3(text: str) -> bool:
+    return text.startswith("s3://") and len(text) > len("s3://")
+
+
+def _shortest(uris: Iterable[str]) -> tuple[str, ...]:
+    """Return the URIs sorted, without those that another one begins."""
+    kept: list[str] = []
+    for uri in sorted({uri if "/" in uri[len("s3://") :] else f"{uri}/" for uri in uris}):
+        if not kept or not uri.startswith(kept[-1]):
+            kept.append(uri)
+    return tuple(kept)

@@ -1,0 +1,58 @@
+"""Compiles a graph into a compiled pipeline.
+
+It imports the SDK only when it is called, and never reads the environment.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from smp.compiler.code_store import CodeStore
+from smp.compiler.compiled import CompiledPipeline, ModelPackageGroup
+from smp.compiler.request_check import check_requests
+from smp.errors import CompileError
+from smp.graph.nodes import PipelineGraph, model_package_group_name
+
+
+def compile_pipeline(graph: PipelineGraph, code_store: Path) -> CompiledPipeline:
+    """Compile a pipeline; its code trees are written below `code_store`.
+
+    The same sources give the same bytes on any machine. Raises ScriptError and CompileError.
+    """
+    from smp.compiler.render import render
+
+    definition, trees, images = render(graph, CodeStore(code_store))
+    config = graph.pipeline.config
+    compiled = CompiledPipeline(
+        name=graph.name,
+        definition=definition,
+        code=trees,
+        code_store=code_store,
+        display_name=config.display_name,
+        description=config.description,
+        max_parallel_steps=config.max_parallel_execution_steps,
+        tags={tag.key: tag.value for tag in config.tags},
+        images=images,
+        model_package_groups=_groups(graph),
+        internet_egress=graph.pipeline.network.internet_egress,
+        models=tuple(model.name for model in graph.models),
+    )
+    check_compiled(compiled)
+    return compiled
+
+
+def check_compiled(compiled: CompiledPipeline) -> None:
+    """Raise CompileError with everything in the steps' arguments that the service would refuse."""
+    problems = check_requests(compiled)
+    if problems:
+        raise CompileError(problems)
+
+
+def _groups(graph: PipelineGraph) -> tuple[ModelPackageGroup, ...]:
+    groups = {}
+    for node in graph.steps:
+        registry = node.model.config.registry
+        if node.step_class == "RegisterModel" and registry is not None:
+            name = model_package_group_name(graph.pipeline, node.model)
+            groups[name] = ModelPackageGroup(name, registry.model_package_group_description)
+    return tuple(groups.values())

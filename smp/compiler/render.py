@@ -1,0 +1,123 @@
+"""Renders a whole graph through the SDK into the JSON of the definition.
+
+Importing it imports the SDK; `smp.compiler.compile` does so only when something must be compiled.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from smp.compiler.code_store import CodeStore
+from smp.compiler.compiled import CodeTree, Json
+from smp.compiler.sdk import OfflineSession, Pipeline, offline_environment
+from smp.compiler.stand_ins import to_names
+from smp.compiler.steps.context import StepContext
+from smp.compiler.steps.model import render_create_model, render_register_model
+from smp.compiler.steps.processing import render_metrics, render_processing
+from smp.compiler.steps.training import render_training
+from smp.compiler.steps.transform import render_transform
+from smp.config.jobs import JobSection
+from smp.errors import CompileError, Problem, SmpError
+from smp.graph.nodes import SECTION_OF_CLASS, PipelineGraph, StepNode
+
+RENDERERS: Mapping[str, Callable[[StepContext, StepNode], list[Any]]] = {
+    "Processing": render_processing,
+    "Training": render_training,
+    "CreateModel": render_create_model,
+    "Transform": render_transform,
+    "Metrics": render_metrics,
+    "RegisterModel": render_register_model,
+}
+
+NAME_MEMBERS = {
+    "Processing": "ProcessingJobName",
+    "Training": "TrainingJobName",
+    "Transform": "TransformJobName",
+    "Metrics": "ProcessingJobName",
+    "CreateModel": "ModelName",
+}
+"""The member of each class's request that begins the name of what the service makes."""
+
+
+def render(
+    graph: PipelineGraph, store: CodeStore
+) -> tuple[Json, tuple[CodeTree, ...], dict[str, dict[str, str]]]:
+    """Return the definition with deploy-time names, the trees it refers to, and its images."""
+    session = OfflineSession(store)
+    context = StepContext(graph, session)
+    for node in graph.in_order():
+        context.made[node.name] = _render_node(context, node)
+    steps = [step for node in graph.steps for step in context.made[node.name]]
+    definition = define(graph.name, steps, session)
+    _name_jobs(graph, definition)
+    trees = tuple(session.trees[key] for key in sorted(session.trees))
+    return definition, trees, dict(sorted(context.images.items()))
+
+
+def _name_jobs(graph: PipelineGraph, definition: Json) -> None:
+    """Put the names that a configuration gives its jobs and models in; the service appends to them.
+
+    The SDK does this for all steps of a pipeline or none (`use_custom_job_prefix`), and not for
+    training jobs.
+    """
+    wanted = {node.emitted[-1]: (node, _configured_name(node)) for node in graph.steps}
+    for step in definition["Steps"]:
+        node, name = wanted.get(step["Name"], (None, None))
+        if node is not None and name:
+            step["Arguments"][NAME_MEMBERS[node.step_class]] = name
+
+
+def _configured_name(node: StepNode) -> str | None:
+    if node.step_class == "CreateModel":
+        return node.model.config.name
+    section = SECTION_OF_CLASS[node.step_class]
+    job = getattr(node.model.config, section) if section else None
+    return job.base_job_name if isinstance(job, JobSection) else None
+
+
+def define(name: str, steps: list[Any], session: OfflineSession) -> Json:
+    """Compile SDK steps to the definition and put deploy-time names in."""
+    pipeline = Pipeline(
+        name=name, steps=steps, sagemaker_session=session, pipeline_experiment_config=None
+    )
+    return define_pipeline(pipeline)
+
+
+def define_pipeline(pipeline: Any) -> Json:
+    """Compile an SDK pipeline to the definition, in one canonical form."""
+    with offline_environment():
+        definition: Json = to_names(json.loads(pipeline.definition()))
+    if definition.get("MlflowConfig") is None:
+        definition.pop("MlflowConfig", None)
+    for step in definition["Steps"]:
+        if "DependsOn" in step:
+            step["DependsOn"] = sorted(step["DependsOn"], key=json.dumps)
+    return definition
+
+
+def _render_node(context: StepContext, node: StepNode) -> list[Any]:
+    try:
+        with offline_environment():
+            return RENDERERS[node.step_class](context, node)
+    except SmpError as error:
+        raise type(error)(_at_step(context, node, problem) for problem in error.problems) from error
+    except Exception as error:
+        problem = Problem(f"the SageMaker SDK refuses the step: {error}")
+        raise CompileError([_at_step(context, node, problem)]) from error
+
+
+def _at_step(context: StepContext, node: StepNode, problem: Problem) -> Problem:
+    """Say which step a problem belongs to, and where the step is written."""
+    if problem.location is not None:
+        return problem
+    steps = context.graph.pipeline.config.models[node.model.name].steps
+    path = ("sagemakerPipeline", "models", node.model.name, "steps", steps.index(node.config))
+    return Problem(
+        f"step {node.name}: {problem.reason}",
+        context.graph.pipeline.locate(*path),
+        found=problem.found,
+        allowed=problem.allowed,
+        hint=problem.hint,
+    )

@@ -1,0 +1,178 @@
+"""Checks each step's arguments against the request shape of the API call that the service makes.
+
+The shapes are botocore's own. An expression of the definition language may stand where a value does.
+It never changes an argument.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from typing import Any
+
+import botocore.loaders
+from botocore.model import ListShape, MapShape, OperationModel, ServiceModel, Shape, StructureShape
+
+from smp.compiler.compiled import CompiledPipeline, Json
+from smp.compiler.deploy_values import PATTERN
+from smp.errors import Problem
+
+OPERATIONS: Mapping[str, str] = {
+    "Processing": "CreateProcessingJob",
+    "Training": "CreateTrainingJob",
+    "Transform": "CreateTransformJob",
+    "Model": "CreateModel",
+    "RegisterModel": "CreateModelPackage",
+    "Tuning": "CreateHyperParameterTuningJob",
+}
+
+NAMED_BY_SERVICE = {
+    "ProcessingJobName",
+    "TrainingJobName",
+    "TransformJobName",
+    "ModelName",
+    "HyperParameterTuningJobName",
+}
+"""Required members that the service fills in when it starts a step."""
+
+EXPRESSIONS = {"Get", "Std:Join", "Std:JsonGet"}
+
+_TYPES: Mapping[str, tuple[type, ...]] = {
+    "string": (str,),
+    "integer": (int,),
+    "long": (int,),
+    "float": (int, float),
+    "double": (int, float),
+    "boolean": (bool,),
+}
+
+
+def check_requests(compiled: CompiledPipeline) -> list[Problem]:
+    """Return every fault in the arguments of the pipeline's steps, in the order of the definition."""
+    problems = []
+    for step in compiled.steps():
+        for path, reason in check_step_request(step):
+            text = f"{compiled.name}.{step['Name']}: the service would refuse {path}: {reason}"
+            problems.append(Problem(text))
+    return problems
+
+
+def check_step_request(step: Json) -> list[tuple[str, str]]:
+    """Return the (path, reason) pairs of a step's faults; a step type without an API call has none."""
+    operation = OPERATIONS.get(step["Type"])
+    if operation is None:
+        return []
+    return list(_faults(step["Arguments"], _shape(operation), "Arguments"))
+
+
+@lru_cache(maxsize=1)
+def sagemaker_service() -> ServiceModel:
+    """Load botocore's model of the SageMaker API once."""
+    description = botocore.loaders.Loader().load_service_model("sagemaker", "service-2")
+    return ServiceModel(description, "sagemaker")
+
+
+@lru_cache(maxsize=32)
+def _shape(operation: str) -> StructureShape:
+    model: OperationModel = sagemaker_service().operation_model(operation)
+    shape = model.input_shape
+    assert isinstance(shape, StructureShape)
+    return shape
+
+
+def is_expression(value: Any) -> bool:
+    """Whether a JSON value is an expression of the definition language."""
+    return isinstance(value, dict) and len(value) == 1 and next(iter(value)) in EXPRESSIONS
+
+
+def _faults(value: Any, shape: Shape, path: str) -> Iterator[tuple[str, str]]:
+    if is_expression(value):
+        return
+    if isinstance(shape, StructureShape):
+        yield from _structure_faults(value, shape, path)
+    elif isinstance(shape, ListShape):
+        yield from _list_faults(value, shape, path)
+    elif isinstance(shape, MapShape):
+        yield from _map_faults(value, shape, path)
+    else:
+        yield from _leaf_faults(value, shape, path)
+
+
+def _structure_faults(value: Any, shape: StructureShape, path: str) -> Iterator[tuple[str, str]]:
+    if not isinstance(value, dict):
+        yield path, f"expected an object, found {value!r}"
+        return
+    for name in shape.required_members:
+        if name not in value and name not in NAMED_BY_SERVICE:
+            yield f"{path}.{name}", "it is required"
+    for name, item in value.items():
+        if name not in shape.members:
+            yield f"{path}.{name}", "there is no such member"
+        else:
+            yield from _faults(item, shape.members[name], f"{path}.{name}")
+
+
+def _list_faults(value: Any, shape: ListShape, path: str) -> Iterator[tuple[str, str]]:
+    if not isinstance(value, list):
+        yield path, f"expected a list, found {value!r}"
+        return
+    yield from _size_faults(len(value), "items", shape, path)
+    for index, item in enumerate(value):
+        yield from _faults(item, shape.member, f"{path}[{index}]")
+
+
+def _map_faults(value: Any, shape: MapShape, path: str) -> Iterator[tuple[str, str]]:
+    if not isinstance(value, dict):
+        yield path, f"expected an object, found {value!r}"
+        return
+    yield from _size_faults(len(value), "entries", shape, path)
+    for key, item in value.items():
+        yield from _leaf_faults(key, shape.key, f"{path} key {key!r}")
+        yield from _faults(item, shape.value, f"{path}.{key}")
+
+
+def _leaf_faults(value: Any, shape: Shape, path: str) -> Iterator[tuple[str, str]]:
+    allowed = _TYPES.get(shape.type_name)
+    if allowed is None:
+        return
+    if not isinstance(value, allowed) or (isinstance(value, bool) and bool not in allowed):
+        yield path, f"expected a {shape.type_name}, found {value!r}"
+        return
+    if isinstance(value, str):
+        yield from _text_faults(value, shape, path)
+    elif isinstance(value, (int, float)) and not isinstance(value, bool):
+        yield from _size_faults(value, "", shape, path)
+
+
+def _text_faults(value: str, shape: Shape, path: str) -> Iterator[tuple[str, str]]:
+    if PATTERN.search(value):
+        return
+    yield from _size_faults(len(value), "characters", shape, path)
+    choices = getattr(shape, "enum", None)
+    if choices and value not in choices:
+        yield path, f"{value!r} is not one of the values that botocore knows"
+    pattern = shape.metadata.get("pattern")
+    if pattern and not _matches(pattern, value):
+        yield path, f"{value!r} does not match {pattern}"
+
+
+def _size_faults(size: float, unit: str, shape: Shape, path: str) -> Iterator[tuple[str, str]]:
+    low, high = shape.metadata.get("min"), shape.metadata.get("max")
+    if (low is not None and size < low) or (high is not None and size > high):
+        bounds = " to ".join(str(bound) for bound in (low, high) if bound is not None)
+        yield path, f"{size} {unit}".strip() + f", allowed {bounds}"
+
+
+@lru_cache(maxsize=512)
+def _compiled(pattern: str) -> re.Pattern[str] | None:
+    try:
+        return re.compile(pattern)
+    except re.error:
+        return None
+
+
+def _matches(pattern: str, value: str) -> bool:
+    """Match a pattern of the service; one that Python cannot read counts as matched."""
+    compiled = _compiled(pattern)
+    return compiled is None or compiled.fullmatch(value) is not None

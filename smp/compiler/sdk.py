@@ -1,0 +1,170 @@
+"""The one place that knows the SageMaker SDK's quirks: a session without AWS, and its imports.
+
+Importing this module imports the SDK (seconds). It never contacts AWS: every client it hands out
+raises, and uploads are packed into the code store instead.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import types
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NoReturn
+
+from smp.compiler.code_store import CodeStore
+from smp.compiler.compiled import CodeTree
+from smp.compiler.deploy_values import BUCKET
+from smp.compiler.stand_ins import SDK_REGION, to_constants
+
+_SOURCE_CODE_JSON = "sourcecode.json"
+_CODE_CONTAINER_PATH = "/opt/ml/input/data/code"
+
+_ENVIRONMENT = {
+    "AWS_DEFAULT_REGION": SDK_REGION,
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "SAGEMAKER_VALIDATE_ROLE": "false",
+    "SAGEMAKER_ADMIN_CONFIG_OVERRIDE": os.devnull,
+    "SAGEMAKER_USER_CONFIG_OVERRIDE": os.devnull,
+}
+"""What importing and using the SDK needs, and what keeps a user's own AWS settings out of it."""
+
+
+@contextmanager
+def offline_environment() -> Iterator[None]:
+    """Give the SDK an environment without the user's AWS settings, and keep its chatter down.
+
+    The SDK reads the environment on import and while it composes a request.
+    """
+    kept = dict(os.environ)
+    for name in [name for name in os.environ if name.startswith(("AWS_", "SAGEMAKER_"))]:
+        del os.environ[name]
+    os.environ.update(_ENVIRONMENT)
+    logged = logging.root.manager.disable
+    logging.disable(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(logged)
+        os.environ.clear()
+        os.environ.update(kept)
+
+
+with offline_environment():
+    import sagemaker.mlops.workflow.pipeline
+    import sagemaker.serve.model_builder
+    import sagemaker.train  # noqa: F401
+
+import sagemaker.core.telemetry.telemetry_logging as _telemetry  # noqa: E402
+import sagemaker.mlops.workflow.steps as _sdk_steps  # noqa: E402
+from sagemaker.core.workflow.pipeline_context import PipelineSession  # noqa: E402
+from sagemaker.mlops.workflow.pipeline import Pipeline  # noqa: E402
+
+__all__ = ["NoAws", "OfflineSession", "Pipeline", "offline_environment"]
+
+
+def _silence_sdk() -> None:
+    """Switch off telemetry and the local client that each job step would build."""
+    _telemetry._send_telemetry_request = lambda *_args, **_kwargs: None
+    callers = ("create_processing_job", "create_training_job", "create_transform_job")
+    local_client = types.SimpleNamespace(
+        **{name: types.SimpleNamespace(__name__=name) for name in callers}
+    )
+    _sdk_steps.LocalSagemakerClient = lambda *_args, **_kwargs: local_client
+
+
+_silence_sdk()
+
+
+class NoAws:
+    """Stands where the SDK expects a boto3 session or client; using either is a bug of this module."""
+
+    region_name = SDK_REGION
+
+    def __init__(self, service: str = "session") -> None:
+        self._service = service
+        self._user_agent_creator = types.SimpleNamespace(to_string=lambda *_args, **_kwargs: "")
+
+    def client(self, service: str, *_args: Any, **_kwargs: Any) -> NoAws:
+        return NoAws(service)
+
+    resource = client
+
+    def __getattr__(self, operation: str) -> NoReturn:
+        raise RuntimeError(f"compiling must not call AWS: {self._service}.{operation}")
+
+
+class OfflineSession(PipelineSession):  # type: ignore[misc]
+    """A pipeline session that has no AWS clients and packs every upload into a code store.
+
+    `trees` holds each tree that the SDK referred to, by hash.
+    """
+
+    def __init__(self, store: CodeStore) -> None:
+        self.store = store
+        self.trees: dict[str, CodeTree] = {}
+        super().__init__(default_bucket=to_constants(BUCKET))
+
+    def _initialize(self, *_args: Any, **_kwargs: Any) -> None:
+        self.boto_session = NoAws()
+        self._region_name = SDK_REGION
+        self.sagemaker_client = NoAws("sagemaker")
+        self.sagemaker_runtime_client = NoAws("sagemaker-runtime")
+        self.sagemaker_featurestore_runtime_client = NoAws("sagemaker-featurestore-runtime")
+        self.sagemaker_metrics_client = NoAws("sagemaker-metrics")
+        self.s3_client = NoAws("s3")
+        self.s3_resource = NoAws("s3")
+        self.local_mode = False
+        self.sagemaker_config: dict[str, Any] = {}
+        self._default_bucket = self._default_bucket_name_override
+
+    def account_id(self) -> str:
+        return to_constants("${smp:account_id}")
+
+    def upload_data(
+        self, path: str, bucket: str | None = None, key_prefix: str = "data", **kwargs: Any
+    ) -> str:
+        """Pack a file or directory and return the address of its tree."""
+        del bucket, key_prefix, kwargs
+        return self.add_tree(self._pack(Path(path)))
+
+    def upload_string_as_file_body(
+        self, body: str | bytes, bucket: str, key: str, kms_key: str | None = None
+    ) -> str:
+        """Refuse: it would put bytes at an address that says nothing about them."""
+        raise NotImplementedError(
+            f"the SDK uploads a text to {bucket}/{key}, which is not supported"
+        )
+
+    def add_tree(self, tree: CodeTree) -> str:
+        """Remember a tree that the definition refers to and return its address."""
+        self.trees[tree.sha256] = tree
+        return f"s3://{self._default_bucket}/{tree.key}"
+
+    def _pack(self, path: Path) -> CodeTree:
+        if path.is_dir() and path.parent == self.store.root:
+            return self.trees[path.name]
+        if path.is_dir():
+            return self.store.add_files(_driver_files(path), "sdk drivers")
+        return self.store.add_files({path.name: path.read_bytes()}, path.name)
+
+
+def _driver_files(directory: Path) -> dict[str, bytes]:
+    """Read the scripts that the SDK generates for a job, without what differs from run to run."""
+    files = {}
+    for path in sorted(directory.rglob("*")):
+        if path.is_file() and path.suffix != ".pyc":
+            files[path.relative_to(directory).as_posix()] = path.read_bytes()
+    if _SOURCE_CODE_JSON in files:
+        source_code = json.loads(files[_SOURCE_CODE_JSON])
+        source_code["source_dir"] = _CODE_CONTAINER_PATH
+        files[_SOURCE_CODE_JSON] = json.dumps(source_code).encode()
+    return files

@@ -1,0 +1,138 @@
+"""What every renderer needs: the session, the places in S3, the network, and the steps made so far.
+
+It never renders a step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from sagemaker.core.workflow.execution_variables import ExecutionVariables
+from sagemaker.core.workflow.functions import Join
+from sagemaker.mlops.workflow.steps import CacheConfig
+
+from smp.compiler import deploy_values
+from smp.compiler.code_store import CodeStore
+from smp.compiler.compiled import CodeTree
+from smp.compiler.sdk import OfflineSession
+from smp.compiler.stand_ins import to_constants
+from smp.config.fields import ConfigModel, Tag
+from smp.config.project import NetworkSecurity
+from smp.graph.nodes import MODEL_OUTPUT, PREDICTIONS_OUTPUT, ChainedInput, PipelineGraph, StepNode
+
+Section = TypeVar("Section", bound=ConfigModel)
+
+NVME_FAMILIES = frozenset(
+    ["g4dn", "g5", "g6", "g6e", "gr6", "p3dn", "p4d", "p4de", "p5", "p5e", "p5en", "p6-b200", "p6e-gb200", "trn1", "trn1n", "trn2"]
+)
+"""Accelerated families with local NVMe storage; other families have it where a `d` follows the digit."""
+
+
+def sdk_view(section: Section) -> Section:
+    """Return a section with the constants that the SDK sees in place of deploy-time names."""
+    written = section.model_dump(by_alias=True, exclude_defaults=True)
+    return type(section).model_validate(_map_texts(written))
+
+
+def _map_texts(value: Any) -> Any:
+    if isinstance(value, str):
+        return to_constants(value)
+    if isinstance(value, dict):
+        return {key: _map_texts(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_map_texts(item) for item in value]
+    return value
+
+
+@dataclass
+class StepContext:
+    """The state of one compilation. `made` holds the SDK steps of each configured step, in order."""
+
+    graph: PipelineGraph
+    session: OfflineSession
+    made: dict[str, list[Any]] = field(default_factory=dict)
+    images: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    @property
+    def store(self) -> CodeStore:
+        return self.session.store
+
+    @property
+    def network(self) -> NetworkSecurity:
+        return self.graph.pipeline.network
+
+    @property
+    def role(self) -> str:
+        return to_constants(self.network.role or deploy_values.ROLE_ARN)
+
+    @property
+    def kms_key(self) -> str:
+        return to_constants(self.network.kms_key or deploy_values.KMS_KEY_ARN)
+
+    @property
+    def subnets(self) -> list[str]:
+        return [to_constants(name) for name in self.network.subnets or (deploy_values.SUBNETS,)]
+
+    @property
+    def security_groups(self) -> list[str]:
+        names = self.network.security_groups_id or (deploy_values.SECURITY_GROUP_IDS,)
+        return [to_constants(name) for name in names]
+
+    @property
+    def bucket(self) -> str:
+        """The bucket for what has no bucket of its own."""
+        return to_constants(self.graph.pipeline.s3_bucket or deploy_values.BUCKET)
+
+    def volume_key(self, instance_type: str) -> str | None:
+        """Return the key for a job's volume, or None where the service takes none.
+
+        Instances with local NVMe storage encrypt it themselves, and the service refuses a
+        VolumeKmsKeyId for them (API reference of ProcessingClusterConfig and ResourceConfig).
+        """
+        family = instance_type.removeprefix("ml.").rpartition(".")[0]
+        has_local_disk = family in NVME_FAMILIES or "d" in family.lstrip(
+            "abcdefghijklmnopqrstuvwxyz"
+        )
+        return None if has_local_disk else self.kms_key
+
+    def cache_config(self, node: StepNode) -> CacheConfig | None:
+        """Return the cache setting of a step that asks for it."""
+        if not node.config.enable_cache:
+            return None
+        return CacheConfig(enable_caching=True, expire_after=node.config.cache_expire_after)
+
+    def execution_uri(self, node: StepNode, output: str, base: str | None = None) -> Join:
+        """Return `s3://<bucket>/<pipeline>/<execution id>/<step>/output/<output>`."""
+        execution = ExecutionVariables.PIPELINE_EXECUTION_ID
+        parts = [base or f"s3://{self.bucket}", self.graph.name, execution]
+        return Join(on="/", values=[*parts, node.name, "output", output])
+
+    def per_execution(self, prefix: str) -> Join:
+        """Return a prefix with the execution's id below it, so that executions never share files."""
+        return Join(on="/", values=[prefix.rstrip("/"), ExecutionVariables.PIPELINE_EXECUTION_ID])
+
+    def waits_for(self, node: StepNode) -> list[str]:
+        """Return the emitted names that the first step of a node depends on explicitly."""
+        return [self.graph.node(name).emitted[-1] for name in node.after]
+
+    def uri_of(self, chain: ChainedInput) -> Any:
+        """Return the expression for what a chained input reads."""
+        properties = self.made[chain.source][-1].properties
+        if chain.output == MODEL_OUTPUT:
+            return properties.ModelArtifacts.S3ModelArtifacts
+        if chain.output == PREDICTIONS_OUTPUT:
+            return properties.TransformOutput.S3OutputPath
+        return properties.ProcessingOutputConfig.Outputs[chain.output].S3Output.S3Uri
+
+    def code_tree(self, node: StepNode) -> CodeTree:
+        """Pack the model's source directory."""
+        source = node.model.source_directory
+        workspace = node.model.directory.parent
+        return self.store.add_directory(source, source.relative_to(workspace).as_posix())
+
+
+def sdk_tags(tags: Iterable[Tag]) -> list[dict[str, str]] | None:
+    """Return tags in the service's spelling, None where there are none."""
+    return [{"Key": tag.key, "Value": tag.value} for tag in tags] or None

@@ -1,0 +1,129 @@
+"""Renders CreateModel and RegisterModel steps, and shares one repack between them.
+
+It never trains: `smp.compiler.steps.training` renders the repack job.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sagemaker.core.model_metrics import MetricsSource, ModelMetrics
+from sagemaker.core.training.configs import Networking
+from sagemaker.core.workflow.execution_variables import ExecutionVariables
+from sagemaker.core.workflow.functions import Join
+from sagemaker.mlops.workflow.model_step import ModelStep
+from sagemaker.serve.model_builder import ModelBuilder
+
+from smp.compiler.steps.context import StepContext, sdk_view
+from smp.compiler.steps.training import render_repack
+from smp.graph.nodes import REPORT_OUTPUT, StepNode, model_package_group_name
+
+CODE_IN_MODEL = "/opt/ml/model/code"
+
+
+def render_create_model(context: StepContext, node: StepNode) -> list[Any]:
+    """Render a CreateModel step, after its repack where the model wants one."""
+    repack = _repack(context, node)
+    arguments = _builder(context, node, repack).build(
+        model_name=node.model.config.name or node.emitted[-1]
+    )
+    step = ModelStep(
+        name=node.emitted[-1],
+        step_args=arguments,
+        depends_on=None if repack else context.waits_for(node) or None,
+    )
+    return [*repack, step]
+
+
+def render_register_model(context: StepContext, node: StepNode) -> list[Any]:
+    """Render a RegisterModel step; the metrics report becomes the model's quality statistics."""
+    registry = node.model.config.registry
+    assert registry is not None
+    specification = sdk_view(registry.inference_specification)
+    repack = _repack(context, node)
+    arguments = _builder(context, node, repack).register(
+        model_package_group_name=model_package_group_name(context.graph.pipeline, node.model),
+        content_types=list(specification.supported_content_types) or None,
+        response_types=list(specification.supported_response_mime_types) or None,
+        inference_instances=list(specification.supported_realtime_inference_instance_types),
+        transform_instances=list(specification.supported_transform_instance_types),
+        model_metrics=_model_metrics(context, node),
+        approval_status=specification.approval_status,
+        description=registry.model_package_description,
+        customer_metadata_properties={"PIPELINE_ARN": ExecutionVariables.PIPELINE_EXECUTION_ARN},
+    )
+    request = arguments.create_model_package_request
+    request["InferenceSpecification"]["Containers"][0]["Environment"] = _environment(node)
+    step = ModelStep(
+        name=node.emitted[-1],
+        step_args=arguments,
+        depends_on=None if repack else context.waits_for(node) or None,
+    )
+    return [*repack, step]
+
+
+def _repack(context: StepContext, node: StepNode) -> list[Any]:
+    if not node.repacks:
+        return []
+    assert node.training is not None
+    trained = context.made[node.training][-1]
+    return [render_repack(context, node, trained.properties.ModelArtifacts.S3ModelArtifacts)]
+
+
+def _builder(context: StepContext, node: StepNode, repack: list[Any]) -> ModelBuilder:
+    registry = node.model.config.registry
+    assert registry is not None
+    return ModelBuilder(
+        image_uri=sdk_view(registry.inference_specification).image_uri,
+        s3_model_data_url=_artifact(context, node, repack),
+        role_arn=context.role,
+        sagemaker_session=context.session,
+        env_vars=_environment(node),
+        instance_type="ml.m5.large",
+        network=Networking(subnets=context.subnets, security_group_ids=context.security_groups),
+    )
+
+
+def _artifact(context: StepContext, node: StepNode, repack: list[Any]) -> Any:
+    """Return the artefact to serve: packed by this step, by the CreateModel step, or as trained."""
+    assert node.training is not None
+    registry = node.model.config.registry
+    assert registry is not None
+    if repack:
+        source = repack[0]
+    elif registry.model_repack and node.create_model:
+        source = context.made[node.create_model][0]
+    else:
+        source = context.made[node.training][-1]
+    return source.properties.ModelArtifacts.S3ModelArtifacts
+
+
+def _environment(node: StepNode) -> dict[str, str]:
+    """Tell a serving toolkit which script to load; nothing where the model has none."""
+    transform = node.model.config.transform
+    if transform is None or transform.entry_point is None:
+        return {}
+    return {
+        "SAGEMAKER_SUBMIT_DIRECTORY": CODE_IN_MODEL,
+        "SAGEMAKER_PROGRAM": inference_program(transform.entry_point),
+        "SAGEMAKER_REQUIREMENTS": "requirements.txt",
+    }
+
+
+def inference_program(entry_point: str) -> str:
+    """Return the name by which a serving toolkit imports a script: a file, or a dotted module."""
+    if "/" not in entry_point:
+        return entry_point
+    return entry_point.removesuffix(".py").replace("/", ".")
+
+
+def _model_metrics(context: StepContext, node: StepNode) -> ModelMetrics | None:
+    if node.metrics is None:
+        return None
+    outputs = context.made[node.metrics][-1].properties.ProcessingOutputConfig.Outputs
+    evaluate = node.model.config.evaluate
+    assert evaluate is not None
+    report = Join(on="/", values=[outputs[REPORT_OUTPUT].S3Output.S3Uri, f"{REPORT_OUTPUT}.json"])
+    return ModelMetrics(
+        model_statistics=MetricsSource(content_type=evaluate.content_type, s3_uri=report)
+    )

@@ -1,0 +1,198 @@
+"""Renders Processing and Metrics steps: jobs that run one script over files.
+
+It never packs code: the context does.
+"""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+from typing import Any
+
+from sagemaker.core.network import NetworkConfig
+from sagemaker.core.processing import Processor
+from sagemaker.core.shapes import (
+    ProcessingInput,
+    ProcessingOutput,
+    ProcessingS3Input,
+    ProcessingS3Output,
+)
+from sagemaker.core.workflow.properties import PropertyFile
+from sagemaker.mlops.workflow.steps import ProcessingStep
+
+from smp.compiler.compiled import CodeTree
+from smp.compiler.steps.context import StepContext, sdk_tags, sdk_view
+from smp.compiler.steps.images import processing_image
+from smp.compiler.steps.manifest import add_manifest
+from smp.config.jobs import EvaluateChannel, EvaluateSection, PreprocessChannel, PreprocessSection
+from smp.graph.nodes import REPORT_OUTPUT, StepNode
+from smp.graph.steps import MANIFEST_FROM, MANIFEST_INPUT
+
+CODE_DIRECTORY = "/opt/ml/processing/input/code"
+INPUT_DIRECTORY = "/opt/ml/processing/input"
+EVALUATION_REPORT = "EvaluationReport"
+
+
+def render_processing(context: StepContext, node: StepNode) -> list[Any]:
+    """Render a Processing step: each channel of `preprocess` is an input and an output."""
+    written = node.model.config.preprocess
+    assert written is not None
+    section = sdk_view(written)
+    inputs = _static_inputs(context, node, section, written)
+    for chain in node.chained:
+        name = f"{chain.source}-input-{chain.channel}"
+        inputs.append(_input(name, context.uri_of(chain), f"{INPUT_DIRECTORY}/{name}", section))
+    outputs = [
+        _output(context, node, section, name, channel)
+        for name, channel in (section.channels or {"train": PreprocessChannel()}).items()
+    ]
+    return [_step(context, node, section, inputs, outputs, [])]
+
+
+def render_metrics(context: StepContext, node: StepNode) -> list[Any]:
+    """Render a Metrics step: the report is a property file and kept below each execution."""
+    assert node.model.config.evaluate is not None
+    section = sdk_view(node.model.config.evaluate)
+    channel = next(iter(section.channels.values()), EvaluateChannel())
+    base = channel.input_local_filepath.rstrip("/")
+    inputs = [
+        _input(str(file.source_name), channel.uri_of(file), f"{base}/{file.source_name}", section)
+        for file in channel.data_files
+    ]
+    for chain in node.chained:
+        place = f"{base}/{chain.source}-{chain.channel}"
+        inputs.append(_input(f"{chain.source}-input", context.uri_of(chain), place, section))
+    bucket = channel.s3_bucket_name or context.bucket
+    parts = (bucket, channel.bucket_prefix.strip("/"), node.model.name, "evaluation")
+    report = ProcessingOutput(
+        output_name=REPORT_OUTPUT,
+        s3_output=ProcessingS3Output(
+            s3_uri=context.per_execution("s3://" + "/".join(part for part in parts if part)),
+            local_path=channel.output_local_filepath,
+            s3_upload_mode="EndOfJob",
+        ),
+    )
+    properties = [PropertyFile(EVALUATION_REPORT, REPORT_OUTPUT, f"{REPORT_OUTPUT}.json")]
+    return [_step(context, node, section, inputs, [report], properties)]
+
+
+def _static_inputs(
+    context: StepContext, node: StepNode, section: PreprocessSection, written: PreprocessSection
+) -> list[ProcessingInput]:
+    files = [
+        (channel, file) for channel in section.channels.values() for file in channel.data_files
+    ]
+    if len(files) < MANIFEST_FROM:
+        return [
+            _input(
+                str(file.source_name),
+                channel.uri_of(file),
+                f"{INPUT_DIRECTORY}/{file.source_name}",
+                section,
+            )
+            for channel, file in files
+        ]
+    uris = [
+        channel.uri_of(file) for channel in written.channels.values() for file in channel.data_files
+    ]
+    manifest = _input(
+        MANIFEST_INPUT,
+        add_manifest(context, uris, f"inputs of {node.name}"),
+        f"{INPUT_DIRECTORY}/{MANIFEST_INPUT}",
+        section,
+    )
+    manifest.s3_input.s3_data_type = "ManifestFile"
+    return [manifest]
+
+
+def _input(
+    name: str, uri: Any, local_path: str, section: PreprocessSection | EvaluateSection
+) -> ProcessingInput:
+    return ProcessingInput(
+        input_name=name,
+        s3_input=ProcessingS3Input(
+            s3_uri=uri,
+            local_path=local_path,
+            s3_data_type=section.s3_data_type if isinstance(uri, str) else "S3Prefix",
+            s3_input_mode=section.s3_input_mode,
+            s3_data_distribution_type=section.s3_data_distribution_type,
+        ),
+    )
+
+
+def _output(
+    context: StepContext,
+    node: StepNode,
+    section: PreprocessSection,
+    name: str,
+    channel: PreprocessChannel,
+) -> ProcessingOutput:
+    base = None
+    if channel.output_bucket_prefix:
+        bucket = channel.s3_bucket_name or context.bucket
+        base = f"s3://{bucket}/{channel.output_bucket_prefix.strip('/')}"
+    return ProcessingOutput(
+        output_name=name,
+        s3_output=ProcessingS3Output(
+            s3_uri=context.execution_uri(node, name, base),
+            local_path=f"{section.location.output_local_filepath.rstrip('/')}/{name}",
+            s3_upload_mode=section.s3_upload_mode,
+        ),
+    )
+
+
+def _step(
+    context: StepContext,
+    node: StepNode,
+    section: PreprocessSection | EvaluateSection,
+    inputs: list[ProcessingInput],
+    outputs: list[ProcessingOutput],
+    property_files: list[PropertyFile],
+) -> ProcessingStep:
+    tree = context.code_tree(node)
+    code = ProcessingInput(
+        input_name="code",
+        s3_input=ProcessingS3Input(
+            s3_uri=context.session.add_tree(tree),
+            local_path=CODE_DIRECTORY,
+            s3_data_type="S3Prefix",
+            s3_input_mode="File",
+            s3_data_distribution_type="FullyReplicated",
+        ),
+    )
+    processor = Processor(
+        role=context.role,
+        image_uri=processing_image(context, section),
+        entrypoint=["/bin/bash", "-c", launch_command(section.entry_point, tree)],
+        instance_count=section.instance_count,
+        instance_type=section.instance_type,
+        volume_size_in_gb=section.volume_size_in_gb,
+        volume_kms_key=context.volume_key(section.instance_type),
+        output_kms_key=context.kms_key,
+        max_runtime_in_seconds=section.max_runtime_seconds,
+        base_job_name=section.base_job_name or node.name,
+        sagemaker_session=context.session,
+        env=dict(section.env) or None,
+        tags=sdk_tags(section.tags),
+        network_config=NetworkConfig(
+            enable_network_isolation=False,
+            security_group_ids=context.security_groups,
+            subnets=context.subnets,
+            encrypt_inter_container_traffic=True,
+        ),
+    )
+    return ProcessingStep(
+        name=node.emitted[0],
+        step_args=processor.run(inputs=[*inputs, code], outputs=outputs),
+        cache_config=context.cache_config(node),
+        property_files=property_files or None,
+        depends_on=context.waits_for(node) or None,
+    )
+
+
+def launch_command(entry_point: str, tree: CodeTree) -> str:
+    """Return the command that runs a script as a module from the root of its source directory."""
+    module = ".".join(PurePosixPath(entry_point).with_suffix("").parts)
+    commands = [f"cd {CODE_DIRECTORY}"]
+    if any(file.path == "requirements.txt" for file in tree.files):
+        commands.append("python3 -m pip install -r requirements.txt")
+    return " && ".join([*commands, f"exec python3 -m {module}"])

@@ -1,0 +1,166 @@
+"""Renders Training steps, and the Training step that packs inference code into a model.
+
+It never packs code: the context does.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sagemaker.core.shapes import Channel, DataSource, S3DataSource, Tag
+from sagemaker.mlops.workflow.steps import TrainingStep
+from sagemaker.train import ModelTrainer
+from sagemaker.train.configs import (
+    Compute,
+    MetricDefinition,
+    Networking,
+    OutputDataConfig,
+    SourceCode,
+    StoppingCondition,
+)
+
+from smp.compiler.compiled import CodeTree
+from smp.compiler.steps.context import StepContext, sdk_view
+from smp.compiler.steps.images import sklearn_image
+from smp.compiler.steps.manifest import add_manifest
+from smp.config.jobs import TrainSection
+from smp.graph.nodes import StepNode
+from smp.graph.steps import training_channel
+
+MODEL_CHANNEL = "model"
+REPACK_INSTANCE_TYPE = "ml.m5.large"
+REPACK_SKLEARN_VERSION = "1.2-1"
+REPACK_COMMAND = (
+    "mkdir -p /opt/ml/model && tar -xzf /opt/ml/input/data/model/model.tar.gz -C /opt/ml/model"
+    " && rm -rf /opt/ml/model/code && cp -R /opt/ml/input/data/code /opt/ml/model/code"
+)
+
+
+def render_training(context: StepContext, node: StepNode) -> list[Any]:
+    """Render a Training step in script mode."""
+    written = node.model.config.train
+    assert written is not None
+    section = sdk_view(written)
+    tree = context.code_tree(node)
+    trainer = _trainer(
+        context,
+        node.emitted[0],
+        section,
+        source_code=_source_code(context, tree, entry_script=section.entry_point),
+        training_image=section.image_uri,
+        hyperparameters=dict(section.hyperparameters),
+        environment=dict(section.env),
+        tags=[Tag(key=tag.key, value=tag.value) for tag in section.tags] or None,
+        training_input_mode=section.input_mode,
+    )
+    if section.metric_definitions:
+        trainer.with_metric_definitions(
+            [MetricDefinition(name=m.name, regex=m.regex) for m in section.metric_definitions]
+        )
+    channels = [
+        *_static_channels(context, node, section, written),
+        *(
+            _channel(training_channel(chain), context.uri_of(chain), section)
+            for chain in node.chained
+        ),
+    ]
+    if section.model_data_uri:
+        channels.append(_channel(MODEL_CHANNEL, section.model_data_uri, section))
+    return [
+        TrainingStep(
+            name=node.emitted[0],
+            step_args=trainer.train(input_data_config=channels, wait=False, logs=False),
+            cache_config=context.cache_config(node),
+            depends_on=context.waits_for(node) or None,
+        )
+    ]
+
+
+def render_repack(context: StepContext, node: StepNode, artifact: Any) -> TrainingStep:
+    """Render the step that puts the model's source directory into its artefact as `code/`."""
+    written = node.model.config.train
+    assert written is not None
+    section = sdk_view(written).model_copy(
+        update={"instance_type": REPACK_INSTANCE_TYPE, "instance_count": 1, "output_path": None}
+    )
+    tree = context.code_tree(node)
+    trainer = _trainer(
+        context,
+        node.emitted[0],
+        section.model_copy(update={"base_job_name": None}),
+        source_code=_source_code(context, tree, command=REPACK_COMMAND, requirements=None),
+        training_image=sklearn_image(context, REPACK_SKLEARN_VERSION),
+    )
+    plain = TrainSection(image_uri=section.image_uri, entry_point=section.entry_point)
+    channel = _channel(MODEL_CHANNEL, artifact, plain)
+    return TrainingStep(
+        name=node.emitted[0],
+        description="Packs the inference code into the model's artefact",
+        step_args=trainer.train(input_data_config=[channel], wait=False, logs=False),
+        depends_on=context.waits_for(node) or None,
+    )
+
+
+def _source_code(context: StepContext, tree: CodeTree, **options: Any) -> SourceCode:
+    context.session.add_tree(tree)
+    if any(file.path == "requirements.txt" for file in tree.files):
+        options.setdefault("requirements", "requirements.txt")
+    return SourceCode(source_dir=str(context.store.path_of(tree)), ignore_patterns=None, **options)
+
+
+def _trainer(
+    context: StepContext, name: str, section: TrainSection, **options: Any
+) -> ModelTrainer:
+    output = f"s3://{context.bucket}/models/{context.graph.name}/{section.base_job_name or name}"
+    return ModelTrainer(
+        sagemaker_session=context.session,
+        role=context.role,
+        base_job_name=section.base_job_name or name,
+        compute=Compute(
+            instance_type=section.instance_type,
+            instance_count=section.instance_count,
+            volume_size_in_gb=section.volume_size_in_gb,
+            volume_kms_key_id=context.volume_key(section.instance_type),
+        ),
+        networking=Networking(
+            subnets=context.subnets,
+            security_group_ids=context.security_groups,
+            enable_inter_container_traffic_encryption=True,
+        ),
+        stopping_condition=StoppingCondition(max_runtime_in_seconds=section.max_runtime_seconds),
+        output_data_config=OutputDataConfig(
+            s3_output_path=section.output_path or output, kms_key_id=context.kms_key
+        ),
+        **options,
+    )
+
+
+def _static_channels(
+    context: StepContext, node: StepNode, section: TrainSection, written: TrainSection
+) -> list[Channel]:
+    channels = []
+    for name, channel in section.channels.items():
+        if len(channel.data_files) == 1:
+            channels.append(_channel(name, channel.uri_of(channel.data_files[0]), section))
+        elif channel.data_files:
+            source = written.channels[name]
+            uris = [source.uri_of(file) for file in source.data_files]
+            manifest = add_manifest(context, uris, f"channel {name} of {node.name}")
+            channels.append(_channel(name, manifest, section, "ManifestFile"))
+    return channels
+
+
+def _channel(name: str, uri: Any, section: TrainSection, data_type: str = "S3Prefix") -> Channel:
+    optional = {"content_type": section.content_type} if section.content_type else {}
+    return Channel(
+        channel_name=name,
+        data_source=DataSource(
+            s3_data_source=S3DataSource(
+                s3_data_type=data_type,
+                s3_uri=uri,
+                s3_data_distribution_type=section.distribution,
+            )
+        ),
+        input_mode=section.input_mode,
+        **optional,
+    )

@@ -1,0 +1,32 @@
+"""The process that imports the SDK and compiles: a request on standard input, the outcome on output.
+
+It never reads a configuration, and nothing it prints by accident reaches its answer.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import sys
+
+from smp.compiler.compile import compile_pipeline
+from smp.errors import SmpError
+
+
+def main() -> None:
+    """Answer with one item a pipeline: its JSON text, or the error that says why there is none."""
+    answer = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    request = pickle.load(sys.stdin.buffer)
+    outcomes: list[str | SmpError] = []
+    for graph in request.graphs:
+        try:
+            outcomes.append(compile_pipeline(graph, request.code_store).to_json())
+        except SmpError as error:
+            outcomes.append(error)
+    with answer:
+        pickle.dump(outcomes, answer)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,224 @@
+"""Checks one pipeline step by step and assembles its graph.
+
+It never stops at the first problem: all are collected for one report.
+"""
+
+from __future__ import annotations
+
+from smp.config.pipeline import StepConfig
+from smp.config.project import Model, Pipeline, Project
+from smp.errors import Problem, near_names
+from smp.graph.chains import ChainError, Declared, resolve_chain
+from smp.graph.dependencies import find_cycle, links, read_line
+from smp.graph.nodes import SECTION_OF_CLASS, ChainedInput, PipelineGraph, StepNode
+from smp.graph.steps import check_step
+
+MAX_STEP_NAME = 64
+"""CreatePipeline's limit on a step's name (botocore 1.44.5)."""
+
+
+class GraphChecker:
+    """Collects the problems of one pipeline while its graph is put together."""
+
+    def __init__(self, pipeline: Pipeline, project: Project) -> None:
+        self.pipeline = pipeline
+        self.project = project
+        self.problems: list[Problem] = []
+        self._places: dict[str, tuple[str, int]] = {}
+        self._steps: dict[str, Declared] = {}
+
+    def build(self) -> PipelineGraph | None:
+        """Return the graph, or None where a problem was found."""
+        self._declare()
+        after = self._read_dependencies()
+        nodes = tuple(self._node(step, after) for step in self._steps.values())
+        self._check_emitted_names(nodes)
+        self._check_cycle(nodes)
+        return None if self.problems else PipelineGraph(self.pipeline, nodes)
+
+    def report(
+        self,
+        reason: str,
+        *path: str | int,
+        found: str | None = None,
+        allowed: str | None = None,
+        hint: str | None = None,
+    ) -> None:
+        """Add a problem at a path below `conf.sagemakerPipeline`."""
+        full = ("sagemakerPipeline", *path)
+        text = "conf"
+        for part in full:
+            text += f"[{part}]" if isinstance(part, int) else f".{part}"
+        location = self.pipeline.locate(*full)
+        self.problems.append(Problem(reason, location, text, found, allowed, hint))
+
+    def report_step(
+        self, step: StepConfig, reason: str, key: str = "", **details: str | None
+    ) -> None:
+        """Add a problem at a key of a step."""
+        model, index = self._places[step.step_name]
+        self.report(reason, "models", model, "steps", index, *([key] if key else []), **details)
+
+    def steps_of(self, model: Model, step_class: str) -> list[str]:
+        """Return the names of a model's steps of one class, in the order written."""
+        return [
+            name
+            for name, step in self._steps.items()
+            if step.model is model and step.config.step_class == step_class
+        ]
+
+    def last_before(self, step: StepConfig, model: Model, step_class: str) -> str | None:
+        """Return the last step of a class that the model has before this one, else its last at all."""
+        names = self.steps_of(model, step_class)
+        order = list(self._steps)
+        before = [name for name in names if order.index(name) < order.index(step.step_name)]
+        candidates = before or names
+        return candidates[-1] if candidates else None
+
+    def _declare(self) -> None:
+        for model_name, section in self.pipeline.config.models.items():
+            model = self.project.models.get(model_name)
+            if model is None:
+                self.report(
+                    f"no file has a section conf.models.{model_name}",
+                    "models",
+                    model_name,
+                    allowed=", ".join(self.project.models) or None,
+                    hint=near_names(model_name, self.project.models),
+                )
+            for index, step in enumerate(section.steps):
+                self._declare_step(model_name, index, step, model)
+
+    def _declare_step(
+        self, model_name: str, index: int, step: StepConfig, model: Model | None
+    ) -> None:
+        if step.step_name in self._places:
+            first = self.pipeline.locate(
+                "sagemakerPipeline", "models", *self._step_path(step.step_name), "step_name"
+            )
+            self.report(
+                f"the step name '{step.step_name}' is taken at {first}",
+                "models",
+                model_name,
+                "steps",
+                index,
+                "step_name",
+                hint="step names are unique in a pipeline",
+            )
+            return
+        self._places[step.step_name] = (model_name, index)
+        if model is not None:
+            self._steps[step.step_name] = Declared(step, model)
+            self._check_section(step, model)
+
+    def _step_path(self, name: str) -> tuple[str | int, ...]:
+        model, index = self._places[name]
+        return (model, "steps", index)
+
+    def _check_section(self, step: StepConfig, model: Model) -> None:
+        section = SECTION_OF_CLASS[step.step_class]
+        if step.step_type is not None and step.step_type != section:
+            self.report_step(
+                step,
+                f"a {step.step_class} step does not use a section '{step.step_type}'",
+                "step_type",
+                allowed=section or "none: leave step_type out",
+            )
+        needed = section or "registry"
+        if getattr(model.config, needed) is None:
+            self.report_step(
+                step,
+                f"a {step.step_class} step needs the section conf.models.{model.name}.{needed}, "
+                "which no file has",
+            )
+
+    def _read_dependencies(self) -> dict[str, list[str]]:
+        after: dict[str, list[str]] = {name: [] for name in self._steps}
+        for index, line in enumerate(self.pipeline.config.dependencies):
+            names = read_line(line)
+            known = [self._check_dependency(name, index, line) for name in names]
+            if len(names) < 2:
+                self.report("has no '>>'", "dependencies", index, found=line, allowed="a >> b")
+            if not all(known):
+                continue
+            for before, then in links(names):
+                if before == then:
+                    self.report(f"'{then}' waits for itself", "dependencies", index, found=line)
+                elif before not in after.get(then, [before]):
+                    after[then].append(before)
+        return after
+
+    def _check_dependency(self, name: str, index: int, line: str) -> bool:
+        if name in self._places:
+            return True
+        reason = f"'{name}' is not a step of this pipeline" if name else "a step's name is missing"
+        self.report(reason, "dependencies", index, found=line, hint=near_names(name, self._places))
+        return False
+
+    def _node(self, step: Declared, after: dict[str, list[str]]) -> StepNode:
+        chained = self._chains(step)
+        implied = check_step(self, step, chained)
+        return StepNode(
+            step.config, step.model, chained, tuple(after[step.config.step_name]), **implied
+        )
+
+    def _chains(self, step: Declared) -> tuple[ChainedInput, ...]:
+        found: list[ChainedInput] = []
+        seen: set[str] = set()
+        for index, source in enumerate(step.config.chain_input_source_step):
+            try:
+                if source in seen:
+                    raise ChainError("is chained twice")
+                seen.add(source)
+                if source in self._places and source not in self._steps:
+                    continue
+                found += resolve_chain(step, source, self._steps)
+            except ChainError as fault:
+                model, place = self._places[step.config.step_name]
+                self.report(
+                    f"'{source}' {fault.reason}",
+                    *("models", model, "steps", place, "chain_input_source_step", index),
+                    allowed=fault.allowed,
+                    hint=fault.hint,
+                )
+        return tuple(found)
+
+    def _check_emitted_names(self, nodes: tuple[StepNode, ...]) -> None:
+        owners: dict[str, str] = {}
+        for node in nodes:
+            for emitted in node.emitted:
+                if len(emitted) > MAX_STEP_NAME:
+                    self.report_step(
+                        node.config,
+                        f"its step '{emitted}' has {len(emitted)} characters",
+                        "step_name",
+                        allowed=f"{MAX_STEP_NAME} characters with what the class appends",
+                    )
+                if owners.setdefault(emitted, node.name) != node.name:
+                    self.report_step(
+                        node.config,
+                        f"its step '{emitted}' has the name of a step that "
+                        f"'{owners[emitted]}' makes",
+                        "step_name",
+                    )
+        total, limit = len(owners), self.pipeline.config.max_steps
+        if total > limit:
+            self.report(
+                f"the pipeline has {total} steps",
+                allowed=f"{limit}",
+                hint="50 is the service's default quota; after raising it, set maxSteps",
+            )
+
+    def _check_cycle(self, nodes: tuple[StepNode, ...]) -> None:
+        upstream = {node.name: (*node.reads, *node.after) for node in nodes}
+        cycle = find_cycle(upstream)
+        if cycle is None:
+            return
+        reads = {node.name: node.reads for node in nodes}
+        links_ = [
+            f"{then} {'reads' if before in reads[then] else 'waits for'} {before}"
+            for before, then in links(cycle)
+        ]
+        self.report(
+            f"the steps form a cycle: {' >> '.join(cycle)}", "dependencies", found="; ".join(links_)
+        )

@@ -1,0 +1,139 @@
+"""The graph of one pipeline: its steps, what each reads and what each waits for.
+
+It never checks anything: a graph that exists is valid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from smp.config.pipeline import StepConfig
+from smp.config.project import Model, Pipeline
+
+SECTION_OF_CLASS: Mapping[str, str | None] = {
+    "Processing": "preprocess",
+    "Training": "train",
+    "CreateModel": None,
+    "Transform": "transform",
+    "Metrics": "evaluate",
+    "RegisterModel": "registry",
+}
+"""The section of a model that each step class uses; `step_type` may repeat it, and nothing else."""
+
+CACHEABLE_CLASSES = frozenset({"Processing", "Training", "Transform", "Metrics"})
+"""Step classes whose step type takes a CacheConfig; Model and RegisterModel steps take none.
+
+Source: "Caching pipeline steps" in the SageMaker developer guide.
+"""
+
+REPORT_OUTPUT = "model_evaluation_metrics"
+"""The output of a Metrics step; its report is the file of this name with `.json` appended."""
+
+MODEL_OUTPUT = "model"
+PREDICTIONS_OUTPUT = "predictions"
+
+
+@dataclass(frozen=True)
+class ChainedInput:
+    """What one step reads of another.
+
+    `output` is the name of a processing output, or `model` for a Training source, or `predictions` for
+    a Transform source; `channel` is the channel that names the input in the job that reads it.
+    """
+
+    source: str
+    output: str
+    channel: str
+
+
+@dataclass(frozen=True)
+class StepNode:
+    """One step of the configuration, which may become several steps of the definition."""
+
+    config: StepConfig
+    model: Model
+    chained: tuple[ChainedInput, ...] = ()
+    after: tuple[str, ...] = ()
+    """Names of the steps that `dependencies` puts directly before it, in the order written."""
+    training: str | None = None
+    """For CreateModel and RegisterModel: the Training step that makes the artefact."""
+    create_model: str | None = None
+    """For Transform: the CreateModel step of its model.
+
+    For RegisterModel: the one whose packed model it registers, if any.
+    """
+    metrics: str | None = None
+    """For RegisterModel: the Metrics step whose report becomes the model's quality statistics."""
+
+    @property
+    def name(self) -> str:
+        """The name as the configuration has it."""
+        return self.config.step_name
+
+    @property
+    def step_class(self) -> str:
+        return self.config.step_class
+
+    @property
+    def repacks(self) -> bool:
+        """Whether a Training step packs the model's code before this step."""
+        registry = self.model.config.registry
+        if self.step_class not in ("CreateModel", "RegisterModel") or registry is None:
+            return False
+        shares = self.step_class == "RegisterModel" and self.create_model is not None
+        return registry.model_repack and not shares
+
+    @property
+    def emitted(self) -> tuple[str, ...]:
+        """Names of the steps in the definition, in order; the first waits, the last is waited for."""
+        if self.step_class not in ("CreateModel", "RegisterModel"):
+            return (self.name,)
+        own = f"{self.name}-{self.step_class}"
+        return (f"{self.name}-RepackModel-0", own) if self.repacks else (own,)
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Names of the steps whose results it uses, without those it merely waits for."""
+        named = (chain.source for chain in self.chained)
+        implied = (self.training, self.create_model, self.metrics)
+        return tuple(dict.fromkeys([*named, *(name for name in implied if name)]))
+
+
+@dataclass(frozen=True)
+class PipelineGraph:
+    """A pipeline that is known to be sound: every name resolves and there is no cycle."""
+
+    pipeline: Pipeline
+    steps: tuple[StepNode, ...]
+
+    @property
+    def name(self) -> str:
+        return self.pipeline.config.pipeline_name
+
+    @property
+    def models(self) -> tuple[Model, ...]:
+        """The models whose steps it runs, in the order of the pipeline section."""
+        return tuple({node.model.name: node.model for node in self.steps}.values())
+
+    def node(self, name: str) -> StepNode:
+        """Return the step of this name; the graph has it."""
+        return next(node for node in self.steps if node.name == name)
+
+    def in_order(self) -> Iterator[StepNode]:
+        """Yield each step after all it reads or waits for; ties keep the order as written."""
+        done: set[str] = set()
+        waiting = list(self.steps)
+        while waiting:
+            ready = next(n for n in waiting if done.issuperset((*n.reads, *n.after)))
+            waiting.remove(ready)
+            done.add(ready.name)
+            yield ready
+
+
+def model_package_group_name(pipeline: Pipeline, model: Model) -> str:
+    """Return the group that a model registers into: its own name for it, or `<projectName>-<model>`."""
+    registry = model.config.registry
+    if registry is not None and registry.model_package_group_name:
+        return registry.model_package_group_name
+    return f"{pipeline.project_name}-{model.name}"
