@@ -1,0 +1,119 @@
+"""A compiled pipeline as a picture or listing needs it: boxes, arrows and what each box says.
+
+It never decides how that is drawn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from smp.compiler.compiled import CompiledPipeline, Json
+
+INSTANCE_TYPE_KEYS = ("InstanceType", "TransformInstanceType")
+INSTANCE_COUNT_KEYS = ("InstanceCount", "TransformInstanceCount")
+
+
+@dataclass(frozen=True)
+class Step:
+    """One box. `model` is empty where the pipeline does not say whose step it is."""
+
+    name: str
+    type: str
+    model: str = ""
+    instance_type: str | None = None
+    instance_count: int = 1
+    cached_for: str | None = None
+    """How long a cached result counts (`10d`), None for a step that always runs."""
+
+    @property
+    def instances(self) -> str:
+        """The machines it runs on as a person writes them: `2 x ml.m5.large`, or empty."""
+        if self.instance_type is None:
+            return ""
+        count = f"{self.instance_count} x " if self.instance_count > 1 else ""
+        return count + self.instance_type
+
+
+@dataclass(frozen=True, order=True)
+class Edge:
+    """`target` waits for `source`: for its data, or only for the order that was asked for."""
+
+    source: str
+    target: str
+    carries_data: bool
+
+
+@dataclass(frozen=True)
+class Dag:
+    """All steps in the order of the definition, and all edges, sorted."""
+
+    name: str
+    steps: tuple[Step, ...]
+    edges: tuple[Edge, ...]
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The models that have steps, in the order in which they first appear."""
+        return tuple(dict.fromkeys(step.model for step in self.steps if step.model))
+
+
+def read_dag(pipeline: CompiledPipeline, model_of: Mapping[str, str] | None = None) -> Dag:
+    """Read steps and edges; `model_of` maps emitted step names to the configured model."""
+    known = model_of or {}
+    data = _without_order(pipeline).edges()
+    return Dag(
+        name=pipeline.name,
+        steps=tuple(_read_step(step, known.get(step["Name"], "")) for step in pipeline.steps()),
+        edges=tuple(
+            sorted(
+                Edge(source, target, source in data[target])
+                for target, sources in pipeline.edges().items()
+                for source in sources
+            )
+        ),
+    )
+
+
+def _without_order(pipeline: CompiledPipeline) -> CompiledPipeline:
+    """Return the pipeline as it would be if nobody had asked for an order between its steps."""
+
+    def strip(value: Any) -> Any:
+        if isinstance(value, list):
+            return [strip(item) for item in value]
+        if isinstance(value, dict):
+            is_step = "Name" in value and "Type" in value
+            return {
+                key: strip(item)
+                for key, item in value.items()
+                if not (is_step and key == "DependsOn")
+            }
+        return value
+
+    return replace(pipeline, definition=strip(pipeline.definition))
+
+
+def _read_step(step: Json, model: str) -> Step:
+    cache = step.get("CacheConfig", {})
+    arguments = step.get("Arguments", {})
+    count = _find(arguments, INSTANCE_COUNT_KEYS)
+    instance_type = _find(arguments, INSTANCE_TYPE_KEYS)
+    return Step(
+        name=step["Name"],
+        type=step["Type"],
+        model=model,
+        instance_type=instance_type if isinstance(instance_type, str) else None,
+        instance_count=count if isinstance(count, int) else 1,
+        cached_for=cache.get("ExpireAfter", "ever") if cache.get("Enabled") else None,
+    )
+
+
+def _find(arguments: Json, keys: tuple[str, ...]) -> Any:
+    """Return the first value of one of the keys in the job's own resources, at any depth."""
+    for section in ("ProcessingResources", "ResourceConfig", "TransformResources"):
+        for settings in (arguments.get(section, {}), *arguments.get(section, {}).values()):
+            for key in keys:
+                if isinstance(settings, dict) and key in settings:
+                    return settings[key]
+    return None

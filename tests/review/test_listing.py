@@ -1,0 +1,22 @@
+"""The listing of a compiled pipeline's steps."""
+
+from __future__ import annotations
+
+from smp.compiler.compiled import CompiledPipeline
+from smp.review.listing import render_steps
+
+
+def test_steps_stand_in_order_with_what_each_waits_for(housing_pipeline: CompiledPipeline) -> None:
+    assert render_steps(housing_pipeline).splitlines() == [
+        "housing",
+        "     step                        type           instances         cached  waits for",
+        "  1  pca-Preprocessing           Processing     ml.m5.2xlarge     10d     -",
+        "  2  pca-Training                Training       2 x ml.m5.xlarge  10d     1",
+        "  3  pca-Register-RegisterModel  RegisterModel  -                 no      2",
+        "  4  mlp-Preprocessing           Processing     ml.m5.2xlarge     10d     2",
+        "  5  mlp-Training                Training       2 x ml.m5.xlarge  10d     4",
+        "  6  mlp-Model-CreateModel       Model          -                 no      5",
+        "  7  mlp-Transform               Transform      ml.m5.large       no      4, 6",
+        "  8  mlp-Metrics                 Processing     ml.m5.2xlarge     no      4, 7",
+        "  9  mlp-Register-RegisterModel  RegisterModel  -                 no      3, 5, 8",
+    ]
