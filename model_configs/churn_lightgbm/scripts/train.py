@@ -65,7 +65,10 @@ def print_metrics(period: int) -> Callable[[lgb.callback.CallbackEnv], None]:
     def report(env: lgb.callback.CallbackEnv) -> None:
         if env.iteration % period and env.iteration + 1 != env.end_iteration:
             return
-        values = [f"{data}_{name}={value:.5f};" for data, name, value, *_ in env.evaluation_result_list or ()]
+        values = [
+            f"{data}_{name}={value:.5f};"
+            for data, name, value, *_ in env.evaluation_result_list or ()
+        ]
         print(f"round={env.iteration};", *values, flush=True)
 
     return report
@@ -97,7 +100,7 @@ def train_model(train: lgb.Dataset, valid: lgb.Dataset, options: argparse.Namesp
 
 
 def save_model(booster: lgb.Booster, categories: dict[str, list[str]], model_dir: Path) -> None:
-    """Writes the model, what it expects, and (conf: ``ModelRepack: "False"``) its own serving code."""
+    """Writes the model, what it expects, and (``ModelRepack: "False"``) its own serving code."""
     model_dir.mkdir(parents=True, exist_ok=True)
     booster.save_model(model_dir / "model.txt")
     expects = {"features": booster.feature_name(), "categories": categories}
@@ -117,7 +120,7 @@ def main() -> None:
         encode_features(train, categories), encode_features(validation, categories), options
     )
     best = booster.best_score["valid"]["auc"]
-    print(f"best_round={booster.best_iteration}; best_valid_auc={best:.5f};", flush=True)
+    print(f"best_round={booster.best_iteration}; valid_auc_of_best_round={best:.5f};", flush=True)
     save_model(booster, categories, Path(os.environ.get("SM_MODEL_DIR", "/opt/ml/model")))
 
 

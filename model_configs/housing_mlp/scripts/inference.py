@@ -1,7 +1,7 @@
 """Serves house prices through the four handlers of SageMaker's script mode, with NumPy alone.
 
-Never imports Keras: a dense network is a few matrix products, so the stock scikit-learn image serves
-it.
+Never imports Keras: a dense network is a few matrix products, so that SageMaker's stock image for
+scikit-learn serves it.
 """
 
 import io

@@ -8,6 +8,7 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -49,9 +50,7 @@ class MetricLines(keras.callbacks.Callback):  # type: ignore[misc]
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Errors of the natural logarithm of the price."""
         values = logs or {}
-        train, validation = (
-            self.deviation * values[name] ** 0.5 for name in ("mse", "val_mse")
-        )
+        train, validation = (self.deviation * values[name] ** 0.5 for name in ("mse", "val_mse"))
         print(
             f"epoch={epoch}; train_rmse_log={train:.5f}; val_rmse_log={validation:.5f};", flush=True
         )
@@ -119,7 +118,7 @@ def save_model(network: keras.Model, scale: LogScale, model_dir: Path) -> None:
     model_dir.mkdir(parents=True, exist_ok=True)
     network.save(model_dir / "model.keras")
     dense = [layer for layer in network.layers if isinstance(layer, keras.layers.Dense)]
-    arrays: dict[str, Matrix] = {}
+    arrays: dict[str, Any] = {}
     for index, layer in enumerate(dense):
         kernel, bias = layer.get_weights()
         arrays |= {f"kernel_{index}": kernel, f"bias_{index}": bias}

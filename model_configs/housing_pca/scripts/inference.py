@@ -16,7 +16,7 @@ CSV = "text/csv"
 
 
 def model_fn(model_dir: str) -> Pipeline:
-    """Loads what train.py saved; only from artefacts of one's own registry, since it is a pickle."""
+    """Loads what train.py saved. It is a pickle: only load what one's own pipeline wrote."""
     return joblib.load(Path(model_dir) / "pca.joblib")
 
 
