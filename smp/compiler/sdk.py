@@ -16,9 +16,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
+from smp.compiler import deploy_values
 from smp.compiler.code_store import CodeStore
 from smp.compiler.compiled import CodeTree
-from smp.compiler.deploy_values import BUCKET
 from smp.compiler.stand_ins import SDK_REGION, to_constants
 
 _SOURCE_CODE_JSON = "sourcecode.json"
@@ -111,7 +111,7 @@ class OfflineSession(PipelineSession):  # type: ignore[misc]
     def __init__(self, store: CodeStore) -> None:
         self.store = store
         self.trees: dict[str, CodeTree] = {}
-        super().__init__(default_bucket=to_constants(BUCKET))
+        super().__init__(default_bucket=to_constants(deploy_values.BUCKET))
 
     def _initialize(self, *_args: Any, **_kwargs: Any) -> None:
         self.boto_session = NoAws()
@@ -126,8 +126,29 @@ class OfflineSession(PipelineSession):  # type: ignore[misc]
         self.sagemaker_config: dict[str, Any] = {}
         self._default_bucket = self._default_bucket_name_override
 
+    @property
+    def role(self) -> str:
+        """Stands for the ARN of the role that the deployment gives the jobs."""
+        return to_constants(deploy_values.ROLE_ARN)
+
+    @property
+    def kms_key(self) -> str:
+        """Stands for the ARN of the deployment's key."""
+        return to_constants(deploy_values.KMS_KEY_ARN)
+
+    @property
+    def subnets(self) -> list[str]:
+        """Stands for the subnets of the deployment's network."""
+        return [to_constants(deploy_values.SUBNETS)]
+
+    @property
+    def security_group_ids(self) -> list[str]:
+        """Stands for the security groups of the deployment's network."""
+        return [to_constants(deploy_values.SECURITY_GROUP_IDS)]
+
     def account_id(self) -> str:
-        return to_constants("${smp:account_id}")
+        """Stand for the account that is deployed to."""
+        return to_constants(deploy_values.ACCOUNT_ID)
 
     def upload_data(
         self, path: str, bucket: str | None = None, key_prefix: str = "data", **kwargs: Any

@@ -25,7 +25,8 @@ from smp.graph.nodes import MODEL_OUTPUT, PREDICTIONS_OUTPUT, ChainedInput, Pipe
 Section = TypeVar("Section", bound=ConfigModel)
 
 NVME_FAMILIES = frozenset(
-    ["g4dn", "g5", "g6", "g6e", "gr6", "p3dn", "p4d", "p4de", "p5", "p5e", "p5en", "p6-b200", "p6e-gb200", "trn1", "trn1n", "trn2"]
+    {"g4dn", "g5", "g6", "g6e", "gr6", "p3dn", "p4d", "p4de", "p5", "p5e", "p5en", "p6-b200"}
+    | {"p6e-gb200", "trn1", "trn1n", "trn2"}
 )
 """Accelerated families with local NVMe storage; other families have it where a `d` follows the digit."""
 
@@ -65,20 +66,20 @@ class StepContext:
 
     @property
     def role(self) -> str:
-        return to_constants(self.network.role or deploy_values.ROLE_ARN)
+        return to_constants(self.network.role) if self.network.role else self.session.role
 
     @property
     def kms_key(self) -> str:
-        return to_constants(self.network.kms_key or deploy_values.KMS_KEY_ARN)
+        return to_constants(self.network.kms_key) if self.network.kms_key else self.session.kms_key
 
     @property
     def subnets(self) -> list[str]:
-        return [to_constants(name) for name in self.network.subnets or (deploy_values.SUBNETS,)]
+        return [to_constants(name) for name in self.network.subnets] or self.session.subnets
 
     @property
     def security_groups(self) -> list[str]:
-        names = self.network.security_groups_id or (deploy_values.SECURITY_GROUP_IDS,)
-        return [to_constants(name) for name in names]
+        names = [to_constants(name) for name in self.network.security_groups_id]
+        return names or self.session.security_group_ids
 
     @property
     def bucket(self) -> str:
