@@ -36,6 +36,7 @@ def compile_pipeline(graph: PipelineGraph, code_store: Path) -> CompiledPipeline
         model_package_groups=_groups(graph),
         internet_egress=graph.pipeline.network.internet_egress,
         models=tuple(model.name for model in graph.models),
+        step_models={name: node.model.name for node in graph.steps for name in node.emitted},
     )
     check_compiled(compiled)
     return compiled

@@ -78,6 +78,8 @@ class CompiledPipeline:
     internet_egress: bool = False
     models: tuple[str, ...] = ()
     """Names of the configured models whose steps it runs, in the order of the pipeline section."""
+    step_models: Mapping[str, str] = field(default_factory=dict)
+    """The configured model that each step of the definition belongs to, by step name."""
 
     def definition_text(self) -> str:
         """Return the definition as JSON text, the same bytes for the same pipeline."""
