@@ -47,8 +47,9 @@ def _problem(details: ErrorDetails, document: Document) -> Problem:
 def _is_key(details: ErrorDetails, written: Any) -> bool:
     """Tell whether the fault lies in a key that the user names, not in what stands under it."""
     loc, value = details["loc"], details["input"]
-    named = loc and (loc[-1] == "[key]" or loc[-1] == value)
-    return bool(named) and isinstance(value, str) and written != value
+    if not loc or not isinstance(value, str):
+        return False
+    return loc[-1] == "[key]" or (loc[-1] == value and not isinstance(written, str))
 
 
 def _hint(kind: str, context: Mapping[str, Any], written: Any) -> str | None:
@@ -71,14 +72,15 @@ def _written_path(loc: tuple[int | str, ...], data: Any) -> Path_:
     """Return the part of pydantic's path that the file holds, in the file's own spelling."""
     path: list[str | int] = []
     for part in loc:
+        written: int | str | None = None
         if isinstance(data, dict):
-            part = next((name for name in (part, *_spellings(part)) if name in data), None)
-            if part is None:
-                break
-        elif not (isinstance(data, list) and isinstance(part, int) and part < len(data)):
+            written = next((name for name in (part, *_spellings(part)) if name in data), None)
+        elif isinstance(data, list) and isinstance(part, int) and part < len(data):
+            written = part
+        if written is None:
             break
-        path.append(part)
-        data = data[part]
+        path.append(written)
+        data = data[written]
     return tuple(path)
 
 

@@ -9,14 +9,15 @@ import re
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 
 class ConfigModel(BaseModel):
     """A frozen section of a configuration that refuses unknown keys.
 
-    `spellings` maps other accepted spellings of a key to the one that the section uses; a key with no
-    value counts as absent where the section has a default for it.
+    `spellings` maps other accepted spellings of a key to the one that the section uses; a key
+    with no value counts as absent where the section has a default for it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -59,6 +60,17 @@ class KeyFault:
     known: tuple[str, ...] = ()
 
 
+def fault(
+    reason: str,
+    allowed: str | None = None,
+    hint: str | None = None,
+    at: tuple[str | int, ...] = (),
+) -> PydanticCustomError:
+    """Return the error of a check; `at` leads from the value checked to what is at fault."""
+    context = {"reason": reason, "allowed": allowed, "hint": hint, "at": at}
+    return PydanticCustomError("smp", "{reason}", context)
+
+
 class EnvironmentText(str):
     """Text that is wholly an environment variable's value: it may also stand for a number."""
 
@@ -90,12 +102,12 @@ def _read_flag(value: Any) -> Any:
     return FLAG_WORDS.get(value.lower(), value) if isinstance(value, str) else value
 
 
-def _read_list(value: Any) -> Any:
+def read_list(value: Any) -> Any:
     """Accept one value where a list may stand."""
     return [value] if isinstance(value, str) else value
 
 
-def _split_commas(value: Any) -> Any:
+def split_commas(value: Any) -> Any:
     """Split `a, b` at its commas; a blank text is an empty list."""
     if isinstance(value, str):
         return [part.strip() for part in value.split(",") if part.strip()]
@@ -120,24 +132,45 @@ Flag = Annotated[bool, BeforeValidator(_read_flag, json_schema_input_type=bool |
 TextList = Annotated[
     tuple[Text, ...],
     Field(strict=False),
-    BeforeValidator(_read_list, json_schema_input_type=str | list[str]),
-]
-CommaList = Annotated[
-    tuple[Text, ...],
-    Field(strict=False),
-    BeforeValidator(_split_commas, json_schema_input_type=str | list[str]),
+    BeforeValidator(read_list, json_schema_input_type=str | list[str]),
 ]
 
 S3Distribution = Literal["FullyReplicated", "ShardedByS3Key"]
-Environment = Annotated[dict[str, ScalarText], Field(max_length=100)]
-"""CreateProcessingJob and CreateTrainingJob take 100 variables (botocore 1.44.5)."""
+
+TAG_MARKS = frozenset("_.:/=+-@")
+
+
+def _check_tag_text(value: str) -> str:
+    if not all(char.isalnum() or char == " " or char in TAG_MARKS for char in value):
+        raise fault("is not allowed in a tag", "letters, digits, blanks and _.:/=+-@")
+    return value
+
+
+def _check_tag_key(value: str) -> str:
+    if value.lower().startswith("aws:"):
+        raise fault("begins with 'aws:', which only AWS itself may use")
+    return value
 
 
 class Tag(ConfigModel):
     """One tag, in the spelling of the service."""
 
-    key: ScalarText = Field(alias="Key", min_length=1, max_length=128)
-    value: ScalarText = Field(alias="Value", max_length=256)
+    key: Annotated[ScalarText, AfterValidator(_check_tag_text), AfterValidator(_check_tag_key)] = (
+        Field(alias="Key", min_length=1, max_length=128)
+    )
+    """The tag's name."""
+    value: Annotated[ScalarText, AfterValidator(_check_tag_text)] = Field(
+        alias="Value", max_length=256
+    )
+    """The tag's value."""
 
 
-Tags = Annotated[tuple[Tag, ...], Field(strict=False, max_length=50)]
+def _check_tags(tags: tuple[Tag, ...]) -> tuple[Tag, ...]:
+    keys = [tag.key for tag in tags]
+    for index, key in enumerate(keys):
+        if key in keys[:index]:
+            raise fault("a tag of this name stands above", at=(index, "Key"))
+    return tags
+
+
+Tags = Annotated[tuple[Tag, ...], Field(strict=False, max_length=50), AfterValidator(_check_tags)]

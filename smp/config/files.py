@@ -106,7 +106,7 @@ def _directories(directory: Path, visited: set[tuple[int, int]]) -> Iterator[Pat
 
 def _names(directory: Path) -> list[str]:
     try:
-        return sorted(os.listdir(directory))
+        return sorted(path.name for path in directory.iterdir())
     except OSError:
         return []
 

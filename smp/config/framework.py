@@ -1,7 +1,7 @@
-"""The keys of a file that are about the project as a whole: its name, bucket, role, key and network.
+"""The keys of a file that are about a whole project: its name, bucket, role, key and network.
 
-In a file with a pipeline they are for that pipeline; in a file with neither a model nor a pipeline they
-are for every pipeline that does not set them itself. It never reads a file.
+In a file with a pipeline they are for that pipeline; in a file with neither a model nor a pipeline
+they are for every pipeline that does not set them itself. It never reads a file.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ def misplaced(file: ConfigFile) -> Iterator[Problem]:
             dotted(setting.path),
             shown(_value_at(file.document.data, setting.path)),
             None,
-            "move it to the file with the pipeline, or, for all pipelines, to a file without models",
+            "move it to the pipeline's file or, for all pipelines, to a file without models",
         )
 
 

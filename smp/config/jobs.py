@@ -5,158 +5,142 @@ It never renders a request; `smp.compiler.steps` does.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field, model_validator
 
-from smp.config.fields import (
-    ConfigModel,
-    Environment,
-    Flag,
-    S3Distribution,
-    ScalarText,
-    Tags,
-    Text,
+from smp.config.channels import (
+    Channel,
+    DataFile,
+    EvaluateChannel,
+    EvaluateChannels,
+    PreprocessChannel,
+    PreprocessChannels,
+    TrainingChannels,
+    TransformChannel,
+    TransformChannels,
+)
+from smp.config.fields import ConfigModel, S3Distribution, Tags, Text, fault
+from smp.config.registry import DEFAULT_INSTANCE_TYPE, InferenceSpecification, RegistrySection
+from smp.config.values import (
+    ContainerPath,
+    ContentType,
+    Hyperparameter,
+    HyperparameterName,
+    HyphenatedName,
+    ImageUri,
+    ProcessingEnvironment,
+    ProcessingInstance,
+    S3Uri,
+    TrainingEnvironment,
+    TrainingInstance,
+    TransformEnvironment,
+    TransformInstance,
 )
 
-DEFAULT_INSTANCE_TYPE = "ml.m5.2xlarge"
+__all__ = [
+    "DEFAULT_CHANNEL",
+    "DEFAULT_INSTANCE_TYPE",
+    "Channel",
+    "DataFile",
+    "EvaluateChannel",
+    "EvaluateSection",
+    "InferenceSpecification",
+    "JobSection",
+    "MetricDefinition",
+    "OutputLocation",
+    "PreprocessChannel",
+    "PreprocessSection",
+    "RegistrySection",
+    "TrainSection",
+    "TransformChannel",
+    "TransformSection",
+]
+
 DEFAULT_CHANNEL = "train"
 
 RUNTIME_SPELLINGS = {
     "max_runtime_in_seconds": "max_runtime_seconds",
     "max_run_time_in_seconds": "max_runtime_seconds",
 }
-BUCKET_SPELLINGS = {"s3Bucket": "s3BucketName", "s3InputPrefix": "inputBucketPrefix"}
 
+NINE_DAYS = 9 * 24 * 3600
 TWENTY_EIGHT_DAYS = 28 * 24 * 3600
 
 
-class DataFile(ConfigModel):
-    """One S3 object or prefix. `fileName` is an `s3://` URI, or relative to its channel's bucket and prefix.
-
-    `sourceName` names the input of a processing job and its directory; training does not use it.
-    """
-
-    source_name: Text | None = Field(default=None, alias="sourceName", max_length=64)
-    file_name: Text = Field(alias="fileName")
-
-
-class Channel(ConfigModel):
-    """A named place for data: files that a job reads, and for preprocessing also what it writes."""
-
-    spellings: ClassVar[dict[str, str]] = BUCKET_SPELLINGS
-
-    s3_bucket_name: Text | None = Field(default=None, alias="s3BucketName")
-    input_bucket_prefix: str = Field(default="", alias="inputBucketPrefix")
-    data_files: tuple[DataFile, ...] = Field(default=(), alias="dataFiles", strict=False)
-
-    def uri_of(self, file: DataFile) -> str:
-        """Return the S3 URI of one of its files: as written, or under its bucket and prefix."""
-        if file.file_name.startswith("s3://"):
-            return file.file_name
-        parts = (
-            self.s3_bucket_name,
-            self.input_bucket_prefix.strip("/"),
-            file.file_name.lstrip("/"),
-        )
-        return "s3://" + "/".join(part for part in parts if part)
-
-
-class PreprocessChannel(Channel):
-    """A channel of preprocessing: also the output of the same name."""
-
-    output_bucket_prefix: str = Field(default="", alias="outputBucketPrefix")
-
-
-class EvaluateChannel(Channel):
-    """The channel of an evaluation. `bucket_prefix` is where its report goes."""
-
-    spellings: ClassVar[dict[str, str]] = {
-        **BUCKET_SPELLINGS,
-        "OuputLocalFilepath": "OutputLocalFilepath",
-    }
-
-    bucket_prefix: str = ""
-    input_local_filepath: str = Field(
-        default="/opt/ml/processing/input/", alias="InputLocalFilepath"
-    )
-    output_local_filepath: str = Field(
-        default="/opt/ml/processing/output/", alias="OutputLocalFilepath"
-    )
-
-
-def _read_channels(value: Any) -> Any:
-    """`channels: train` is a channel without files; so is a channel with nothing under it."""
-    if isinstance(value, str):
-        return {value: {}}
-    if isinstance(value, dict):
-        return {name: {} if channel is None else channel for name, channel in value.items()}
-    return value
-
-
-ChannelName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
-Channels = Annotated[
-    dict[ChannelName, Channel],
-    BeforeValidator(_read_channels, json_schema_input_type=str | dict[ChannelName, Channel | None]),
-]
-PreprocessChannels = Annotated[
-    dict[ChannelName, PreprocessChannel],
-    BeforeValidator(
-        _read_channels, json_schema_input_type=str | dict[ChannelName, PreprocessChannel | None]
-    ),
-]
-EvaluateChannels = Annotated[
-    dict[ChannelName, EvaluateChannel],
-    BeforeValidator(
-        _read_channels, json_schema_input_type=str | dict[ChannelName, EvaluateChannel | None]
-    ),
-]
-
-
 class JobSection(ConfigModel):
-    """What every job has. `base_job_name` begins the job's name; the step's name is the default."""
+    """What every job has."""
 
-    base_job_name: Text | None = Field(default=None, max_length=63)
+    base_job_name: HyphenatedName | None = None
+    """The beginning of the job's name; without it the step's name."""
     instance_type: Text = DEFAULT_INSTANCE_TYPE
+    """The instance type of the job."""
     instance_count: int = Field(default=1, ge=1, le=100)
+    """The number of instances of the job."""
+    env: dict[str, str] = Field(default={})
+    """Environment variables of the script."""
     tags: Tags = ()
-    env: Environment = {}
+    """Tags of the job, beside those of the pipeline."""
 
 
 class OutputLocation(ConfigModel):
-    """Where in its container a preprocessing job writes: `<outputLocalFilepath>/<channel>`."""
+    """Where in its container a preprocessing job writes."""
 
-    output_local_filepath: Text = Field(
+    output_local_filepath: ContainerPath = Field(
         default="/opt/ml/processing/output", alias="outputLocalFilepath"
     )
+    """The directory below which each channel has its own: `<outputLocalFilepath>/<channel>`."""
 
 
 class PreprocessSection(JobSection):
-    """A processing job that prepares data.
-
-    Without `image_uri` it runs in SageMaker's scikit-learn image of `framework_version`.
-    """
+    """A processing job that prepares data. It has an `image_uri` or a `framework_version`."""
 
     spellings: ClassVar[dict[str, str]] = RUNTIME_SPELLINGS
 
-    image_uri: Text | None = None
+    image_uri: ImageUri | None = None
+    """The image that the script runs in."""
     framework_version: Text | None = None
+    """In place of `image_uri`: the version of SageMaker's scikit-learn image, such as "1.2-1"."""
     entry_point: Text
+    """The script, relative to `source_directory`: a `.py` file."""
+    instance_type: ProcessingInstance = DEFAULT_INSTANCE_TYPE
+    """The instance type of the job."""
+    env: ProcessingEnvironment = Field(default={})
+    """Environment variables of the script."""
     volume_size_in_gb: int = Field(default=32, ge=1, le=16384)
-    max_runtime_seconds: int = Field(default=3000, ge=1, le=TWENTY_EIGHT_DAYS)
-    channels: PreprocessChannels = {}
+    """The size of each instance's volume, in GB."""
+    max_runtime_seconds: int = Field(default=3000, ge=1, le=NINE_DAYS)
+    """The time after which the job is stopped, in seconds."""
+    channels: PreprocessChannels = Field(default={})
+    """Inputs and outputs; without channels the job has one output, `train`."""
     location: OutputLocation = OutputLocation()
+    """Where in its container the job writes."""
     s3_data_distribution_type: S3Distribution = "FullyReplicated"
+    """Whether each instance gets all data or a part of it."""
     s3_data_type: Literal["S3Prefix", "ManifestFile"] = "S3Prefix"
+    """What the data files are: objects and prefixes, or manifests."""
     s3_input_mode: Literal["File", "Pipe"] = "File"
+    """How data gets into the container."""
     s3_upload_mode: Literal["EndOfJob", "Continuous"] = "EndOfJob"
+    """When output is uploaded."""
+
+    @model_validator(mode="after")
+    def _check_image(self) -> PreprocessSection:
+        if self.image_uri is None and self.framework_version is None:
+            raise fault("has neither 'image_uri' nor 'framework_version'", "one of the two")
+        if self.image_uri is not None and self.framework_version is not None:
+            reason = "has no effect beside 'image_uri'"
+            raise fault(reason, "one of the two", at=("framework_version",))
+        return self
 
 
 class MetricDefinition(ConfigModel):
-    """A metric that the service reads from a training job's log: the first group of `Regex`."""
+    """A metric that the service reads from a training job's log."""
 
     name: Text = Field(alias="Name", max_length=255)
+    """The metric's name."""
     regex: Text = Field(alias="Regex", max_length=500)
+    """A regular expression whose first group is the value."""
 
 
 class TrainSection(JobSection):
@@ -164,27 +148,40 @@ class TrainSection(JobSection):
 
     spellings: ClassVar[dict[str, str]] = {**RUNTIME_SPELLINGS, "hyperparams": "hyperparameters"}
 
-    image_uri: Text
+    image_uri: ImageUri
+    """The image that the script runs in."""
     entry_point: Text
+    """The script, relative to `source_directory`: a `.py` or `.sh` file."""
+    instance_type: TrainingInstance = DEFAULT_INSTANCE_TYPE
+    """The instance type of the job."""
+    env: TrainingEnvironment = Field(default={})
+    """Environment variables of the script."""
     volume_size_in_gb: int = Field(default=32, ge=1, le=16384)
+    """The size of each instance's volume, in GB."""
     max_runtime_seconds: int = Field(default=3000, ge=1, le=TWENTY_EIGHT_DAYS)
-    output_path: Text | None = None
-    content_type: Text | None = None
+    """The time after which the job is stopped, in seconds."""
+    output_path: S3Uri | None = None
+    """Where the model's artefact goes; without it a place in the project's bucket."""
+    content_type: ContentType | None = None
+    """The content type of the channels' data."""
     input_mode: Literal["File", "FastFile", "Pipe"] = "File"
+    """How data gets into the container."""
     distribution: S3Distribution = "FullyReplicated"
-    hyperparameters: dict[str, ScalarText] = Field(default={}, max_length=100)
+    """Whether each instance gets all data or a part of it."""
+    hyperparameters: dict[HyperparameterName, Hyperparameter] = Field(default={}, max_length=100)
+    """Arguments of the script: `--name value`."""
     metric_definitions: tuple[MetricDefinition, ...] = Field(
         default=(), max_length=40, strict=False
     )
-    model_data_uri: Text | None = None
-    channels: Channels = {}
+    """Metrics that the service reads from the log."""
+    model_data_uri: S3Uri | None = None
+    """An artefact to begin from."""
+    channels: TrainingChannels = Field(default={}, max_length=20)
+    """Data by channel: each at `/opt/ml/input/data/<channel>`."""
 
 
 class TransformSection(JobSection):
-    """A batch transform job; `entry_point` is the inference script of the model it uses.
-
-    `image_uri` has no effect: the job runs in the model's image (`registry.InferenceSpecification`).
-    """
+    """A batch transform job, which runs in the model's image."""
 
     refused: ClassVar[dict[str, str]] = {
         "volume_size": "has no place in a transform job (CreateTransformJob): remove it",
@@ -193,17 +190,32 @@ class TransformSection(JobSection):
         "max_runtime_seconds": "has no place in a transform job (CreateTransformJob): remove it",
     }
 
-    image_uri: Text | None = None
+    image_uri: ImageUri | None = None
+    """Accepted and without effect: the job runs in `registry.InferenceSpecification.image_uri`."""
     entry_point: Text | None = None
+    """The inference script of the model, relative to `source_directory`: a `.py` file."""
+    instance_type: TransformInstance = DEFAULT_INSTANCE_TYPE
+    """The instance type of the job."""
+    env: TransformEnvironment = Field(default={})
+    """Environment variables of the model's container."""
     strategy: Literal["MultiRecord", "SingleRecord"] | None = None
+    """How many records one request holds."""
     assemble_with: Literal["None", "Line"] | None = None
+    """How results are put together."""
     join_source: Literal["Input", "None"] | None = None
+    """Whether each result is joined with its input."""
     split_type: Literal["None", "Line", "RecordIO", "TFRecord"] | None = None
-    content_type: Text = "text/csv"
+    """How the data is split into records."""
+    content_type: ContentType = "text/csv"
+    """The content type of requests and answers."""
     max_payload: int | None = Field(default=None, ge=0, le=100)
+    """The largest request, in MB."""
     input_filter: str | None = Field(default=None, max_length=63)
+    """A JSONPath expression: the part of the data that is sent to the model."""
     output_filter: str | None = Field(default=None, max_length=63)
-    channels: Channels = Field(default={}, max_length=1)
+    """A JSONPath expression: the part of the joined data that is kept."""
+    channels: TransformChannels = Field(default={}, max_length=1)
+    """The one channel whose data is sent to the model."""
 
 
 class EvaluateSection(JobSection):
@@ -211,60 +223,25 @@ class EvaluateSection(JobSection):
 
     spellings: ClassVar[dict[str, str]] = RUNTIME_SPELLINGS
 
-    image_uri: Text
+    image_uri: ImageUri
+    """The image that the script runs in."""
     entry_point: Text
+    """The script, relative to `source_directory`: a `.py` file."""
+    instance_type: ProcessingInstance = DEFAULT_INSTANCE_TYPE
+    """The instance type of the job."""
+    env: ProcessingEnvironment = Field(default={})
+    """Environment variables of the script."""
     volume_size_in_gb: int = Field(default=50, ge=1, le=16384)
-    max_runtime_seconds: int = Field(default=3600, ge=1, le=TWENTY_EIGHT_DAYS)
-    content_type: Text = "application/json"
+    """The size of each instance's volume, in GB."""
+    max_runtime_seconds: int = Field(default=3600, ge=1, le=NINE_DAYS)
+    """The time after which the job is stopped, in seconds."""
+    content_type: ContentType = "application/json"
+    """The content type of the metrics report."""
     channels: EvaluateChannels = Field(default={}, max_length=1)
+    """The one channel with what the job reads beside the predictions."""
     s3_data_distribution_type: S3Distribution = "FullyReplicated"
+    """Whether each instance gets all data or a part of it."""
     s3_data_type: Literal["S3Prefix", "ManifestFile"] = "S3Prefix"
+    """What the data files are: objects and prefixes, or manifests."""
     s3_input_mode: Literal["File", "Pipe"] = "File"
-
-
-class InferenceSpecification(ConfigModel):
-    """How a registered model is served."""
-
-    spellings: ClassVar[dict[str, str]] = {
-        "SupportedRealtimeInferenceInstanceType": "SupportedRealtimeInferenceInstanceTypes",
-        "SupportedTransformInstanceType": "SupportedTransformInstanceTypes",
-        "SupportedContentTypes": "supported_content_types",
-        "SupportedResponseMIMETypes": "supported_response_MIME_types",
-    }
-
-    image_uri: Text
-    supported_content_types: tuple[Text, ...] = Field(default=(), strict=False)
-    supported_response_mime_types: tuple[Text, ...] = Field(
-        default=(), alias="supported_response_MIME_types", strict=False
-    )
-    supported_realtime_inference_instance_types: tuple[Text, ...] = Field(
-        default=(DEFAULT_INSTANCE_TYPE,),
-        alias="SupportedRealtimeInferenceInstanceTypes",
-        strict=False,
-        min_length=1,
-    )
-    supported_transform_instance_types: tuple[Text, ...] = Field(
-        default=(DEFAULT_INSTANCE_TYPE,),
-        alias="SupportedTransformInstanceTypes",
-        strict=False,
-        min_length=1,
-    )
-    approval_status: Literal["Approved", "Rejected", "PendingManualApproval"] = (
-        "PendingManualApproval"
-    )
-
-
-class RegistrySection(ConfigModel):
-    """How a model becomes a version in the model registry, and how its artefact is packed."""
-
-    model_package_group_name: Text | None = Field(
-        default=None, alias="ModelPackageGroupName", pattern=r"^[A-Za-z0-9](-*[A-Za-z0-9]){0,62}$"
-    )
-    model_package_group_description: Text | None = Field(
-        default=None, alias="ModelPackageGroupDescription", max_length=1024
-    )
-    model_package_description: Text | None = Field(
-        default=None, alias="ModelPackageDescription", max_length=1024
-    )
-    model_repack: Flag = Field(default=True, alias="ModelRepack")
-    inference_specification: InferenceSpecification = Field(alias="InferenceSpecification")
+    """How data gets into the container."""

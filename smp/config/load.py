@@ -40,8 +40,8 @@ def load_project(
 ) -> Project:
     """Return the models and pipelines of all files that `pattern` matches below `workspace`.
 
-    `environ` holds what `${env:NAME}` may refer to. Raises ConfigError with the problems of all files
-    at once, or ScriptError when only scripts and directories beside the files are wrong.
+    `environ` holds what `${env:NAME}` may refer to. Raises ConfigError with the problems of all
+    files at once, or ScriptError when only scripts and directories beside the files are wrong.
     """
     workspace = workspace.resolve()
     found = find_files(workspace, pattern)

@@ -67,7 +67,8 @@ def _claimed_twice(parts: Mapping[str, list[tuple[ConfigFile, ModelPart]]]) -> I
                 place = file.document.keys.get(path) or file.document.locate(path)
                 if key in first:
                     noun = "section" if key in SECTIONS else "key"
-                    reason = f"the {noun} '{key}' of the model '{name}' stands twice: first at {first[key]}"
+                    what = f"the {noun} '{key}' of the model '{name}'"
+                    reason = f"{what} stands twice: first at {first[key]}"
                     yield Problem(reason, place, dotted(path), hint="keep one of the two")
                 first.setdefault(key, place)
 

@@ -8,62 +8,92 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field
 
-from smp.config.fields import CommaList, ConfigModel, Flag, Text
+from smp.config.fields import ConfigModel, Flag, Text, split_commas
 from smp.config.jobs import (
     EvaluateSection,
     PreprocessSection,
-    RegistrySection,
     TrainSection,
     TransformSection,
 )
 from smp.config.pipeline import PipelineConfig
+from smp.config.registry import RegistrySection
+from smp.config.values import (
+    BucketName,
+    HyphenatedName,
+    KmsKey,
+    ModelName,
+    RoleArn,
+    SecurityGroupId,
+    SubnetId,
+)
 from smp.errors import Location, Problem
 
 SECTIONS = ("preprocess", "train", "transform", "evaluate", "registry")
 
 
 class ModelPart(ConfigModel):
-    """What one file says of a model; other files may hold its other sections."""
+    """What one file says of a model; its other sections may stand in other files."""
 
     source_directory: Text | None = None
-    name: Text | None = Field(default=None, max_length=63)
+    """The directory with the model's scripts, looked up below the model's own directory (the one
+    that holds `conf/`), then below the workspace. Required in one of the model's files."""
+    name: HyphenatedName | None = None
+    """The beginning of the name of the SageMaker model that CreateModel makes."""
     preprocess: PreprocessSection | None = None
+    """For Processing steps."""
     train: TrainSection | None = None
+    """For Training steps."""
     transform: TransformSection | None = None
+    """For Transform steps, and the inference script of CreateModel steps."""
     evaluate: EvaluateSection | None = None
+    """For Metrics steps."""
     registry: RegistrySection | None = None
+    """For RegisterModel and CreateModel steps."""
 
 
 class ModelConfig(ModelPart):
-    """One modeling unit. `name` begins the name of the SageMaker model that CreateModel makes."""
+    """One modeling unit, joined from all files that mention it."""
 
     source_directory: Text
 
 
 class NetworkSecurity(ConfigModel):
-    """Role, key and network of the jobs; what is left out is what the deployment provides.
+    """Role, key and network of the jobs; what is left out is what the deployment provides."""
 
-    `internet_egress` asks for subnets with a route to the internet; the deployment must offer them.
-    """
-
-    subnets: CommaList = ()
-    security_groups_id: CommaList = ()
-    role: Text | None = None
-    kms_key: Text | None = None
+    subnets: Annotated[
+        tuple[SubnetId, ...],
+        Field(strict=False),
+        BeforeValidator(split_commas, json_schema_input_type=str | list[str]),
+    ] = ()
+    """Subnets of the jobs, as a list or with commas between."""
+    security_groups_id: Annotated[
+        tuple[SecurityGroupId, ...],
+        Field(strict=False),
+        BeforeValidator(split_commas, json_schema_input_type=str | list[str]),
+    ] = ()
+    """Security groups of the jobs, as a list or with commas between."""
+    role: RoleArn | None = None
+    """The role of the jobs."""
+    kms_key: KmsKey | None = None
+    """The key of volumes and outputs."""
     internet_egress: Flag = False
+    """Whether the jobs need subnets with a route to the internet; the deployment must offer them."""
 
 
 class Models(ConfigModel):
-    """`conf.models`: the models by name, and two keys of the public framework's own file."""
+    """The models by name, and two keys of the public framework's own file."""
 
     model_config = ConfigDict(extra="allow")
-    __pydantic_extra__: dict[str, ModelPart]
+    __pydantic_extra__: dict[ModelName, ModelPart]
 
     project_name: Text | None = Field(default=None, alias="projectName")
+    """The same as `conf.projectName`."""
     framework_model_name: Text | None = Field(default=None, alias="modelName")
+    """Accepted and without effect."""
 
     @property
     def parts(self) -> dict[str, ModelPart]:
@@ -72,20 +102,27 @@ class Models(ConfigModel):
 
 
 class Conf(ConfigModel):
-    """Everything below `conf`."""
+    """Everything that a file says."""
 
     models: Models = Models()
+    """The models by name."""
     pipeline: PipelineConfig | None = Field(default=None, alias="sagemakerPipeline")
+    """The pipeline that this file defines; each file may define one."""
     project_name: Text | None = Field(default=None, alias="projectName")
+    """The beginning of the names of model package groups; without it the pipeline's name."""
     application_name: Text | None = Field(default=None, alias="applicationName")
-    s3_bucket: Text | None = Field(default=None, alias="s3Bucket")
+    """Accepted and without effect."""
+    s3_bucket: BucketName | None = Field(default=None, alias="s3Bucket")
+    """The bucket of the jobs' outputs; without it the project's."""
     network: NetworkSecurity | None = Field(default=None, alias="sagemakerNetworkSecurity")
+    """Role, key and network of the jobs."""
 
 
 class ConfFile(ConfigModel):
-    """One configuration file."""
+    """A configuration of models and SageMaker pipelines."""
 
     conf: Conf
+    """The one key of a file."""
 
 
 Path_ = tuple[str | int, ...]
@@ -123,7 +160,7 @@ class Model:
     """Where each path below `conf.models.<name>` was written."""
 
     def locate(self, *path: str | int) -> Location:
-        """Return where a path below the model was written, or the nearest path above it that was."""
+        """Return where a path below the model was written, or the nearest one above it."""
         return _nearest(self.positions, path, self.file)
 
 

@@ -31,7 +31,7 @@ class PathFault:
 
 
 def model_directory(file: Path, workspace: Path, base: Path) -> Path:
-    """Return the directory that holds the `conf/` which `file` is in, else the file's own directory."""
+    """Return the directory that holds the `conf/` with the file, else the file's own directory."""
     for parent in file.parents:
         if parent.name == CONF_DIRECTORY:
             return parent.parent

@@ -98,7 +98,7 @@ class _Composer:
             self.root = node
 
     def _referred(self, event: yaml.AliasEvent) -> Node:
-        node = self._anchors.get(event.anchor)
+        node = self._anchors.get(event.anchor or "")
         name = shown(f"*{event.anchor}")
         if node is None:
             self._stop(event, f"the alias {name} refers to an anchor that is not defined above it")
@@ -115,6 +115,7 @@ class _Composer:
 
     def _place(self, event: yaml.Event) -> Location:
         mark = event.start_mark
+        assert mark is not None, "events of a parsed text have marks"
         return Location(self._file, mark.line + 1, mark.column + 1)
 
     def _stop(self, event: yaml.Event, reason: str) -> NoReturn:

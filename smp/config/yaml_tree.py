@@ -35,8 +35,8 @@ FLOAT = re.compile(
 class Document:
     """What one file says. Paths start at the file's root.
 
-    `positions` holds a scalar's own place and, for a mapping or list, the place of its key; `keys` holds
-    the place of every key.
+    `positions` holds a scalar's own place and, for a mapping or list, the place of its key; `keys`
+    holds the place of every key.
     """
 
     file: str
@@ -52,7 +52,7 @@ class Document:
 
 
 def read_document(text: str, file: str) -> Document:
-    """Parse one YAML document. Raises ConfigError with every fault that leaves the file readable."""
+    """Parse one YAML document. Raises ConfigError with each fault that leaves it readable."""
     root = read_nodes(text, file)
     expansion = _Expansion(file)
     data = expansion.value(root, (), root.place)
@@ -64,8 +64,8 @@ def read_document(text: str, file: str) -> Document:
 def resolve_scalar(text: str) -> Any:
     """Return what a plain scalar means.
 
-    Dates, `yes`, `on`, numbers with a leading zero and numbers in base 60 stay text: YAML 1.1 would turn
-    an account id or a country code into something else.
+    Dates, `yes`, `on`, numbers with a leading zero and numbers in base 60 stay text: YAML 1.1
+    would turn an account id or a country code into something else.
     """
     if text in NULLS:
         return None
@@ -136,7 +136,7 @@ class _Expansion:
         return None
 
     def _merge(self, data: dict[str, Any], source: Node, path: Path_, depth: int) -> None:
-        """Honour `<<: *anchor`: what is merged yields to what is written, and the later to the earlier."""
+        """Honour `<<: *anchor`: what is merged yields to what stands there already."""
         self._visit(source, path, depth)
         if source.kind == "list":
             for item in source.items:
