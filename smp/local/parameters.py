@@ -1,0 +1,73 @@
+"""Checks the values that a run gives to the pipeline's parameters.
+
+It never asks where a value came from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from smp.compiler.compiled import CompiledPipeline, Json
+from smp.errors import Problem, RunError, near_names
+
+_READERS: Mapping[str, Any] = {"String": str, "Integer": int, "Float": float}
+
+
+def parameter_values(compiled: CompiledPipeline, given: Mapping[str, str]) -> dict[str, Any]:
+    """Return the value of every parameter: as given, or its default.
+
+    Raises RunError with every fault: unknown names, wrong types, values outside the enumeration,
+    parameters without value.
+    """
+    declared = {item["Name"]: item for item in compiled.definition.get("Parameters", [])}
+    problems = [
+        Problem(
+            f"the pipeline has no parameter '{name}'",
+            allowed=", ".join(declared) or "it has none",
+            hint=near_names(name, declared),
+        )
+        for name in given
+        if name not in declared
+    ]
+    values = {}
+    for name, parameter in declared.items():
+        try:
+            values[name] = _value(parameter, given.get(name))
+        except ValueError as error:
+            problems.append(Problem(str(error), path=name, found=given.get(name)))
+    if problems:
+        raise RunError(problems)
+    return values
+
+
+def read_assignments(texts: Sequence[str]) -> dict[str, str]:
+    """Read `name=value` pairs; raises RunError for one without `=`."""
+    pairs = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise RunError([Problem("is not name=value", found=text)])
+        pairs[name.strip()] = value
+    return pairs
+
+
+def _value(parameter: Json, given: str | None) -> Any:
+    if given is None:
+        if "DefaultValue" not in parameter:
+            raise ValueError("has no default and was given no value")
+        return parameter["DefaultValue"]
+    kind = parameter["Type"]
+    if kind == "Boolean":
+        if given.lower() not in ("true", "false"):
+            raise ValueError("must be true or false")
+        value: Any = given.lower() == "true"
+    else:
+        try:
+            value = _READERS[kind](given)
+        except ValueError:
+            raise ValueError(f"must be of type {kind}") from None
+    allowed = parameter.get("EnumValues")
+    if allowed and value not in allowed:
+        raise ValueError(f"must be one of {', '.join(map(str, allowed))}")
+    return value

@@ -1,0 +1,70 @@
+"""Where the local run keeps things below the work directory, and the values it deploys with.
+
+It never creates or reads any of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from smp.compiler.compiled import CompiledPipeline
+
+BUCKET = "smp-local"
+ACCOUNT_ID = "000000000000"
+REGION = "us-east-1"
+ROLE_ARN = f"arn:aws:iam::{ACCOUNT_ID}:role/smp-local"
+
+
+@dataclass(frozen=True)
+class Places:
+    """The directories of one workspace's local runs; `root` is its `.smp`."""
+
+    root: Path
+
+    @property
+    def code(self) -> Path:
+        """Content-addressed code trees."""
+        return self.root / "code"
+
+    @property
+    def buckets(self) -> Path:
+        """`<bucket>/<key>` of every S3 object."""
+        return self.root / "s3"
+
+    @property
+    def runs(self) -> Path:
+        """One directory a run."""
+        return self.root / "runs"
+
+    @property
+    def cache(self) -> Path:
+        """Results of finished steps by pipeline and cache key."""
+        return self.root / "cache"
+
+    @property
+    def environments(self) -> Path:
+        """Python environments by the hash of their requirements."""
+        return self.root / "envs"
+
+    @property
+    def registry(self) -> Path:
+        """Model package groups and their versions."""
+        return self.root / "registry"
+
+
+def local_value(name: str, compiled: CompiledPipeline) -> str | list[str]:
+    """Return what a deploy-time name stands for on this machine."""
+    if name.startswith("image."):
+        by_region = compiled.images[name.removeprefix("image.")]
+        return by_region.get(REGION) or next(iter(by_region.values()))
+    values: dict[str, str | list[str]] = {
+        "account_id": ACCOUNT_ID,
+        "region": REGION,
+        "bucket": BUCKET,
+        "role_arn": ROLE_ARN,
+        "kms_key_arn": f"arn:aws:kms:{REGION}:{ACCOUNT_ID}:key/smp-local",
+        "subnets": ["subnet-local"],
+        "security_group_ids": ["sg-local"],
+    }
+    return values[name]

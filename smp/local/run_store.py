@@ -1,0 +1,197 @@
+"""The record of each run on disk: what was asked for, what each step did, and its log.
+
+Every write is atomic, so that a run can go on after the process was killed at any moment. It never
+decides what to run.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from smp.atomic import write_atomically
+from smp.compiler.compiled import CompiledPipeline
+from smp.errors import Problem, RunError, near_names
+
+STARTING, EXECUTING, SUCCEEDED = "Starting", "Executing", "Succeeded"
+FAILED, STOPPED, SKIPPED = "Failed", "Stopped", "Skipped"
+FINISHED = frozenset({SUCCEEDED, FAILED, STOPPED, SKIPPED})
+
+
+@dataclass(frozen=True)
+class StepRecord:
+    """One step of a run, in the service's words.
+
+    `result` has the shape of the Describe call of what the step made; `arguments` is the request with
+    every expression resolved; times are seconds since 1970. `reused_from` is the run whose result a
+    cache hit took. `why` says why the cache was not used.
+    """
+
+    name: str
+    type: str
+    status: str = STARTING
+    started: float | None = None
+    ended: float | None = None
+    attempts: int = 0
+    reason: str | None = None
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    result: Mapping[str, Any] = field(default_factory=dict)
+    metrics: tuple[Mapping[str, Any], ...] = ()
+    """Values scraped from the log, in order: `name`, `value`, `time`."""
+    reused_from: str | None = None
+    why: str | None = None
+    sandbox: str | None = None
+    stand_in: str | None = None
+    """The local script that ran in place of a built-in algorithm's container."""
+
+    @property
+    def seconds(self) -> float | None:
+        """How long it took, so far or in all."""
+        if self.started is None:
+            return None
+        return (self.ended or time.time()) - self.started
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """One run of a pipeline."""
+
+    id: str
+    pipeline: str
+    status: str
+    started: float
+    ended: float | None = None
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    steps: tuple[str, ...] = ()
+    """Names of the steps that this run is to execute."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    reason: str | None = None
+
+
+class Run:
+    """The directory of one run. Its methods read and write single files, each whole or not at all."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+
+    @property
+    def id(self) -> str:
+        return self.directory.name
+
+    def step_directory(self, step: str) -> Path:
+        """Where a step's record, log and working files lie."""
+        return self.directory / "steps" / step
+
+    def log_path(self, step: str) -> Path:
+        """The log of a step's job, all attempts in one file."""
+        return self.step_directory(step) / "log.txt"
+
+    def record(self) -> RunRecord:
+        """Read the run's own record."""
+        value = _read(self.directory / "run.json")
+        return RunRecord(**{**value, "steps": tuple(value["steps"])})
+
+    def write(self, record: RunRecord) -> None:
+        """Replace the run's own record."""
+        _write(self.directory / "run.json", asdict(record))
+
+    def compiled(self, code_store: Path) -> CompiledPipeline:
+        """Read the pipeline as it was compiled when the run began."""
+        text = (self.directory / "compiled.json").read_text(encoding="utf-8")
+        return CompiledPipeline.from_json(text, code_store)
+
+    def step(self, name: str) -> StepRecord | None:
+        """Read a step's record; None where the step has not begun."""
+        path = self.step_directory(name) / "step.json"
+        if not path.exists():
+            return None
+        value = _read(path)
+        return StepRecord(**{**value, "metrics": tuple(value["metrics"])})
+
+    def write_step(self, record: StepRecord) -> None:
+        """Replace a step's record."""
+        _write(self.step_directory(record.name) / "step.json", asdict(record))
+
+    def steps(self) -> Iterator[StepRecord]:
+        """Yield the record of every step of the run that has begun, in the run's order."""
+        for name in self.record().steps:
+            record = self.step(name)
+            if record is not None:
+                yield record
+
+    def finish(self, status: str, reason: str | None = None) -> None:
+        """Say how the run ended."""
+        self.write(replace(self.record(), status=status, ended=time.time(), reason=reason))
+
+
+class RunStore:
+    """All runs of a workspace."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def create(
+        self,
+        compiled: CompiledPipeline,
+        steps: tuple[str, ...],
+        parameters: Mapping[str, Any],
+        options: Mapping[str, Any],
+    ) -> Run:
+        """Begin a run; its id sorts by the time it began (UTC)."""
+        now = time.time()
+        stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(now))
+        run = Run(self.root / f"{stamp}-{secrets.token_hex(3)}")
+        write_atomically(run.directory / "compiled.json", compiled.to_json())
+        run.write(
+            RunRecord(
+                run.id, compiled.name, EXECUTING, now, None, dict(parameters), steps, dict(options)
+            )
+        )
+        return run
+
+    def all(self) -> list[Run]:
+        """Return every run, newest first."""
+        if not self.root.is_dir():
+            return []
+        found = [Run(path) for path in self.root.iterdir() if (path / "run.json").exists()]
+        return sorted(found, key=lambda run: run.id, reverse=True)
+
+    def get(self, run_id: str) -> Run:
+        """Return a run by its id, by a beginning of it that is unique, or `last` for the newest."""
+        runs = self.all()
+        matches = [run for run in runs if run.id == run_id] or [
+            run for run in runs if run.id.startswith(run_id)
+        ]
+        if run_id == "last" and runs:
+            return runs[0]
+        if len(matches) == 1:
+            return matches[0]
+        known = [run.id for run in runs]
+        reason = "is not the beginning of one run" if matches else "is not a run"
+        raise RunError(
+            [
+                Problem(
+                    f"'{run_id}' {reason}",
+                    allowed=", ".join(known[:10]) or "there are no runs yet",
+                    hint=near_names(run_id, known),
+                )
+            ]
+        )
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path} cannot be read: {error}") from error
+    assert isinstance(value, dict)
+    return value
+
+
+def _write(path: Path, value: Mapping[str, Any]) -> None:
+    write_atomically(path, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
