@@ -23,7 +23,9 @@ def locked_count(lock_file: Path) -> int:
 def install(lock_file: Path) -> int:
     """Runs pip; returns its exit status, having shown the end of its output where it failed."""
     total = locked_count(lock_file)
-    print(f"==> installing {total} locked packages into .venv (1.5 GB, a minute or more)", flush=True)
+    print(
+        f"==> installing {total} locked packages into .venv (1.5 GB, a minute or more)", flush=True
+    )
     with subprocess.Popen(
         [*_PIP_INSTALL, str(lock_file)],
         stdout=subprocess.PIPE,

@@ -1,0 +1,106 @@
+"""Does the main job on the bundled examples, as far as it goes without an AWS account.
+
+Validates, compiles, synthesizes with the real CDK CLI, and says where everything lies. Never deploys.
+"""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from smp.compiler.cache import compile_all
+from smp.compiler.compiled import CompiledPipeline
+from smp.config.load import load_project
+from smp.errors import SmpError
+from smp.graph import PipelineGraph, build_graphs
+from smp.review.dag import read_dag
+from smp.review.listing import render_steps
+from smp.review.picture import render_svg
+
+ROOT = Path(__file__).resolve().parents[1]
+WORK = ROOT / ".smp"
+PICTURES = ROOT / "build"
+ASSEMBLY = ROOT / "cdk.out"
+
+
+def main() -> int:
+    """Run the demonstration; returns the exit status."""
+    try:
+        graphs = _validate()
+        compiled = _compile(graphs)
+    except SmpError as error:
+        print(error, file=sys.stderr)
+        return 1
+    if status := _synthesize():
+        return status
+    _show(graphs, compiled)
+    return 0
+
+
+def _validate() -> tuple[PipelineGraph, ...]:
+    with _announced("validating the model configurations"):
+        return build_graphs(load_project(ROOT))
+
+
+def _compile(graphs: Sequence[PipelineGraph]) -> tuple[CompiledPipeline, ...]:
+    with _announced("compiling with the SageMaker SDK, offline"):
+        return compile_all(graphs, WORK).result()
+
+
+def _synthesize() -> int:
+    with _announced("synthesizing every stack: tools/cdk synth"):
+        finished = subprocess.run(
+            [ROOT / "tools" / "cdk", "synth", "--quiet", "--no-notices"],
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+    if finished.returncode:
+        print(finished.stdout, file=sys.stderr)
+    return finished.returncode
+
+
+def _show(graphs: Sequence[PipelineGraph], compiled: Sequence[CompiledPipeline]) -> None:
+    PICTURES.mkdir(exist_ok=True)
+    templates = _template_of_each_pipeline()
+    for graph, pipeline in zip(graphs, compiled, strict=True):
+        model_of = {name: node.model.name for node in graph.steps for name in node.emitted}
+        picture = PICTURES / f"{pipeline.name}.svg"
+        picture.write_text(render_svg(read_dag(pipeline, model_of)), encoding="utf-8")
+        print(f"\n{render_steps(pipeline, model_of)}")
+        print(f"  picture   {picture.relative_to(ROOT)}")
+        print(f"  template  {templates[pipeline.name].relative_to(ROOT)}")
+    print("\nTo deploy to the account that you are logged in to:")
+    print("  tools/cdk bootstrap && tools/cdk deploy --all")
+
+
+def _template_of_each_pipeline() -> dict[str, Path]:
+    found = {}
+    for path in sorted(ASSEMBLY.rglob("*.template.json")):
+        resources = json.loads(path.read_text(encoding="utf-8")).get("Resources", {})
+        for resource in resources.values():
+            if resource["Type"] == "AWS::SageMaker::Pipeline":
+                found[resource["Properties"]["PipelineName"]] = path
+    return found
+
+
+@contextmanager
+def _announced(doing: str) -> Iterator[None]:
+    print(f"==> {doing} ... ", end="", flush=True)
+    started = time.monotonic()
+    try:
+        yield
+    except BaseException:
+        print("failed", flush=True)
+        raise
+    print(f"{time.monotonic() - started:.1f} s", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
