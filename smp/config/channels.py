@@ -129,7 +129,9 @@ def _read_channels(value: Any) -> Any:
 
 TrainingChannels = Annotated[
     dict[TrainingChannelName, Channel],
-    BeforeValidator(_read_channels, json_schema_input_type=str | dict[str, Channel | None]),
+    BeforeValidator(
+        _read_channels, json_schema_input_type=str | dict[TrainingChannelName, Channel | None]
+    ),
 ]
 PreprocessChannels = Annotated[
     dict[ChannelName, PreprocessChannel],
@@ -137,15 +139,21 @@ PreprocessChannels = Annotated[
         _read_channels, json_schema_input_type=str | dict[ChannelName, PreprocessChannel | None]
     ),
 ]
+ONE = Field(max_length=1)
+
 TransformChannels = Annotated[
     dict[ChannelName, TransformChannel],
+    ONE,
     BeforeValidator(
-        _read_channels, json_schema_input_type=str | dict[ChannelName, TransformChannel | None]
+        _read_channels,
+        json_schema_input_type=str | Annotated[dict[ChannelName, TransformChannel | None], ONE],
     ),
 ]
 EvaluateChannels = Annotated[
     dict[ChannelName, EvaluateChannel],
+    ONE,
     BeforeValidator(
-        _read_channels, json_schema_input_type=str | dict[ChannelName, EvaluateChannel | None]
+        _read_channels,
+        json_schema_input_type=str | Annotated[dict[ChannelName, EvaluateChannel | None], ONE],
     ),
 ]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from smp.config.channels import (
     Channel,
@@ -94,6 +94,12 @@ class OutputLocation(ConfigModel):
 
 class PreprocessSection(JobSection):
     """A processing job that prepares data. It has an `image_uri` or a `framework_version`."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "oneOf": [{"required": ["image_uri"]}, {"required": ["framework_version"]}]
+        }
+    )
 
     spellings: ClassVar[dict[str, str]] = RUNTIME_SPELLINGS
 
@@ -214,7 +220,7 @@ class TransformSection(JobSection):
     """A JSONPath expression: the part of the data that is sent to the model."""
     output_filter: str | None = Field(default=None, max_length=63)
     """A JSONPath expression: the part of the joined data that is kept."""
-    channels: TransformChannels = Field(default={}, max_length=1)
+    channels: TransformChannels = Field(default={})
     """The one channel whose data is sent to the model."""
 
 
@@ -237,7 +243,7 @@ class EvaluateSection(JobSection):
     """The time after which the job is stopped, in seconds."""
     content_type: ContentType = "application/json"
     """The content type of the metrics report."""
-    channels: EvaluateChannels = Field(default={}, max_length=1)
+    channels: EvaluateChannels = Field(default={})
     """The one channel with what the job reads beside the predictions."""
     s3_data_distribution_type: S3Distribution = "FullyReplicated"
     """Whether each instance gets all data or a part of it."""

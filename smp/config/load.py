@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from smp.config.faults import problems_of
 from smp.config.files import FileSet, find_files, read_text
 from smp.config.framework import ConfigFile, without_effect
-from smp.config.merge import MergedModel, merge_models, merge_pipelines
+from smp.config.merge import MergedModel, check_group_names, merge_models, merge_pipelines
 from smp.config.placeholders import resolve_placeholders
 from smp.config.project import ConfFile, Model, ModelConfig, Project
 from smp.config.source_tree import (
@@ -74,6 +74,7 @@ class _Loading:
         merged = merge_models(files, self.problems)
         models = {m.name: model for m in merged.values() if (model := self._model(m, complete))}
         pipelines = merge_pipelines(files, self.problems)
+        self.problems.extend(check_group_names(pipelines, models))
         if complete and not pipelines:
             self.problems.append(_no_pipeline(files))
         notes = [note for file in files if file.conf for note in without_effect(file)]

@@ -5,10 +5,12 @@ It never lets one file override another: what two files claim is a problem that 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from smp.config.fields import PATTERN_WORDS
 from smp.config.framework import (
     ConfigFile,
     Settings,
@@ -18,7 +20,8 @@ from smp.config.framework import (
     shared_settings,
 )
 from smp.config.pipeline import PipelineConfig
-from smp.config.project import SECTIONS, ModelPart, Pipeline
+from smp.config.project import SECTIONS, Model, ModelPart, Pipeline
+from smp.config.values import HYPHENATED
 from smp.config.wording import dotted, shown
 from smp.config.yaml_tree import Path_
 from smp.errors import Location, Problem
@@ -112,6 +115,29 @@ def _pipeline(file: ConfigFile, config: PipelineConfig, settings: Settings) -> P
         project_name=values.get("project_name", config.pipeline_name),
         positions={path[1:]: place for path, place in places if path},
     )
+
+
+def check_group_names(
+    pipelines: Iterable[Pipeline], models: Mapping[str, Model]
+) -> Iterator[Problem]:
+    """Yield a problem for each model whose package group would get a name the service refuses."""
+    for pipeline in pipelines:
+        for name, declared in pipeline.config.models.items():
+            model = models.get(name)
+            registered = any(step.step_class == "RegisterModel" for step in declared.steps)
+            if model is None or model.config.registry is None or not registered:
+                continue
+            group = f"{pipeline.project_name}-{name}"
+            named = model.config.registry.model_package_group_name
+            if named is None and not re.fullmatch(HYPHENATED, group):
+                yield Problem(
+                    "the name of its model package group, <projectName>-<model>, is not allowed",
+                    model.locate("registry"),
+                    dotted((*MODELS, name, "registry")),
+                    shown(group),
+                    PATTERN_WORDS[HYPHENATED],
+                    "set registry.ModelPackageGroupName, or rename the model",
+                )
 
 
 def _same_name(first: Pipeline, second: Pipeline) -> Problem:

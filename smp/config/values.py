@@ -101,9 +101,22 @@ def _check_container_path(value: str) -> str:
 CONTAINER_ROOT = "/opt/ml/processing"
 """ProcessingS3Input.LocalPath must begin with it (API reference)."""
 
-BucketName = Annotated[Text, AfterValidator(_check_bucket)]
-S3Uri = Annotated[Text, Field(max_length=1024), AfterValidator(_check_uri)]
-FileName = Annotated[Text, Field(max_length=1024), AfterValidator(_check_file_name)]
+
+def _in_schema(expression: str) -> Any:
+    """Return what tells the JSON schema of a pattern that a check of this module looks after."""
+    return Field(json_schema_extra={"pattern": expression})
+
+
+BucketName = Annotated[Text, AfterValidator(_check_bucket), _in_schema("^[A-Za-z0-9._-]+$")]
+S3Uri = Annotated[
+    Text, Field(max_length=1024), AfterValidator(_check_uri), _in_schema("^s3://[^/]")
+]
+FileName = Annotated[
+    Text,
+    Field(max_length=1024),
+    AfterValidator(_check_file_name),
+    _in_schema("^(s3://[^/]|(?!/|[A-Za-z][A-Za-z0-9+.-]*:))"),
+]
 S3Prefix = Annotated[str, Field(max_length=1024), AfterValidator(_check_prefix)]
 ContainerPath = Annotated[Text, Field(max_length=256), AfterValidator(_check_container_path)]
 
@@ -167,12 +180,22 @@ def _check_hyperparameter(value: str) -> str:
     return value
 
 
-TrainingChannelName = Annotated[str, AfterValidator(_check_training_channel)]
+TrainingChannelName = Annotated[
+    str,
+    AfterValidator(_check_training_channel),
+    _in_schema("^(?!(code|sm_drivers)$)[A-Za-z0-9_]{1,64}$"),
+]
 HyperparameterName = Annotated[
-    str, Field(min_length=1, max_length=256), AfterValidator(_check_hyperparameter_name)
+    str,
+    Field(min_length=1, max_length=256),
+    AfterValidator(_check_hyperparameter_name),
+    _in_schema("^[^.]*$"),
 ]
 Hyperparameter = Annotated[
-    ScalarText, Field(max_length=2500), AfterValidator(_check_hyperparameter)
+    ScalarText,
+    Field(max_length=2500),
+    AfterValidator(_check_hyperparameter),
+    _in_schema("^[^']*$"),
 ]
 
 VariableName = Annotated[
