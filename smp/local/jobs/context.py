@@ -1,0 +1,82 @@
+"""What a step gets to work with, and what it gives back.
+
+It never runs a step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+from smp.compiler.compiled import CompiledPipeline, Json
+from smp.errors import RunError
+from smp.local.container import Inputs
+from smp.local.object_store import ObjectStore
+from smp.local.places import Places
+from smp.local.process import Ended
+from smp.local.sandbox.base import Sandbox
+
+TAIL_LINES = 20
+
+
+class StepFailure(RunError):
+    """A step that ran and failed; the reason is what the service would give as FailureReason."""
+
+
+@dataclass
+class StepContext:
+    """One attempt at one step.
+
+    `arguments` is the request with every expression resolved; `directory` is the attempt's own, made
+    anew; `python` is the `bin` directory of the environment that its scripts run in.
+    """
+
+    name: str
+    step: Json
+    arguments: Json
+    job_name: str
+    execution_id: str
+    directory: Path
+    log: Path
+    places: Places
+    compiled: CompiledPipeline
+    store: ObjectStore
+    sandbox: Sandbox
+    python: Path
+    stop: Event
+    network: bool
+    grace_seconds: float
+    on_line: Callable[[str], None]
+    metrics: list[Mapping[str, Any]] = field(default_factory=list)
+
+    @property
+    def opt_ml(self) -> Path:
+        """What the job sees as `/opt/ml`."""
+        return self.directory / "ml"
+
+    @property
+    def inputs(self) -> Inputs:
+        return Inputs(self.store, self.compiled)
+
+    def arn(self, kind: str, name: str | None = None) -> str:
+        """Return the ARN of what this step makes."""
+        return f"arn:aws:sagemaker:us-east-1:000000000000:{kind}/{name or self.job_name}"
+
+
+def raise_unless_succeeded(ended: Ended, max_seconds: float, failure: str) -> None:
+    """Raise StepFailure for a job that did not end well.
+
+    `failure` is what the job said of it in its failure file, if anything.
+    """
+    if ended.stopped:
+        raise StepFailure("the run was stopped")
+    if ended.timed_out:
+        raise StepFailure(f"it ran longer than MaxRuntimeInSeconds = {max_seconds:g}")
+    if ended.exit_code != 0:
+        said = f": {failure.strip()[-1024:]}" if failure.strip() else ""
+        raise StepFailure(
+            f"AlgorithmError: the script ended with exit code {ended.exit_code}{said}"
+        )

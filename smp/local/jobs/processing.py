@@ -1,0 +1,152 @@
+"""Runs a Processing step: one container an instance, inputs in, outputs out.
+
+It never knows what the script does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Event, Thread
+from typing import Any
+
+from smp.errors import RunError
+from smp.local.container import directories, host_names, inside, resource_config, write_json
+from smp.local.jobs.context import StepContext, StepFailure, raise_unless_succeeded
+from smp.local.process import Ended, run_job
+from smp.local.sandbox.base import Job
+
+CONTINUOUS_SECONDS = 1.0
+DEFAULT_MAX_SECONDS = 24 * 3600
+
+
+def run_processing(context: StepContext) -> dict[str, Any]:
+    """Run the job and return its DescribeProcessingJob answer, outputs by name."""
+    arguments = context.arguments
+    cluster = arguments["ProcessingResources"]["ClusterConfig"]
+    hosts = host_names(int(cluster["InstanceCount"]))
+    places = [context.directory / host / "ml" for host in hosts]
+    for index, (host, place) in enumerate(zip(hosts, places, strict=True)):
+        _lay_out(context, place, host, hosts, index)
+    outputs = arguments.get("ProcessingOutputConfig", {}).get("Outputs", [])
+    done = Event()
+    uploader = Thread(target=_upload_continuously, args=(context, places, outputs, done))
+    uploader.start()
+    try:
+        endings = _run_all(context, hosts, places)
+    finally:
+        done.set()
+        uploader.join()
+    limit = _max_seconds(arguments)
+    for ended, place in zip(endings, places, strict=True):
+        message = place / "output" / "message"
+        said = message.read_text("utf-8", "replace") if message.is_file() else ""
+        raise_unless_succeeded(ended, limit, said)
+    for output in outputs:
+        _upload(context, places, output)
+    return _describe(context, outputs)
+
+
+def _run_all(context: StepContext, hosts: tuple[str, ...], places: list[Path]) -> list[Ended]:
+    with ThreadPoolExecutor(len(hosts)) as pool:
+        return list(
+            pool.map(lambda pair: _run(context, *pair, hosts), zip(hosts, places, strict=True))
+        )
+
+
+def _run(context: StepContext, host: str, place: Path, hosts: tuple[str, ...]) -> Ended:
+    specification = context.arguments["AppSpecification"]
+    command = [
+        *specification.get("ContainerEntrypoint", []),
+        *specification.get("ContainerArguments", []),
+    ]
+    if not command:
+        raise StepFailure(
+            "the step runs the entry point of its image, which only a container engine can; "
+            "give it a ContainerEntrypoint or run with --sandbox docker"
+        )
+    job = Job(
+        command=tuple(command),
+        environment={
+            **context.arguments.get("Environment", {}),
+            "PROCESSING_JOB_NAME": context.job_name,
+            "PROCESSING_JOB_ARN": context.arn("processing-job"),
+        },
+        opt_ml=place,
+        python=context.python,
+        host=host,
+        hosts=hosts,
+        network=context.network,
+        image=specification["ImageUri"],
+    )
+    return run_job(
+        context.sandbox,
+        job,
+        context.log,
+        max_seconds=_max_seconds(context.arguments),
+        grace_seconds=context.grace_seconds,
+        stop=context.stop,
+        on_line=context.on_line,
+    )
+
+
+def _lay_out(
+    context: StepContext, place: Path, host: str, hosts: tuple[str, ...], index: int
+) -> None:
+    arguments = context.arguments
+    cluster = arguments["ProcessingResources"]["ClusterConfig"]
+    directories(place, ["/opt/ml/processing", "/opt/ml/output", "/opt/ml/config"])
+    write_json(place / "config/processingjobconfig.json", arguments)
+    write_json(
+        place / "config/resourceconfig.json",
+        resource_config(host, hosts, cluster["InstanceType"]),
+    )
+    for item in arguments.get("ProcessingInputs", []):
+        source = item.get("S3Input")
+        if source is None:
+            raise RunError(f"input '{item['InputName']}' is not an S3 input")
+        if source.get("S3InputMode") == "Pipe":
+            raise RunError(f"input '{item['InputName']}' is in Pipe mode; use File mode here")
+        target = inside(place, source["LocalPath"])
+        context.inputs.fetch(source, target, (index, len(hosts)))
+    for output in arguments.get("ProcessingOutputConfig", {}).get("Outputs", []):
+        directories(place, [output["S3Output"]["LocalPath"]])
+
+
+def _upload(context: StepContext, places: list[Path], output: Mapping[str, Any]) -> None:
+    target = output["S3Output"]
+    for place in places:
+        context.store.put_tree(inside(place, target["LocalPath"]), target["S3Uri"])
+
+
+def _upload_continuously(
+    context: StepContext, places: list[Path], outputs: list[Mapping[str, Any]], done: Event
+) -> None:
+    """Upload Continuous outputs while the job runs, and once more after it, however it ended."""
+    continuous = [o for o in outputs if o["S3Output"].get("S3UploadMode") == "Continuous"]
+    while continuous:
+        last = done.wait(CONTINUOUS_SECONDS)
+        for output in continuous:
+            _upload(context, places, output)
+        if last:
+            return
+
+
+def _max_seconds(arguments: Mapping[str, Any]) -> float:
+    return float(
+        arguments.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", DEFAULT_MAX_SECONDS)
+    )
+
+
+def _describe(context: StepContext, outputs: list[Mapping[str, Any]]) -> dict[str, Any]:
+    return {
+        **context.arguments,
+        "ProcessingJobName": context.job_name,
+        "ProcessingJobArn": context.arn("processing-job"),
+        "ProcessingJobStatus": "Completed",
+        "ProcessingOutputConfig": {
+            **context.arguments.get("ProcessingOutputConfig", {}),
+            "Outputs": {output["OutputName"]: output for output in outputs},
+        },
+    }

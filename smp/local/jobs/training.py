@@ -1,0 +1,158 @@
+"""Runs a Training step: channels in, a model artefact out.
+
+It never knows the algorithm.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from smp.errors import RunError
+from smp.local.archive import pack
+from smp.local.container import directories, host_names, resource_config, write_json
+from smp.local.jobs.context import StepContext, StepFailure, raise_unless_succeeded
+from smp.local.metrics import MetricScraper
+from smp.local.process import run_job
+from smp.local.sandbox.base import Job
+
+LAYOUT = (
+    "/opt/ml/input/config",
+    "/opt/ml/input/data",
+    "/opt/ml/model",
+    "/opt/ml/output/data",
+    "/opt/ml/code",
+)
+
+
+def run_training(context: StepContext) -> dict[str, Any]:
+    """Run the job and return its DescribeTrainingJob answer."""
+    arguments = context.arguments
+    _lay_out(context)
+    specification = arguments["AlgorithmSpecification"]
+    scraper = MetricScraper(specification.get("MetricDefinitions", []), context.metrics)
+
+    def on_line(line: str) -> None:
+        scraper.read(line)
+        context.on_line(line)
+
+    limit = float(arguments["StoppingCondition"].get("MaxRuntimeInSeconds", 24 * 3600))
+    ended = run_job(
+        context.sandbox,
+        _job(context),
+        context.log,
+        max_seconds=limit,
+        grace_seconds=context.grace_seconds,
+        stop=context.stop,
+        on_line=on_line,
+    )
+    _upload_checkpoints(context)
+    failure = context.opt_ml / "output" / "failure"
+    said = failure.read_text("utf-8", "replace") if failure.is_file() else ""
+    raise_unless_succeeded(ended, limit, said)
+    return {
+        **arguments,
+        "TrainingJobName": context.job_name,
+        "TrainingJobArn": context.arn("training-job"),
+        "TrainingJobStatus": "Completed",
+        "ModelArtifacts": {"S3ModelArtifacts": _upload_results(context)},
+        "FinalMetricDataList": scraper.final(),
+    }
+
+
+def _job(context: StepContext) -> Job:
+    specification = context.arguments["AlgorithmSpecification"]
+    command = [
+        *specification.get("ContainerEntrypoint", []),
+        *specification.get("ContainerArguments", []),
+    ]
+    if not command:
+        raise StepFailure(
+            f"the image {specification.get('TrainingImage')} brings its own algorithm, which only a "
+            "container engine can run; run with --sandbox docker"
+        )
+    count = int(context.arguments["ResourceConfig"].get("InstanceCount", 1))
+    return Job(
+        command=tuple(command),
+        environment={
+            **context.arguments.get("Environment", {}),
+            "TRAINING_JOB_NAME": context.job_name,
+            "TRAINING_JOB_ARN": context.arn("training-job"),
+        },
+        opt_ml=context.opt_ml,
+        python=context.python,
+        hosts=host_names(count),
+        network=context.network,
+        image=specification.get("TrainingImage"),
+    )
+
+
+def _lay_out(context: StepContext) -> None:
+    arguments, opt_ml = context.arguments, context.opt_ml
+    resources = arguments["ResourceConfig"]
+    if int(resources.get("InstanceCount", 1)) > 1:
+        raise RunError(
+            "training on several instances needs a network between them, which jobs here do not "
+            "have; set instance_count to 1 for the local run"
+        )
+    directories(opt_ml, LAYOUT)
+    config = opt_ml / "input" / "config"
+    write_json(config / "hyperparameters.json", arguments.get("HyperParameters", {}))
+    write_json(
+        config / "resourceconfig.json",
+        resource_config("algo-1", ("algo-1",), resources["InstanceType"]),
+    )
+    channels = arguments.get("InputDataConfig", [])
+    write_json(
+        config / "inputdataconfig.json", {c["ChannelName"]: _channel_config(c) for c in channels}
+    )
+    for channel in channels:
+        if channel.get("InputMode", "File") == "Pipe":
+            raise RunError(
+                f"channel '{channel['ChannelName']}' is in Pipe mode; use File mode here"
+            )
+        source = channel["DataSource"]["S3DataSource"]
+        context.inputs.fetch(source, opt_ml / "input" / "data" / channel["ChannelName"])
+    checkpoints = arguments.get("CheckpointConfig")
+    if checkpoints:
+        directories(opt_ml, [checkpoints.get("LocalPath", "/opt/ml/checkpoints")])
+        context.store.fetch(checkpoints["S3Uri"], _checkpoint_directory(context))
+
+
+def _channel_config(channel: dict[str, Any]) -> dict[str, Any]:
+    source = channel["DataSource"]["S3DataSource"]
+    optional = {"ContentType": channel["ContentType"]} if "ContentType" in channel else {}
+    return {
+        "TrainingInputMode": channel.get("InputMode", "File"),
+        "S3DistributionType": source.get("S3DataDistributionType", "FullyReplicated"),
+        "RecordWrapperType": channel.get("RecordWrapperType", "None"),
+        **optional,
+    }
+
+
+def _checkpoint_directory(context: StepContext) -> Path:
+    local = context.arguments["CheckpointConfig"].get("LocalPath", "/opt/ml/checkpoints")
+    return context.opt_ml / Path(local).relative_to("/opt/ml")
+
+
+def _upload_checkpoints(context: StepContext) -> None:
+    checkpoints = context.arguments.get("CheckpointConfig")
+    if checkpoints:
+        context.store.put_tree(_checkpoint_directory(context), checkpoints["S3Uri"])
+
+
+def _upload_results(context: StepContext) -> str:
+    """Upload the model, and the other output where there is any; return the model's URI."""
+    base = context.arguments["OutputDataConfig"]["S3OutputPath"].rstrip("/")
+    prefix = f"{base}/{context.job_name}/output"
+    archive = context.directory / "model.tar.gz"
+    pack(context.opt_ml / "model", archive)
+    context.store.put(archive, f"{prefix}/model.tar.gz")
+    archive.unlink()
+    data = context.opt_ml / "output" / "data"
+    if any(data.iterdir()):
+        archive = context.directory / "output.tar.gz"
+        pack(data, archive)
+        context.store.put(archive, f"{prefix}/output.tar.gz")
+        archive.unlink()
+    return f"{prefix}/model.tar.gz"
