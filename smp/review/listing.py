@@ -17,7 +17,10 @@ def render_list(graphs: Sequence[PipelineGraph]) -> str:
     blocks = []
     for graph in graphs:
         models = ", ".join(model.name for model in graph.models)
-        rows = [[node.name, node.step_class, node.model.name] for node in graph.in_order()]
+        shown = len(graph.models) > 1
+        rows = [
+            [node.name, node.step_class, node.model.name * shown] for node in graph.in_order()
+        ]
         blocks.append("\n".join([f"{graph.name}  ({models})", *_table(rows)]))
     return "\n\n".join(blocks) + "\n" if blocks else ""
 
@@ -54,5 +57,5 @@ def _table(rows: Sequence[Sequence[str]], *, numbered: bool = False) -> list[str
         cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
         if numbered:
             cells[0] = row[0].rjust(widths[0])
-        lines.append("  " + "  ".join(cells).rstrip())
+        lines.append(("  " + "  ".join(cells)).rstrip())
     return lines

@@ -1,0 +1,77 @@
+"""The command line's outside: the parser of all commands, and what every failure looks like.
+
+It never does a command's work, and never lets a user's mistake end in a traceback.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from smp import __version__
+from smp.cli import authoring, pipelines
+from smp.cli.console import OutputClosedError, finish_output, print_problems, silence_output
+from smp.errors import Problem, SmpError
+
+FINE, FAULT, USAGE = 0, 1, 2
+INTERRUPTED = 128 + 2
+OUTPUT_CLOSED = 128 + 13
+
+DESCRIPTION = "Model configs in, reviewed SageMaker pipelines out."
+EXIT_CODES = "Exit status: 0 fine, 1 the input's fault, 2 wrong usage."
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser that takes options by their whole names only: a new option breaks no script."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings, allow_abbrev=False)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser; each command stores the function that runs it as `run`."""
+    parser: argparse.ArgumentParser = _Parser(
+        prog="smp", description=DESCRIPTION, epilog=EXIT_CODES
+    )
+    parser.add_argument("--version", action="version", version=f"smp {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    pipelines.add_commands(commands)
+    authoring.add_commands(commands)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status."""
+    try:
+        status = _run(argv)
+        finish_output()
+    except OutputClosedError:
+        silence_output()
+        return OUTPUT_CLOSED
+    except KeyboardInterrupt:
+        print("\nsmp: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    return status
+
+
+def _run(argv: Sequence[str] | None) -> int:
+    try:
+        arguments = build_parser().parse_args(argv)
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else USAGE
+    try:
+        status: int = arguments.run(arguments)
+    except SmpError as error:
+        print_problems(error.problems)
+        return FAULT
+    except OSError as error:
+        print_problems([_problem_of(error)])
+        return FAULT
+    return status
+
+
+def _problem_of(error: OSError) -> Problem:
+    where = f"{error.filename}: " if error.filename else ""
+    return Problem(f"{where}{(error.strerror or str(error)).lower()}")

@@ -1,0 +1,191 @@
+"""The commands that read the model configs of a workspace: validate, list, compile, graph.
+
+They never change a file of the workspace but the one that `-o` names and the cache in `.smp/`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+from smp.cli.console import print_problems, problem_fields, write_json, write_output
+from smp.errors import SmpError
+
+if TYPE_CHECKING:
+    from smp.compiler.compiled import CompiledPipeline
+    from smp.config.project import Project
+    from smp.graph import PipelineGraph
+
+WORK_DIRECTORY = ".smp"
+PATTERN_VARIABLE = "SMP_MODEL_CONFIGPATH"
+
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+
+def add_commands(commands: Commands) -> None:
+    """Add the commands of this module."""
+    validate = commands.add_parser(
+        "validate",
+        help="check every config and how the steps fit together",
+        description="Check every model config and how the steps of each pipeline fit together. "
+        "All problems of all files are reported at once.",
+    )
+    _add_workspace(validate)
+    _add_format(validate, ("text", "json"))
+    validate.set_defaults(run=_validate)
+
+    listing = commands.add_parser(
+        "list",
+        help="list the pipelines with their models and steps",
+        description="List the pipelines with their models and steps, in the order in which the "
+        "steps can run.",
+    )
+    _add_workspace(listing)
+    _add_format(listing, ("text", "json"))
+    listing.set_defaults(run=_list)
+
+    compiling = commands.add_parser(
+        "compile",
+        help="write a pipeline's SageMaker definition",
+        description="Compile one pipeline through the SageMaker SDK, without AWS, and write its "
+        "definition as JSON. Values that only a deployment knows stand in it as names like "
+        "${smp:role_arn}.",
+    )
+    _add_pipeline(compiling)
+    compiling.set_defaults(run=_compile)
+
+    graph = commands.add_parser(
+        "graph",
+        help="draw a pipeline's steps",
+        description="Draw the steps of one pipeline and what each waits for.",
+    )
+    _add_pipeline(graph)
+    _add_format(graph, ("mermaid", "svg"))
+    graph.set_defaults(run=_graph)
+
+
+def add_workspace_option(command: argparse.ArgumentParser) -> None:
+    """Add `--workspace`."""
+    command.add_argument(
+        "--workspace",
+        metavar="DIR",
+        type=Path,
+        default=Path(),
+        help="directory that holds the model configs (default: the current directory)",
+    )
+
+
+def _add_workspace(command: argparse.ArgumentParser) -> None:
+    add_workspace_option(command)
+    command.add_argument(
+        "--models",
+        metavar="GLOB",
+        help="config files, relative to the workspace (default: the environment variable "
+        f"{PATTERN_VARIABLE}, else model_configs/*/conf/*.yaml)",
+    )
+
+
+def _add_format(command: argparse.ArgumentParser, formats: tuple[str, ...]) -> None:
+    command.add_argument(
+        "--format", choices=formats, default=formats[0], help=f"default: {formats[0]}"
+    )
+
+
+def _add_pipeline(command: argparse.ArgumentParser) -> None:
+    command.add_argument("pipeline", metavar="PIPELINE", help="name, as `smp list` shows it")
+    command.add_argument(
+        "-o", "--output", metavar="FILE", type=Path, help="file to write (default: standard output)"
+    )
+    _add_workspace(command)
+
+
+def load_workspace(arguments: argparse.Namespace) -> Project:
+    """Load the configs that `--workspace` and `--models` name."""
+    from smp.config.load import DEFAULT_PATTERN, load_project
+
+    pattern = arguments.models or os.environ.get(PATTERN_VARIABLE) or DEFAULT_PATTERN
+    return load_project(arguments.workspace, pattern, os.environ)
+
+
+def _validate(arguments: argparse.Namespace) -> int:
+    from smp.graph import build_graphs
+
+    try:
+        project = load_workspace(arguments)
+        graphs = build_graphs(project)
+    except SmpError as error:
+        if arguments.format == "json":
+            fields = [problem_fields(problem) for problem in error.problems]
+            write_json({"valid": False, "pipelines": [], "problems": fields, "notes": []})
+        print_problems(error.problems)
+        return 1
+    if arguments.format == "json":
+        notes = [problem_fields(note) for note in project.notes]
+        names = [graph.name for graph in graphs]
+        write_json({"valid": True, "pipelines": names, "problems": [], "notes": notes})
+    else:
+        write_output("".join(f"note: {note}\n" for note in project.notes))
+        write_output(_verdict(project, graphs))
+    return 0
+
+
+def _verdict(project: Project, graphs: tuple[PipelineGraph, ...]) -> str:
+    steps = sum(len(graph.steps) for graph in graphs)
+    counted = ((len(project.models), "model"), (len(graphs), "pipeline"), (steps, "step"))
+    return f"valid: {', '.join(f'{n} {noun}' + 's' * (n != 1) for n, noun in counted)}\n"
+
+
+def _list(arguments: argparse.Namespace) -> int:
+    from smp.graph import build_graphs
+
+    graphs = build_graphs(load_workspace(arguments))
+    if arguments.format == "json":
+        write_json(
+            [
+                {
+                    "name": graph.name,
+                    "models": [model.name for model in graph.models],
+                    "steps": [node.name for node in graph.in_order()],
+                }
+                for graph in graphs
+            ]
+        )
+    else:
+        from smp.review.listing import render_list
+
+        write_output(render_list(graphs))
+    return 0
+
+
+def _compile(arguments: argparse.Namespace) -> int:
+    compiled, _ = _compile_one(arguments)
+    write_output(compiled.definition_text(), arguments.output)
+    return 0
+
+
+def _graph(arguments: argparse.Namespace) -> int:
+    from smp.review.dag import read_dag
+    from smp.review.mermaid import render_mermaid
+    from smp.review.picture import render_svg
+
+    compiled, graph = _compile_one(arguments)
+    dag = read_dag(compiled, models_of_steps(graph))
+    draw = render_svg if arguments.format == "svg" else render_mermaid
+    write_output(draw(dag), arguments.output)
+    return 0
+
+
+def models_of_steps(graph: PipelineGraph) -> dict[str, str]:
+    """Map the name of each step of the definition to the model that it belongs to."""
+    return {name: node.model.name for node in graph.steps for name in node.emitted}
+
+
+def _compile_one(arguments: argparse.Namespace) -> tuple[CompiledPipeline, PipelineGraph]:
+    from smp.compiler.cache import compile_all
+    from smp.graph import build_graph
+
+    graph = build_graph(load_workspace(arguments), arguments.pipeline)
+    (compiled,) = compile_all([graph], arguments.workspace / WORK_DIRECTORY).result()
+    return compiled, graph
