@@ -1,0 +1,89 @@
+"""The bucket of all pipelines: their data, code, results and models, and the log of who read them."""
+
+from __future__ import annotations
+
+import aws_cdk as cdk
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from constructs_lib.acknowledgement import acknowledge
+
+ACCESS_LOG_DAYS = 365
+COLD_AFTER_DAYS = 30
+KEEP_REPLACED_DAYS = 90
+KEEP_UPLOADS_DAYS = 7
+
+
+class DataBucket(Construct):
+    """An encrypted, versioned, private bucket and the bucket for its access logs.
+
+    What executions wrote is never deleted by age: a model version in the registry may point to any of
+    it. Objects that nobody reads for 30 days cost less from then on, replaced ones go after 90 days.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        key: kms.IKey,
+        removal_policy: cdk.RemovalPolicy,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self.access_logs = s3.Bucket(
+            self,
+            "AccessLogs",
+            encryption=s3.BucketEncryption.S3_MANAGED,
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
+            enforce_ssl=True,
+            versioned=True,
+            lifecycle_rules=[
+                s3.LifecycleRule(
+                    id="ForgetAfterAYear",
+                    expiration=cdk.Duration.days(ACCESS_LOG_DAYS),
+                    noncurrent_version_expiration=cdk.Duration.days(KEEP_UPLOADS_DAYS),
+                    abort_incomplete_multipart_upload_after=cdk.Duration.days(KEEP_UPLOADS_DAYS),
+                )
+            ],
+            removal_policy=removal_policy,
+        )
+        acknowledge(
+            self.access_logs,
+            {
+                "AwsSolutions-S1": "It receives the access logs; logging into itself would never end.",
+            },
+        )
+        self.bucket = s3.Bucket(
+            self,
+            "Bucket",
+            encryption=s3.BucketEncryption.KMS,
+            encryption_key=key,
+            bucket_key_enabled=True,
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
+            enforce_ssl=True,
+            minimum_tls_version=1.2,
+            versioned=True,
+            server_access_logs_bucket=self.access_logs,
+            server_access_logs_prefix="data/",
+            lifecycle_rules=[
+                s3.LifecycleRule(
+                    id="CheaperWhenUnread",
+                    transitions=[
+                        s3.Transition(
+                            storage_class=s3.StorageClass.INTELLIGENT_TIERING,
+                            transition_after=cdk.Duration.days(COLD_AFTER_DAYS),
+                        )
+                    ],
+                ),
+                s3.LifecycleRule(
+                    id="DropReplacedObjects",
+                    noncurrent_version_expiration=cdk.Duration.days(KEEP_REPLACED_DAYS),
+                    expired_object_delete_marker=True,
+                    abort_incomplete_multipart_upload_after=cdk.Duration.days(KEEP_UPLOADS_DAYS),
+                ),
+            ],
+            removal_policy=removal_policy,
+        )

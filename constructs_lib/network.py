@@ -1,0 +1,161 @@
+"""The network in which jobs run: isolated by default, with a way out only where one is asked for."""
+
+from __future__ import annotations
+
+import aws_cdk as cdk
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+from constructs_lib.role_policy import RolePolicy, Statement
+
+ISOLATED = "Isolated"
+EGRESS = "Egress"
+PUBLIC = "Public"
+
+INTERFACE_ENDPOINTS = {
+    "EcrApi": ec2.InterfaceVpcEndpointAwsService.ECR,
+    "EcrDocker": ec2.InterfaceVpcEndpointAwsService.ECR_DOCKER,
+    "Logs": ec2.InterfaceVpcEndpointAwsService.CLOUDWATCH_LOGS,
+    "Monitoring": ec2.InterfaceVpcEndpointAwsService.CLOUDWATCH_MONITORING,
+    "Sts": ec2.InterfaceVpcEndpointAwsService.STS,
+    "Kms": ec2.InterfaceVpcEndpointAwsService.KMS,
+    "SageMakerApi": ec2.InterfaceVpcEndpointAwsService.SAGEMAKER_API,
+    "SageMakerRuntime": ec2.InterfaceVpcEndpointAwsService.SAGEMAKER_RUNTIME,
+}
+"""What SageMaker jobs without internet call: images, logs, metrics, credentials, keys, SageMaker itself."""
+
+
+class Network(Construct):
+    """A VPC with isolated subnets in two zones, private endpoints, flow logs and the jobs' firewall.
+
+    With `internet_egress` it has two more private subnets that reach the internet through one NAT
+    gateway. The isolated subnets are the same with and without.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        key: kms.IKey,
+        internet_egress: bool = False,
+        flow_log_days: logs.RetentionDays = logs.RetentionDays.THREE_MONTHS,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self.vpc = _add_vpc(self, internet_egress)
+        self.security_group = _add_job_security_group(self, self.vpc)
+        _add_endpoints(self, self.vpc, self.security_group)
+        _add_flow_logs(self, self.vpc, key, flow_log_days)
+        self.subnet_ids = [subnet.subnet_id for subnet in self.vpc.isolated_subnets]
+        self.egress_subnet_ids = [subnet.subnet_id for subnet in self.vpc.private_subnets]
+
+
+def _add_vpc(scope: Network, internet_egress: bool) -> ec2.Vpc:
+    isolated = ec2.SubnetConfiguration(
+        name=ISOLATED, subnet_type=ec2.SubnetType.PRIVATE_ISOLATED, cidr_mask=20
+    )
+    way_out = [
+        ec2.SubnetConfiguration(
+            name=EGRESS, subnet_type=ec2.SubnetType.PRIVATE_WITH_EGRESS, cidr_mask=20
+        ),
+        ec2.SubnetConfiguration(
+            name=PUBLIC,
+            subnet_type=ec2.SubnetType.PUBLIC,
+            cidr_mask=26,
+            map_public_ip_on_launch=False,
+        ),
+    ]
+    return ec2.Vpc(
+        scope,
+        "Vpc",
+        ip_addresses=ec2.IpAddresses.cidr("10.0.0.0/16"),
+        availability_zones=cdk.Stack.of(scope).availability_zones[:2],
+        subnet_configuration=[isolated, *way_out] if internet_egress else [isolated],
+        nat_gateways=1 if internet_egress else 0,
+        restrict_default_security_group=True,
+    )
+
+
+def _add_job_security_group(scope: Network, vpc: ec2.Vpc) -> ec2.SecurityGroup:
+    group = ec2.SecurityGroup(
+        scope,
+        "JobSecurityGroup",
+        vpc=vpc,
+        description="SageMaker jobs: hosts of one job talk to each other, HTTPS to endpoints",
+        allow_all_outbound=False,
+    )
+    group.add_egress_rule(
+        ec2.Peer.any_ipv4(), ec2.Port.tcp(443), "HTTPS to endpoints; routes decide what else"
+    )
+    group.add_ingress_rule(group, ec2.Port.all_traffic(), "Hosts of one job")
+    group.add_egress_rule(group, ec2.Port.all_traffic(), "Hosts of one job")
+    return group
+
+
+def _add_endpoints(scope: Network, vpc: ec2.Vpc, jobs: ec2.SecurityGroup) -> None:
+    vpc.add_gateway_endpoint("S3", service=ec2.GatewayVpcEndpointAwsService.S3)
+    endpoints = ec2.SecurityGroup(
+        scope,
+        "EndpointSecurityGroup",
+        vpc=vpc,
+        description="Private endpoints: HTTPS from the jobs",
+        allow_all_outbound=False,
+    )
+    endpoints.add_ingress_rule(jobs, ec2.Port.tcp(443), "HTTPS from the jobs")
+    for name, service in INTERFACE_ENDPOINTS.items():
+        vpc.add_interface_endpoint(
+            name,
+            service=service,
+            open=False,
+            security_groups=[endpoints],
+            subnets=ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_ISOLATED),
+        )
+
+
+def _add_flow_logs(
+    scope: Network, vpc: ec2.Vpc, key: kms.IKey, retention: logs.RetentionDays
+) -> None:
+    stack = cdk.Stack.of(scope)
+    group = logs.LogGroup(
+        scope,
+        "FlowLogs",
+        encryption_key=key,
+        retention=retention,
+        removal_policy=cdk.RemovalPolicy.DESTROY,
+    )
+    role = iam.Role(
+        scope,
+        "FlowLogRole",
+        assumed_by=iam.ServicePrincipal(
+            "vpc-flow-logs.amazonaws.com",
+            conditions={"StringEquals": {"aws:SourceAccount": stack.account}},
+        ),
+    )
+    policy = RolePolicy(
+        scope,
+        "FlowLogPolicy",
+        role=role,
+        description="VPC flow logs: write to their log group",
+        statements=[
+            Statement(
+                "WriteFlowLogs",
+                ["logs:CreateLogStream", "logs:PutLogEvents", "logs:DescribeLogStreams"],
+                [group.log_group_arn],
+                wildcard="An ARN of a log group ends in :*, which stands for its own streams.",
+            )
+        ],
+    )
+    flow_log = ec2.CfnFlowLog(
+        scope,
+        "FlowLog",
+        resource_id=vpc.vpc_id,
+        resource_type="VPC",
+        traffic_type="ALL",
+        log_destination_type="cloud-watch-logs",
+        log_group_name=group.log_group_name,
+        deliver_logs_permission_arn=role.role_arn,
+    )
+    flow_log.add_resource_dependency(policy.resource)

@@ -1,0 +1,118 @@
+"""A customer managed policy whose every wildcard carries its reason.
+
+It never widens what it is given: one statement in is one statement out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import aws_cdk as cdk
+from aws_cdk import aws_iam as iam
+from constructs import Construct
+
+from constructs_lib.acknowledgement import acknowledge
+from smp.errors import Problem, SetupError
+
+MAX_POLICY_CHARACTERS = 6144
+"""A managed policy's size without white space (IAM quotas)."""
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One Allow. `wildcard` says why a resource with `*` in it cannot be named more closely."""
+
+    sid: str
+    actions: Sequence[str]
+    resources: Sequence[str]
+    conditions: Mapping[str, Any] = field(default_factory=dict)
+    wildcard: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the statement as IAM takes it."""
+        conditions = {"Condition": self.conditions} if self.conditions else {}
+        return {
+            "Sid": self.sid,
+            "Effect": "Allow",
+            "Action": list(self.actions),
+            "Resource": list(self.resources),
+            **conditions,
+        }
+
+
+class RolePolicy(Construct):
+    """The permissions of one role, as a managed policy so that they can be read in one place."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        role: iam.IRole,
+        description: str,
+        statements: Iterable[Statement],
+    ) -> None:
+        super().__init__(scope, construct_id)
+        granted = [statement for statement in statements if statement.resources]
+        self.resource = iam.CfnManagedPolicy(
+            self,
+            "Resource",
+            description=description,
+            policy_document={
+                "Version": "2012-10-17",
+                "Statement": [statement.to_json() for statement in granted],
+            },
+            roles=[role.role_name],
+        )
+        shown = _as_reported(cdk.Stack.of(self), granted)
+        _check_size(description, granted, shown)
+        acknowledge(
+            self.resource,
+            {
+                f"AwsSolutions-IAM5[Resource::{resource}]": statement.wildcard or ""
+                for statement, resources in zip(granted, shown, strict=True)
+                for resource in resources
+                if "*" in resource
+            },
+        )
+
+
+def _as_reported(stack: cdk.Stack, statements: Sequence[Statement]) -> list[list[str]]:
+    """Return each statement's resources in the form in which the policy check names them."""
+    resolved = stack.resolve([list(statement.resources) for statement in statements])
+    return [[_flat(resource) for resource in resources] for resources in resolved]
+
+
+def _flat(value: Any) -> str:
+    if isinstance(value, str):
+        return value.replace("${", "<").replace("}", ">")
+    if "Fn::Join" in value:
+        separator, items = value["Fn::Join"]
+        return str(separator).join(_flat(item) for item in items)
+    if "Ref" in value:
+        return f"<{value['Ref']}>"
+    if "Fn::GetAtt" in value:
+        return f"<{'.'.join(value['Fn::GetAtt'])}>"
+    if "Fn::ImportValue" in value:
+        return _flat(value["Fn::ImportValue"])
+    return str(value)
+
+
+def _check_size(description: str, statements: Sequence[Statement], shown: list[list[str]]) -> None:
+    size = sum(
+        len(str({**statement.to_json(), "Resource": resources}).replace(" ", ""))
+        for statement, resources in zip(statements, shown, strict=True)
+    )
+    if size > MAX_POLICY_CHARACTERS:
+        raise SetupError(
+            [
+                Problem(
+                    f"the policy '{description}' is too large for IAM",
+                    found=f"about {size} characters",
+                    allowed=f"{MAX_POLICY_CHARACTERS} characters",
+                    hint="keep the data that it reads under fewer prefixes, or bring an own job role",
+                )
+            ]
+        )

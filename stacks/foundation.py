@@ -1,0 +1,105 @@
+"""The stack that all pipelines share: key, bucket and network, or what was brought in their place."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import aws_cdk as cdk
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from constructs_lib.data_bucket import DataBucket
+from constructs_lib.encryption_key import EncryptionKey
+from constructs_lib.job_environment import JobEnvironment
+from constructs_lib.network import Network
+from stacks.settings import Deployment, EnvironmentSettings
+
+
+class Foundation(cdk.Stack):
+    """Stateful, protected against deletion. Its exports are the same whatever the pipelines use."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        settings: EnvironmentSettings,
+        **stack_props: Any,
+    ) -> None:
+        super().__init__(
+            scope,
+            construct_id,
+            description="Key, bucket and network of SageMaker pipelines",
+            termination_protection=settings.termination_protection,
+            **stack_props,
+        )
+        removal_policy = cdk.RemovalPolicy[settings.removal_policy.upper()]
+        key = self._key(settings, removal_policy)
+        bucket = self._bucket(settings, key, removal_policy)
+        network = self._network(settings, key)
+        self.job_environment = JobEnvironment(
+            bucket=bucket,
+            key=self._shared_key,
+            job_role=self._job_role(settings),
+            **network,
+        )
+
+    @classmethod
+    def for_deployment(cls, app: cdk.App, deployment: Deployment) -> Foundation:
+        """Return the foundation of a deployment: `<prefix>-Foundation`."""
+        settings = deployment.environment
+        return cls(
+            app,
+            f"{deployment.stack_prefix}-Foundation",
+            settings=settings,
+            env=cdk.Environment(account=settings.account, region=settings.region),
+        )
+
+    @property
+    def availability_zones(self) -> list[str]:
+        """The first two zones of whatever region: never looked up while synthesizing."""
+        zones = cdk.Fn.get_azs()
+        return [cdk.Fn.select(0, zones), cdk.Fn.select(1, zones)]
+
+    def _key(self, settings: EnvironmentSettings, policy: cdk.RemovalPolicy) -> kms.IKey:
+        if settings.kms_key_arn:
+            self._shared_key = kms.Key.from_key_arn(self, "OwnKey", settings.kms_key_arn)
+            return self._shared_key
+        key = EncryptionKey(self, "Encryption", removal_policy=policy).key
+        self._shared_key = kms.Key.from_key_arn(self, "SharedKey", self._share(key.key_arn))
+        return key
+
+    def _bucket(
+        self, settings: EnvironmentSettings, key: kms.IKey, policy: cdk.RemovalPolicy
+    ) -> s3.IBucket:
+        if settings.bucket_name:
+            return s3.Bucket.from_bucket_name(self, "OwnBucket", settings.bucket_name)
+        data = DataBucket(self, "Data", key=key, removal_policy=policy)
+        name = self._share(data.bucket.bucket_name)
+        return s3.Bucket.from_bucket_name(self, "SharedBucket", name)
+
+    def _network(self, settings: EnvironmentSettings, key: kms.IKey) -> dict[str, list[str]]:
+        own = settings.network
+        if own.subnet_ids:
+            return {
+                "subnet_ids": list(own.subnet_ids),
+                "security_group_ids": list(own.security_group_ids),
+                "egress_subnet_ids": list(own.egress_subnet_ids),
+            }
+        network = Network(self, "Network", key=key, internet_egress=own.internet_egress)
+        return {
+            "subnet_ids": [self._share(subnet) for subnet in network.subnet_ids],
+            "security_group_ids": [self._share(network.security_group.security_group_id)],
+            "egress_subnet_ids": [self._share(subnet) for subnet in network.egress_subnet_ids],
+        }
+
+    def _job_role(self, settings: EnvironmentSettings) -> iam.IRole | None:
+        if not settings.job_role_arn:
+            return None
+        return iam.Role.from_role_arn(self, "OwnJobRole", settings.job_role_arn, mutable=False)
+
+    def _share(self, value: str) -> str:
+        """Export a value and return what imports it: pipelines come and go, the exports stay."""
+        return str(self.export_value(value))

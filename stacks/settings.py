@@ -1,0 +1,268 @@
+"""Deployment settings: the key `smp` in the context of cdk.json, and SMP_ variables on top of it.
+
+It never creates anything; docs/deployment.md describes every key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, ConfigDict, Field, ValidationError
+
+from smp.config.faults import problems_of
+from smp.config.fields import ConfigModel, ScalarText, Text, TextList, pattern, split_commas
+from smp.config.load import DEFAULT_PATTERN
+from smp.config.project import Pipeline
+from smp.config.yaml_tree import Document, read_document
+from smp.errors import Location, Problem, SetupError, SmpError, near_names
+from smp.graph import PipelineGraph
+from stacks.context import CDK_JSON, SETTINGS_KEY, Context
+
+DEFAULT_ENVIRONMENT = "default"
+
+CommaList = Annotated[
+    tuple[Text, ...],
+    Field(strict=False),
+    BeforeValidator(split_commas, json_schema_input_type=str | list[str]),
+]
+Account = Annotated[str, Field(pattern=pattern(r"^[0-9]{12}$", "an account number: 12 digits"))]
+Region = Annotated[
+    str,
+    Field(pattern=pattern(r"^[a-z]{2}(-[a-z]+)+-[0-9]$", "a region's name, such as eu-west-1")),
+]
+KeyArn = Annotated[
+    str,
+    Field(
+        pattern=pattern(
+            r"^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$", "the ARN of a KMS key"
+        )
+    ),
+]
+RoleArn = Annotated[
+    str,
+    Field(
+        pattern=pattern(
+            r"^arn:aws[a-z-]*:iam::[0-9]{12}:role/[A-Za-z0-9+=,.@_/-]+$", "the ARN of an IAM role"
+        )
+    ),
+]
+BucketName = Annotated[
+    str,
+    Field(pattern=pattern(r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", "a bucket's name")),
+]
+EnvironmentName = Annotated[
+    str,
+    Field(
+        max_length=32,
+        pattern=pattern(r"^[A-Za-z][A-Za-z0-9-]*$", "letters, digits and hyphens, a letter first"),
+    ),
+]
+
+
+class NetworkSettings(ConfigModel):
+    """The network of the jobs: made here, with or without a way out, or brought along."""
+
+    internet_egress: bool = Field(default=False, alias="internetEgress")
+    subnet_ids: TextList = Field(default=(), alias="subnetIds")
+    egress_subnet_ids: TextList = Field(default=(), alias="egressSubnetIds")
+    security_group_ids: TextList = Field(default=(), alias="securityGroupIds")
+
+
+class EnvironmentSettings(ConfigModel):
+    """One environment. Without account and region it deploys to those of the caller's credentials."""
+
+    account: Account | None = None
+    region: Region | None = None
+    network: NetworkSettings = NetworkSettings()
+    kms_key_arn: KeyArn | None = Field(default=None, alias="kmsKeyArn")
+    bucket_name: BucketName | None = Field(default=None, alias="bucketName")
+    job_role_arn: RoleArn | None = Field(default=None, alias="jobRoleArn")
+    removal_policy: Literal["retain", "destroy"] = Field(default="retain", alias="removalPolicy")
+    termination_protection: bool = Field(default=True, alias="terminationProtection")
+    max_inline_definition_characters: int = Field(
+        default=100 * 1024, alias="maxInlineDefinitionCharacters", ge=0, le=900_000
+    )
+    tags: dict[Text, ScalarText] = Field(default={}, max_length=40)
+
+
+class Settings(ConfigModel):
+    """Everything under the key `smp`."""
+
+    model_configs: Text = Field(default=DEFAULT_PATTERN, alias="modelConfigs")
+    environments: dict[EnvironmentName, EnvironmentSettings] = Field(
+        default={DEFAULT_ENVIRONMENT: EnvironmentSettings()}, min_length=1
+    )
+
+
+class _Context(ConfigModel):
+    model_config = ConfigDict(extra="ignore")
+    smp: Settings = Settings()
+
+
+class _CdkJson(ConfigModel):
+    model_config = ConfigDict(extra="ignore")
+    context: _Context
+
+
+class Deployment(ConfigModel):
+    """The environment that was chosen, with its name."""
+
+    name: str
+    model_configs: str
+    environment: EnvironmentSettings
+
+    @property
+    def stack_prefix(self) -> str:
+        """What the names of its stacks begin with: `Smp`, or `Smp-<environment>`."""
+        return "Smp" if self.name == DEFAULT_ENVIRONMENT else f"Smp-{self.name}"
+
+    @property
+    def offers_egress(self) -> bool:
+        """Whether jobs can be given subnets with a route to the internet."""
+        network = self.environment.network
+        return network.internet_egress or bool(network.egress_subnet_ids)
+
+    def check(self, graphs: Iterable[PipelineGraph]) -> None:
+        """Raise SetupError for every pipeline that asks for what this environment does not offer."""
+        asking = [graph.pipeline for graph in graphs if graph.pipeline.network.internet_egress]
+        if asking and not self.offers_egress:
+            raise SetupError(_no_egress(pipeline, self.name) for pipeline in asking)
+
+
+def _no_egress(pipeline: Pipeline, environment: str) -> Problem:
+    path = f"context.{SETTINGS_KEY}.environments.{environment}.network"
+    return Problem(
+        f"pipeline '{pipeline.config.pipeline_name}' asks for the internet "
+        f"and environment '{environment}' has no way out",
+        pipeline.locate("sagemakerNetworkSecurity", "internet_egress"),
+        "conf.sagemakerNetworkSecurity.internet_egress",
+        allowed=f"with {CDK_JSON}: {path}.internetEgress or egressSubnetIds",
+        hint="set one of them, or remove internet_egress from the configuration",
+    )
+
+
+def load_deployment(context: Context, environ: Mapping[str, str], workspace: Path) -> Deployment:
+    """Return the environment that `-c environment=NAME` chooses, with SMP_ variables put on top.
+
+    Raises SetupError with everything that is wrong with the settings.
+    """
+    settings = _validate(context, workspace)
+    name = str(context.get("environment", DEFAULT_ENVIRONMENT))
+    if name not in settings.environments:
+        raise SetupError(
+            [
+                Problem(
+                    f"there is no environment '{name}'",
+                    Location(CDK_JSON),
+                    f"context.{SETTINGS_KEY}.environments",
+                    allowed=", ".join(settings.environments),
+                    hint=near_names(name, settings.environments),
+                )
+            ]
+        )
+    environment = _with_variables(settings.environments[name], environ)
+    problems = [*_network_problems(environment.network, name)]
+    if problems:
+        raise SetupError(problems)
+    pattern = environ.get("SMP_MODEL_CONFIGPATH", "").strip() or settings.model_configs
+    return Deployment(name=name, model_configs=pattern, environment=environment)
+
+
+def _validate(context: Context, workspace: Path) -> Settings:
+    try:
+        return _CdkJson.model_validate({"context": context}).context.smp
+    except ValidationError as error:
+        raise SetupError(problems_of(error, _document(context, workspace))) from error
+
+
+def _document(context: Context, workspace: Path) -> Document:
+    """Return where the settings were written, as far as they were in cdk.json."""
+    anywhere = Document(CDK_JSON, {"context": context}, {(): Location(CDK_JSON)}, {})
+    try:
+        document = read_document((workspace / CDK_JSON).read_text("utf-8"), CDK_JSON)
+    except (OSError, SmpError):
+        return anywhere
+    written = document.data.get("context", {}) if isinstance(document.data, dict) else {}
+    return document if written.get(SETTINGS_KEY) == context.get(SETTINGS_KEY) else anywhere
+
+
+VARIABLES: Mapping[str, tuple[str, ...]] = {
+    "SMP_ACCOUNTID": ("account",),
+    "SMP_REGION": ("region",),
+    "SMP_S3BUCKETNAME": ("bucketName",),
+    "SMP_ROLE": ("jobRoleArn",),
+    "SMP_SUBNETS": ("network", "subnetIds"),
+    "SMP_SECURITYGROUPS": ("network", "securityGroupIds"),
+}
+"""The setting that each variable takes the place of."""
+
+
+class _Variables(ConfigModel):
+    """The variables that are set and not blank, as the settings that they stand for."""
+
+    account: Account | None = Field(default=None, alias="SMP_ACCOUNTID")
+    region: Region | None = Field(default=None, alias="SMP_REGION")
+    bucket_name: BucketName | None = Field(default=None, alias="SMP_S3BUCKETNAME")
+    job_role_arn: RoleArn | None = Field(default=None, alias="SMP_ROLE")
+    subnet_ids: CommaList = Field(default=(), alias="SMP_SUBNETS")
+    security_group_ids: CommaList = Field(default=(), alias="SMP_SECURITYGROUPS")
+
+
+def _with_variables(
+    environment: EnvironmentSettings, environ: Mapping[str, str]
+) -> EnvironmentSettings:
+    values = {name: environ.get(name, "").strip(" ,") for name in VARIABLES}
+    given = {name: value for name, value in values.items() if value}
+    place = Document(
+        "the environment variables", given, {(): Location("environment variables")}, {}
+    )
+    try:
+        variables = _Variables.model_validate(given)
+    except ValidationError as error:
+        raise SetupError(problems_of(error, place)) from error
+    changed: dict[str, Any] = {
+        name: value
+        for name in ("account", "region", "bucket_name", "job_role_arn")
+        if (value := getattr(variables, name))
+    }
+    network = {
+        name: value
+        for name in ("subnet_ids", "security_group_ids")
+        if (value := getattr(variables, name))
+    }
+    if network:
+        own = environment.network.model_copy(update={**network, "internet_egress": False})
+        changed["network"] = own
+    return environment.model_copy(update=changed)
+
+
+def _network_problems(network: NetworkSettings, name: str) -> Iterator[Problem]:
+    place, path = Location(CDK_JSON), f"context.{SETTINGS_KEY}.environments.{name}.network"
+    if bool(network.subnet_ids) != bool(network.security_group_ids):
+        yield Problem(
+            "subnets and security groups are brought together or not at all",
+            place,
+            path,
+            found=_listed({"subnets": network.subnet_ids, "groups": network.security_group_ids}),
+            hint="set subnetIds and securityGroupIds, or SMP_SUBNETS and SMP_SECURITYGROUPS",
+        )
+    if network.egress_subnet_ids and not network.subnet_ids:
+        yield Problem(
+            "egressSubnetIds belongs to a network that is brought along",
+            place,
+            path,
+            hint="set subnetIds and securityGroupIds too, or internetEgress instead",
+        )
+    if network.internet_egress and network.subnet_ids:
+        yield Problem(
+            "internetEgress is for the network made here",
+            place,
+            path,
+            hint="name the subnets with a way out in egressSubnetIds",
+        )
+
+
+def _listed(values: Mapping[str, Iterable[str]]) -> str:
+    return "; ".join(f"{name}: {', '.join(items) or 'none'}" for name, items in values.items())
