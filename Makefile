@@ -36,7 +36,7 @@ help: ## show this list
 setup: $(VENV)/.project node_modules/.installed ## install everything into the checkout (the others do it by themselves)
 
 demo: setup ## compile and synthesize the bundled examples; needs no AWS account
-	@python tools/demo.py
+	@python -m tools.demo
 
 check: lint unit ## format, lint, types, imports, fast tests
 
@@ -62,7 +62,7 @@ format: setup ## rewrite the sources in the house format
 	@ruff format .
 
 bench: setup ## measure, and write docs/benchmarks.md
-	@python tools/bench.py
+	@python -m tools.bench
 
 # Versions stay as locked unless a requirement changed; LOCK_FLAGS=--upgrade moves them.
 lock: setup ## write the lock files anew from requirements/*.in and package.json (uses the locked uv)

@@ -64,7 +64,8 @@ conf:
           - {{step_name: {name}-register, step_class: RegisterModel}}
     dependencies:
       - >-
-        {name}-preprocess >> {name}-train >> {name}-model >> {name}-transform >> {name}-metrics >> {name}-register
+        {name}-preprocess >> {name}-train >> {name}-model
+        >> {name}-transform >> {name}-metrics >> {name}-register
 """
 
 

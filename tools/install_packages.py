@@ -44,9 +44,10 @@ def _follow(pip: subprocess.Popen[str], total: int) -> list[str]:
     collected = 0
     for line in pip.stdout or ():
         lines.append(line.rstrip())
-        collected += line.startswith(("Collecting ", "Requirement already satisfied"))
-        if line.startswith("Collecting ") and collected % 25 == 0:
-            print(f"    {collected} of about {total}", flush=True)
+        if line.startswith(("Collecting ", "Processing ", "Requirement already satisfied")):
+            collected += 1
+            if collected % 25 == 0:
+                print(f"    {collected} of about {total}", flush=True)
         if line.startswith("Installing collected"):
             print("    downloaded, unpacking", flush=True)
     return lines

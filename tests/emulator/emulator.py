@@ -88,15 +88,19 @@ class Emulator:
             aws_secret_access_key=_KEY,
         )
 
-    def resources(self, stack: str, resource_type: str) -> list[str]:
-        """Return the physical ids of a deployed stack's resources of one type."""
+    def resources(self, stack: str, resource_type: str, logical_id: str = "") -> list[str]:
+        """Return the physical ids of a stack's resources of one type, in order of their logical ids.
+
+        `logical_id` narrows them to those whose logical id contains it.
+        """
         pages = self.client("cloudformation").get_paginator("list_stack_resources")
-        return [
-            resource["PhysicalResourceId"]
+        found = {
+            resource["LogicalResourceId"]: resource["PhysicalResourceId"]
             for page in pages.paginate(StackName=stack)
             for resource in page["StackResourceSummaries"]
             if resource["ResourceType"] == resource_type
-        ]
+        }
+        return [found[name] for name in sorted(found) if logical_id in name]
 
     def outputs(self, stack: str) -> dict[str, str]:
         """Return a deployed stack's outputs."""

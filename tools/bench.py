@@ -1,0 +1,133 @@
+"""Measures what a synth costs, against an empty CDK app in the same run, and writes docs/benchmarks.md.
+
+Never compares with numbers of an earlier run or another machine.
+"""
+
+import argparse
+import json
+import statistics
+import sys
+import tempfile
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+
+from tools.bench_process import peak_memory_mib, run_timed
+from tools.bench_report import Growth, Measurements, render_report, verdicts
+from tools.bench_workspace import (
+    ROOT,
+    forget_results,
+    make_bundled_app,
+    make_empty_app,
+    make_generated_app,
+)
+
+REPORT = ROOT / "docs" / "benchmarks.md"
+UNITS = (1, 10, 100)
+
+_SYNTH = (ROOT / "tools" / "cdk", "synth", "--quiet", "--no-notices")
+_CHANGED_SCRIPT = Path("model_configs/churn_lightgbm/scripts/train.py")
+_CHANGED_PIPELINE = "churn-lightgbm"
+
+
+def main() -> int:
+    """Measure, write the report, and return 1 where a bar is missed."""
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=7, help="measurements behind each median")
+    rounds = parser.parse_args().rounds
+    with tempfile.TemporaryDirectory() as directory:
+        place = Path(directory)
+        measurements = Measurements(rounds, *_measure_synth(place, rounds), [])
+        for units in UNITS:
+            measurements.growth.append(_measure_growth(place, units, max(3, rounds // 2)))
+    REPORT.write_text(render_report(measurements), encoding="utf-8")
+    results = verdicts(measurements)
+    for verdict in results:
+        print(f"{'met   ' if verdict.met else 'MISSED'}  {verdict.text}")
+    print(f"written: {REPORT.relative_to(ROOT)}")
+    return 0 if all(verdict.met for verdict in results) else 1
+
+
+def _measure_synth(place: Path, rounds: int) -> tuple[dict[str, float], dict[str, float]]:
+    """Return the median seconds and the peak memory of each case."""
+    empty = make_empty_app(place / "empty")
+    app = make_bundled_app(place / "app")
+    seconds: dict[str, list[float]] = defaultdict(list)
+
+    def measure_empty() -> None:
+        forget_results(empty)
+        seconds["empty"].append(run_timed(_SYNTH, empty).seconds)
+
+    def measure_app() -> None:
+        forget_results(app)
+        seconds["cold"].append(run_timed(_SYNTH, app).seconds)
+        seconds["unchanged"].append(run_timed(_SYNTH, app).seconds)
+        _change_a_script(app, len(seconds["cold"]))
+        compiled_before = _compiled_at(app)
+        seconds["changed"].append(run_timed(_SYNTH, app).seconds)
+        _expect_one_compilation(compiled_before, _compiled_at(app))
+
+    measure_empty()  # the first run of each fills caches of bytecode and of unpacked packages
+    measure_app()
+    seconds.clear()
+    for number in range(rounds):
+        _say(f"synth, round {number + 1} of {rounds}")
+        pair: list[Callable[[], None]] = [measure_empty, measure_app]
+        for measure in pair if number % 2 == 0 else reversed(pair):
+            measure()
+    return {case: statistics.median(taken) for case, taken in seconds.items()}, {
+        "empty": _peak_memory_cold(empty),
+        "cold": _peak_memory_cold(app),
+    }
+
+
+def _measure_growth(place: Path, units: int, rounds: int) -> Growth:
+    app = make_generated_app(place / f"units-{units}", units)
+    seconds: dict[str, list[float]] = defaultdict(list)
+    for number in range(rounds):
+        _say(f"{units} generated models, round {number + 1} of {rounds}")
+        forget_results(app)
+        command = (sys.executable, "-m", "tools.bench_compile", app)
+        phases = json.loads(run_timed(command, ROOT).output)
+        for name in ("load", "import", "compile"):
+            seconds[name].append(phases[f"{name}_seconds"])
+        forget_results(app)
+        seconds["cold"].append(run_timed(_SYNTH, app).seconds)
+        seconds["unchanged"].append(run_timed(_SYNTH, app).seconds)
+    return Growth(
+        units=units,
+        steps=phases["steps"],
+        seconds={name: statistics.median(taken) for name, taken in seconds.items()},
+        compile_peak_mib=phases["peak_mib"],
+        synth_peak_mib=_peak_memory_cold(app),
+    )
+
+
+def _peak_memory_cold(app: Path) -> float:
+    forget_results(app)
+    return peak_memory_mib(_SYNTH, app)
+
+
+def _change_a_script(app: Path, number: int) -> None:
+    with (app / _CHANGED_SCRIPT).open("a", encoding="utf-8") as script:
+        script.write(f"# changed {number}\n")
+
+
+def _compiled_at(app: Path) -> dict[str, int]:
+    """When each pipeline was compiled last, by name."""
+    kept = (app / ".smp" / "compiled").glob("*.json")
+    return {path.stem: path.stat().st_mtime_ns for path in kept}
+
+
+def _expect_one_compilation(before: dict[str, int], after: dict[str, int]) -> None:
+    again = [name for name, time in after.items() if before.get(name) != time]
+    if again != [_CHANGED_PIPELINE]:
+        raise RuntimeError(f"one script changed, and these were compiled again: {again}")
+
+
+def _say(doing: str) -> None:
+    print(f"==> {doing}", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
