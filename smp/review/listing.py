@@ -18,9 +18,7 @@ def render_list(graphs: Sequence[PipelineGraph]) -> str:
     for graph in graphs:
         models = ", ".join(model.name for model in graph.models)
         shown = len(graph.models) > 1
-        rows = [
-            [node.name, node.step_class, node.model.name * shown] for node in graph.in_order()
-        ]
+        rows = [[node.name, node.step_class, node.model.name * shown] for node in graph.in_order()]
         blocks.append("\n".join([f"{graph.name}  ({models})", *_table(rows)]))
     return "\n\n".join(blocks) + "\n" if blocks else ""
 

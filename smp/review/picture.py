@@ -23,7 +23,7 @@ NAME_LINE, SMALL_LINE = 17.0, 16.0
 TEXT_LEFT, TEXT_RIGHT = 18.0, 16.0
 PADDING = 11.0
 ICON = 16.0
-MAX_NAME_WIDTH = 250.0
+MAX_NAME_WIDTH = 270.0
 MIN_BOX_WIDTH = 150.0
 WIDEST_NARROW_LEGEND = 560.0
 """A legend up to this width stands in one line, even where the boxes need less room."""
