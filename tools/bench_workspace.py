@@ -89,16 +89,21 @@ def make_bundled_app(directory: Path) -> Path:
 
 
 def make_generated_app(directory: Path, units: int) -> Path:
-    """Copy this app with so many generated models, each a pipeline of six steps of its own."""
+    """Copy this app with so many generated models in place of its own."""
     _copy_app(directory)
+    write_generated_models(directory, units)
+    return directory
+
+
+def write_generated_models(workspace: Path, units: int) -> None:
+    """Write so many models, each a pipeline of its own with one step of every class."""
     for number in range(units):
         name = f"unit-{number:03}"
-        model = directory / "model_configs" / name
+        model = workspace / "model_configs" / name
         (model / "conf").mkdir(parents=True)
         (model / "scripts").mkdir()
         (model / "conf" / "conf.yaml").write_text(_UNIT.format(name=name), encoding="utf-8")
         (model / "scripts" / "job.py").write_text(f"print({name!r})\n", encoding="utf-8")
-    return directory
 
 
 def forget_results(directory: Path) -> None:

@@ -1,0 +1,58 @@
+"""The benchmark measures what its report says, and holds it against the bars."""
+
+from pathlib import Path
+
+from smp.config.load import load_project
+from smp.graph import build_graphs
+from tools.bench_report import Growth, Measurements, marginal_seconds, render_report, verdicts
+from tools.bench_workspace import STEPS_PER_UNIT, write_generated_models
+
+
+def measurements(cold: float, changed: float = 5.0, dearer: float = 1.0) -> Measurements:
+    def growth(units: int, seconds: float) -> Growth:
+        phases = dict.fromkeys(("load", "import", "compile", "cold", "unchanged"), seconds)
+        return Growth(units, units * STEPS_PER_UNIT, phases, 100.0, 200.0)
+
+    return Measurements(
+        rounds=3,
+        seconds={"empty": 4.0, "cold": cold, "unchanged": 1.0, "changed": changed},
+        peak_mib={"empty": 300.0, "cold": 500.0},
+        growth=[growth(1, 0.01), growth(10, 0.1), growth(100, 0.1 + 0.9 * dearer)],
+    )
+
+
+def test_every_generated_model_is_a_pipeline_with_one_step_of_every_class(tmp_path: Path) -> None:
+    write_generated_models(tmp_path, 3)
+    graphs = build_graphs(load_project(tmp_path))
+    classes = [[node.step_class for node in graph.in_order()] for graph in graphs]
+    assert len(classes) == 3
+    for steps in classes:
+        assert len(set(steps)) == len(steps) == STEPS_PER_UNIT
+
+
+def test_all_bars_are_met_by_measurements_below_them() -> None:
+    assert all(verdict.met for verdict in verdicts(measurements(cold=6.0)))
+
+
+def test_fails_the_bar_of_a_cold_synth_that_takes_too_long() -> None:
+    missed = [verdict.text for verdict in verdicts(measurements(cold=6.8)) if not verdict.met]
+    assert missed == ["cold synth: 1.70x the empty app's, at most 1.6x"]
+
+
+def test_fails_growth_that_gets_dearer_with_every_model() -> None:
+    missed = [
+        verdict.text for verdict in verdicts(measurements(6.0, dearer=2.0)) if not verdict.met
+    ]
+    assert len(missed) == 2
+    assert all(text.startswith("growth of") for text in missed)
+
+
+def test_a_further_model_costs_the_difference_between_two_counts() -> None:
+    few, many = marginal_seconds(measurements(cold=6.0).growth, "compile")
+    assert round(few, 6) == round(many, 6) == 0.01
+
+
+def test_the_report_names_date_machine_and_every_case() -> None:
+    report = render_report(measurements(cold=6.0))
+    for expected in ("- Date: 20", "cores", "| 6.00 | 1.50x | 500 MiB |", "| 100 | 600 |"):
+        assert expected in report
