@@ -5,6 +5,7 @@ It never imports the SDK: a process of its own does, while the caller goes on.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -16,12 +17,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import smp
 from smp.atomic import write_atomically
-from smp.compiler.code_store import CodeStore
+from smp.compiler.code_store import CodeStore, code_tree
 from smp.compiler.compiled import CompiledPipeline
-from smp.errors import Problem, SetupError, SmpError
+from smp.errors import ScriptError, SetupError, SmpError
 from smp.graph.nodes import PipelineGraph
 
 CODE_DIRECTORY = "code"
@@ -43,7 +45,7 @@ class Compilation:
         self._store = CodeStore(work_dir / CODE_DIRECTORY)
         self._directory = work_dir / COMPILED_DIRECTORY
         self._graphs = graphs
-        self._keys = {graph.name: compile_key(graph, self._store) for graph in graphs}
+        self._keys = _compile_keys(graphs, self._store)
         kept = {graph.name: self._read(graph) for graph in graphs}
         self._compiled = {name: value for name, value in kept.items() if value is not None}
         self.compiling = tuple(g.name for g in graphs if g.name not in self._compiled)
@@ -52,9 +54,9 @@ class Compilation:
 
     def result(self) -> tuple[CompiledPipeline, ...]:
         """Wait for all and return them in the order asked for; raises the problems of all of them."""
-        if self._worker is not None:
-            self._collect(self._worker)
-            self._worker = None
+        worker, self._worker = self._worker, None
+        if worker is not None:
+            self._collect(worker)
         return tuple(self._compiled[graph.name] for graph in self._graphs)
 
     def _read(self, graph: PipelineGraph) -> CompiledPipeline | None:
@@ -79,10 +81,9 @@ class Compilation:
             stdout=subprocess.PIPE,
             env=environment,
         )
-        pending = tuple(graph for graph in self._graphs if graph.name in self.compiling)
         assert worker.stdin is not None
-        pickle.dump(Request(pending, self._store.root), worker.stdin)
-        worker.stdin.close()
+        with contextlib.suppress(BrokenPipeError), worker.stdin as stdin:
+            pickle.dump(Request(tuple(self._pending()), self._store.root), stdin)
         return worker
 
     def _collect(self, worker: subprocess.Popen[bytes]) -> None:
@@ -90,16 +91,16 @@ class Compilation:
         with worker:
             answer = worker.stdout.read()
         if worker.returncode != 0:
-            raise SetupError("the process that runs the SageMaker SDK ended without an answer")
-        problems: list[Problem] = []
+            raise SetupError(
+                "the process that runs the SageMaker SDK ended without an answer: its last words are above"
+            )
+        errors: list[SmpError] = []
         for graph, outcome in zip(self._pending(), pickle.loads(answer), strict=True):
             if isinstance(outcome, SmpError):
-                problems += outcome.problems
-                failure = type(outcome)
+                errors.append(outcome)
             else:
                 self._keep(graph, outcome)
-        if problems:
-            raise failure(problems)
+        _raise_all(errors)
 
     def _pending(self) -> Iterable[PipelineGraph]:
         return (graph for graph in self._graphs if graph.name in self.compiling)
@@ -115,25 +116,39 @@ def compile_all(graphs: Sequence[PipelineGraph], work_dir: Path) -> Compilation:
     return Compilation(graphs, work_dir)
 
 
+def _raise_all(errors: Sequence[SmpError]) -> None:
+    """Raise the problems of all errors as one, of the kind that comes first."""
+    if errors:
+        problems = [problem for error in errors for problem in error.problems]
+        raise type(errors[0])(dict.fromkeys(problems))
+
+
+def _compile_keys(graphs: Sequence[PipelineGraph], store: CodeStore) -> dict[str, str]:
+    keys = {}
+    errors = []
+    for graph in graphs:
+        try:
+            keys[graph.name] = compile_key(graph, store)
+        except ScriptError as error:
+            errors.append(error)
+    _raise_all(errors)
+    return keys
+
+
 def compile_key(graph: PipelineGraph, store: CodeStore) -> str:
-    """Hash everything that a pipeline's compilation depends on."""
+    """Hash everything that a pipeline's compilation depends on. Raises ScriptError."""
     pipeline = graph.pipeline
-    digest = hashlib.sha256(_engine_hash().encode())
-    digest.update(
-        json.dumps(
-            [
-                pipeline.config.model_dump(mode="json"),
-                pipeline.network.model_dump(mode="json"),
-                pipeline.s3_bucket,
-                pipeline.project_name,
-            ]
-        ).encode()
-    )
+    parts: list[Any] = [
+        _engine_hash(),
+        pipeline.config.model_dump(mode="json"),
+        pipeline.network.model_dump(mode="json"),
+        pipeline.s3_bucket,
+        pipeline.project_name,
+    ]
     for model in graph.models:
-        tree = store.add_directory(model.source_directory, model.source_directory.name)
-        digest.update(json.dumps([model.name, model.config.model_dump(mode="json")]).encode())
-        digest.update(tree.sha256.encode())
-    return digest.hexdigest()
+        tree = code_tree(model, store)
+        parts.append([model.name, model.config.model_dump(mode="json"), tree.origin, tree.sha256])
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
 @lru_cache(maxsize=1)

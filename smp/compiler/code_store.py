@@ -1,34 +1,20 @@
 """Content-addressed code: normalises directories and generated files into hashed trees on disk.
 
-It never follows a link out of the directory and never runs what it packs.
+It never runs what it packs; `smp.compiler.source_files` says what of a directory is packed.
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
-from fnmatch import fnmatch
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from smp.compiler.compiled import CodeFile, CodeTree
-from smp.errors import Location, Problem, ScriptError
-
-IGNORE_FILE = ".smpignore"
-DEFAULT_IGNORES = (
-    ".*",
-    "__pycache__",
-    "*.pyc",
-    "*.pyo",
-    "*.egg-info",
-    "node_modules",
-    "*.swp",
-    "*~",
-)
-MAX_TREE_BYTES = 50 * 1024 * 1024
-MAX_TREE_FILES = 2000
+from smp.compiler.source_files import read_source_files
+from smp.config.project import Model
+from smp.errors import SetupError
 
 
 class CodeStore:
@@ -42,25 +28,15 @@ class CodeStore:
         self.root = root
         self._packed: dict[Path, CodeTree] = {}
 
-    def add_directory(self, directory: Path, origin: str) -> CodeTree:
-        """Pack a directory without what `.smpignore` and the defaults leave out.
+    def add_directory(self, directory: Path, origin: str, boundary: Path | None = None) -> CodeTree:
+        """Pack a directory, which is read once by each store.
 
-        A directory is read once a process. Raises ScriptError for a link or a special file, and for
-        a tree over 50 MiB or 2,000 files.
+        Links may lead to files inside `boundary`, the directory itself by default. Raises ScriptError.
         """
         if directory not in self._packed:
-            self._packed[directory] = self._add_directory(directory, origin)
+            files = read_source_files(directory, boundary or directory)
+            self._packed[directory] = self.add_files(files, origin)
         return self._packed[directory]
-
-    def _add_directory(self, directory: Path, origin: str) -> CodeTree:
-        files: dict[str, bytes] = {}
-        total = 0
-        for path in _walk(directory, _read_ignores(directory)):
-            total += path.stat().st_size
-            if total > MAX_TREE_BYTES or len(files) >= MAX_TREE_FILES:
-                raise _too_large(directory)
-            files[path.relative_to(directory).as_posix()] = path.read_bytes()
-        return self.add_files(files, origin)
 
     def add_files(
         self, files: Mapping[str, bytes], origin: str, templates: frozenset[str] = frozenset()
@@ -90,20 +66,42 @@ class CodeStore:
         """Write a tree under a temporary name and rename it: a half-written tree is never seen."""
         if self.holds([tree]):
             return
-        self.root.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(self.path_of(tree), ignore_errors=True)
-        staging = Path(tempfile.mkdtemp(prefix=".new-", dir=self.root))
-        for path, data in files.items():
-            target = staging / path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(data)
         try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            staging = Path(tempfile.mkdtemp(prefix=".new-", dir=self.root))
+        except OSError as error:
+            raise SetupError(f"cannot write to {self.root}: {error.strerror}") from error
+        try:
+            for path, data in files.items():
+                target = staging / path
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_bytes(data)
             staging.chmod(0o755)
-            staging.rename(self.path_of(tree))
-        except OSError:
+            self._put_in_place(staging, tree)
+        except OSError as error:
+            raise SetupError(f"cannot write to {self.root}: {error.strerror}") from error
+        finally:
             shutil.rmtree(staging, ignore_errors=True)
-            if not self.holds([tree]):
-                raise
+
+    def _put_in_place(self, staging: Path, tree: CodeTree) -> None:
+        """Rename a complete tree to its address; where another process was first, its tree stays."""
+        place = self.path_of(tree)
+        for _ in range(2):
+            try:
+                staging.rename(place)
+            except OSError:
+                if self.holds([tree]):
+                    return
+                shutil.rmtree(place, ignore_errors=True)
+            else:
+                return
+        staging.rename(place)
+
+
+def code_tree(model: Model, store: CodeStore) -> CodeTree:
+    """Pack a model's source directory. Raises ScriptError."""
+    origin = model.source_directory.relative_to(model.directory.parent).as_posix()
+    return store.add_directory(model.source_directory, origin, model.directory)
 
 
 def _tree_hash(files: Iterable[CodeFile]) -> str:
@@ -118,54 +116,3 @@ def _size(path: Path) -> int:
         return path.stat().st_size
     except OSError:
         return -1
-
-
-def _read_ignores(directory: Path) -> tuple[str, ...]:
-    path = directory / IGNORE_FILE
-    if not path.is_file() or path.is_symlink():
-        return DEFAULT_IGNORES
-    lines = (line.strip() for line in path.read_text(encoding="utf-8").splitlines())
-    own = [line.rstrip("/") for line in lines if line and not line.startswith("#")]
-    return (*DEFAULT_IGNORES, *own)
-
-
-def _walk(directory: Path, ignores: tuple[str, ...]) -> Iterator[Path]:
-    pending = [directory]
-    while pending:
-        current = pending.pop()
-        for entry in sorted(os.scandir(current), key=lambda item: item.name):
-            path = Path(entry.path)
-            relative = path.relative_to(directory).as_posix()
-            if any(fnmatch(entry.name, rule) or fnmatch(relative, rule) for rule in ignores):
-                continue
-            if entry.is_symlink() and not _links_inside(path, directory):
-                raise _refused(path, "is a link that leaves the directory, or to a directory")
-            if entry.is_dir():
-                pending.append(path)
-            elif entry.is_file():
-                yield path
-            else:
-                raise _refused(path, "is neither a file nor a directory")
-
-
-def _links_inside(path: Path, directory: Path) -> bool:
-    target = path.resolve()
-    return target.is_file() and target.is_relative_to(directory.resolve())
-
-
-def _refused(path: Path, reason: str) -> ScriptError:
-    hint = f"or leave it out by a line in {IGNORE_FILE}"
-    return ScriptError([Problem(reason, Location(str(path)), hint=hint)])
-
-
-def _too_large(directory: Path) -> ScriptError:
-    return ScriptError(
-        [
-            Problem(
-                "is too large to ship with every job",
-                Location(str(directory)),
-                allowed=f"{MAX_TREE_BYTES // 2**20} MiB and {MAX_TREE_FILES} files",
-                hint=f"keep data in S3 as a channel, and leave out the rest by {IGNORE_FILE}",
-            )
-        ]
-    )

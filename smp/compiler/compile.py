@@ -5,12 +5,15 @@ It imports the SDK only when it is called, and never reads the environment.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from smp.compiler.code_store import CodeStore
 from smp.compiler.compiled import CompiledPipeline, ModelPackageGroup
+from smp.compiler.limits import check_limits
 from smp.compiler.request_check import check_requests
-from smp.errors import CompileError
+from smp.errors import CompileError, Problem
 from smp.graph.nodes import PipelineGraph, model_package_group_name
 
 
@@ -38,13 +41,18 @@ def compile_pipeline(graph: PipelineGraph, code_store: Path) -> CompiledPipeline
         models=tuple(model.name for model in graph.models),
         step_models={name: node.model.name for node in graph.steps for name in node.emitted},
     )
-    check_compiled(compiled)
+    nodes = {name: node for node in graph.steps for name in node.emitted}
+    check_compiled(compiled, lambda name, problem: graph.at_step(nodes[name], problem))
     return compiled
 
 
-def check_compiled(compiled: CompiledPipeline) -> None:
-    """Raise CompileError with everything in the steps' arguments that the service would refuse."""
-    problems = check_requests(compiled)
+def check_compiled(compiled: CompiledPipeline, at_step: Callable[[str, Problem], Problem]) -> None:
+    """Raise CompileError with everything in the definition that the service would refuse.
+
+    `at_step` says of a problem to which step of the definition it belongs.
+    """
+    problems = [replace(found, path=compiled.name) for found in check_limits(compiled)]
+    problems += [at_step(name, problem) for name, problem in check_requests(compiled)]
     if problems:
         raise CompileError(problems)
 

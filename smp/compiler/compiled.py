@@ -11,8 +11,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from smp.errors import CompileError
+
 CODE_PREFIX = "code"
 """Key prefix of every code tree in the project's bucket: `code/<sha256>/<path>`."""
+
+CONTAINERS = ("IfSteps", "ElseSteps", "Steps")
+"""Arguments of Condition and ForEach steps that hold steps."""
 
 Json = dict[str, Any]
 
@@ -111,21 +116,27 @@ class CompiledPipeline:
 
     def steps(self) -> Iterator[Json]:
         """Yield every step, those inside conditions and loops too, in the order of the definition."""
-        yield from _nested_steps(self.definition["Steps"])
+        yield from nested_steps(self.definition["Steps"])
 
     def edges(self) -> dict[str, tuple[str, ...]]:
         """Map each step's name to the sorted names of the steps it waits for.
 
-        A step waits for what its `DependsOn` names and for every step that an expression in it reads.
+        A step waits for what its `DependsOn` names, for every step that an expression in it reads, and
+        inside a condition or loop for that.
         """
-        return {step["Name"]: tuple(sorted(_upstream(step))) for step in self.steps()}
+        return dict(_edges(self.definition["Steps"]))
 
     def order(self) -> tuple[str, ...]:
-        """Return the step names so that each comes after all it waits for; ties keep list order."""
+        """Return the step names so that each comes after all it waits for; ties keep list order.
+
+        Raises CompileError where steps wait for each other or for one that is not there.
+        """
         waiting = {name: set(upstream) for name, upstream in self.edges().items()}
         ordered: list[str] = []
         while waiting:
-            ready = next(name for name, upstream in waiting.items() if not upstream)
+            ready = next((name for name, upstream in waiting.items() if not upstream), None)
+            if ready is None:
+                raise CompileError(f"these steps wait for each other: {', '.join(waiting)}")
             ordered.append(ready)
             del waiting[ready]
             for upstream in waiting.values():
@@ -133,21 +144,34 @@ class CompiledPipeline:
         return tuple(ordered)
 
 
-def _nested_steps(steps: list[Json]) -> Iterator[Json]:
+def nested_steps(steps: list[Json]) -> Iterator[Json]:
+    """Yield each step of a list and, right after it, those inside it."""
     for step in steps:
         yield step
-        arguments = step.get("Arguments", {})
-        for branch in ("IfSteps", "ElseSteps", "Steps"):
-            nested = arguments.get(branch)
-            if isinstance(nested, list):
-                yield from _nested_steps(nested)
+        yield from nested_steps(_inside(step))
+
+
+def _inside(step: Json) -> list[Json]:
+    arguments = step.get("Arguments", {})
+    branches = (arguments.get(name) for name in CONTAINERS)
+    return [nested for branch in branches if isinstance(branch, list) for nested in branch]
+
+
+def _edges(
+    steps: list[Json], container: str | None = None
+) -> Iterator[tuple[str, tuple[str, ...]]]:
+    for step in steps:
+        upstream = _upstream(step) | ({container} if container else set())
+        yield step["Name"], tuple(sorted(upstream))
+        yield from _edges(_inside(step), step["Name"])
 
 
 def _upstream(step: Json) -> set[str]:
     names = set()
     for dependency in step.get("DependsOn", []):
         names.add(dependency["Step"] if isinstance(dependency, dict) else dependency)
-    names.update(_referenced_steps({k: v for k, v in step.items() if k != "DependsOn"}))
+    arguments = {k: v for k, v in step.get("Arguments", {}).items() if k not in CONTAINERS}
+    names.update(_referenced_steps({**step, "DependsOn": [], "Arguments": arguments}))
     return names - {step["Name"]}
 
 

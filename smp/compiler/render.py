@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from smp.compiler.code_store import CodeStore
-from smp.compiler.compiled import CodeTree, Json
+from smp.compiler.compiled import CodeTree, Json, nested_steps
 from smp.compiler.sdk import OfflineSession, Pipeline, offline_environment
 from smp.compiler.stand_ins import to_names
 from smp.compiler.steps.context import StepContext
@@ -47,8 +47,9 @@ def render(
     """Return the definition with deploy-time names, the trees it refers to, and its images."""
     session = OfflineSession(store)
     context = StepContext(graph, session)
-    for node in graph.in_order():
-        context.made[node.name] = _render_node(context, node)
+    with offline_environment():
+        for node in graph.in_order():
+            context.made[node.name] = _render_node(context, node)
     steps = [step for node in graph.steps for step in context.made[node.name]]
     definition = define(graph.name, steps, session)
     _name_jobs(graph, definition)
@@ -82,16 +83,17 @@ def define(name: str, steps: list[Any], session: OfflineSession) -> Json:
     pipeline = Pipeline(
         name=name, steps=steps, sagemaker_session=session, pipeline_experiment_config=None
     )
-    return define_pipeline(pipeline)
+    return define_pipeline(pipeline, session)
 
 
-def define_pipeline(pipeline: Any) -> Json:
+def define_pipeline(pipeline: Any, session: OfflineSession) -> Json:
     """Compile an SDK pipeline to the definition, in one canonical form."""
     with offline_environment():
-        definition: Json = to_names(json.loads(pipeline.definition()))
+        text = session.settle_uploads(pipeline.definition())
+    definition: Json = to_names(json.loads(text))
     if definition.get("MlflowConfig") is None:
         definition.pop("MlflowConfig", None)
-    for step in definition["Steps"]:
+    for step in nested_steps(definition["Steps"]):
         if "DependsOn" in step:
             step["DependsOn"] = sorted(step["DependsOn"], key=json.dumps)
     return definition
@@ -99,25 +101,9 @@ def define_pipeline(pipeline: Any) -> Json:
 
 def _render_node(context: StepContext, node: StepNode) -> list[Any]:
     try:
-        with offline_environment():
-            return RENDERERS[node.step_class](context, node)
+        return RENDERERS[node.step_class](context, node)
     except SmpError as error:
-        raise type(error)(_at_step(context, node, problem) for problem in error.problems) from error
+        raise type(error)(context.graph.at_step(node, p) for p in error.problems) from error
     except Exception as error:
         problem = Problem(f"the SageMaker SDK refuses the step: {error}")
-        raise CompileError([_at_step(context, node, problem)]) from error
-
-
-def _at_step(context: StepContext, node: StepNode, problem: Problem) -> Problem:
-    """Say which step a problem belongs to, and where the step is written."""
-    if problem.location is not None:
-        return problem
-    steps = context.graph.pipeline.config.models[node.model.name].steps
-    path = ("sagemakerPipeline", "models", node.model.name, "steps", steps.index(node.config))
-    return Problem(
-        f"step {node.name}: {problem.reason}",
-        context.graph.pipeline.locate(*path),
-        found=problem.found,
-        allowed=problem.allowed,
-        hint=problem.hint,
-    )
+        raise CompileError([context.graph.at_step(node, problem)]) from error

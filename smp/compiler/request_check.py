@@ -48,14 +48,13 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
 }
 
 
-def check_requests(compiled: CompiledPipeline) -> list[Problem]:
-    """Return every fault in the arguments of the pipeline's steps, in the order of the definition."""
-    problems = []
-    for step in compiled.steps():
-        for path, reason in check_step_request(step):
-            text = f"{compiled.name}.{step['Name']}: the service would refuse {path}: {reason}"
-            problems.append(Problem(text))
-    return problems
+def check_requests(compiled: CompiledPipeline) -> list[tuple[str, Problem]]:
+    """Return every fault in the steps' arguments with its step's name, in the order of the definition."""
+    return [
+        (step["Name"], Problem(f"the service would refuse {path}: {reason}"))
+        for step in compiled.steps()
+        for path, reason in check_step_request(step)
+    ]
 
 
 def check_step_request(step: Json) -> list[tuple[str, str]]:

@@ -13,13 +13,15 @@ import types
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, NoReturn
 
 from smp.compiler import deploy_values
 from smp.compiler.code_store import CodeStore
 from smp.compiler.compiled import CodeTree
+from smp.compiler.source_files import read_source_files
 from smp.compiler.stand_ins import SDK_REGION, to_constants
+from smp.compiler.uploads import Uploads
 
 _SOURCE_CODE_JSON = "sourcecode.json"
 _CODE_CONTAINER_PATH = "/opt/ml/input/data/code"
@@ -111,6 +113,7 @@ class OfflineSession(PipelineSession):  # type: ignore[misc]
     def __init__(self, store: CodeStore) -> None:
         self.store = store
         self.trees: dict[str, CodeTree] = {}
+        self._uploads = Uploads()
         super().__init__(default_bucket=to_constants(deploy_values.BUCKET))
 
     def _initialize(self, *_args: Any, **_kwargs: Any) -> None:
@@ -153,29 +156,39 @@ class OfflineSession(PipelineSession):  # type: ignore[misc]
     def upload_data(
         self, path: str, bucket: str | None = None, key_prefix: str = "data", **kwargs: Any
     ) -> str:
-        """Pack a file or directory and return the address of its tree."""
-        del bucket, key_prefix, kwargs
-        return self.add_tree(self._pack(Path(path)))
+        """Pack a file or directory and return its address."""
+        del bucket, kwargs
+        source = Path(path)
+        if source.is_dir():
+            return self.add_tree(self._pack(source, PurePosixPath(key_prefix).name))
+        tree = self.store.add_files({source.name: source.read_bytes()}, source.name)
+        return f"{self.add_tree(tree)}/{source.name}"
 
     def upload_string_as_file_body(
         self, body: str | bytes, bucket: str, key: str, kms_key: str | None = None
-    ) -> str:
-        """Refuse: it would put bytes at an address that says nothing about them."""
-        raise NotImplementedError(
-            f"the SDK uploads a text to {bucket}/{key}, which is not supported"
-        )
+    ) -> None:
+        """Keep a file whose address `settle_uploads` replaces."""
+        del kms_key
+        self._uploads.add(bucket, key, body)
 
     def add_tree(self, tree: CodeTree) -> str:
         """Remember a tree that the definition refers to and return its address."""
         self.trees[tree.sha256] = tree
         return f"s3://{self._default_bucket}/{tree.key}"
 
-    def _pack(self, path: Path) -> CodeTree:
-        if path.is_dir() and path.parent == self.store.root:
+    def settle_uploads(self, definition: str) -> str:
+        """Replace the addresses that the SDK invented for single files by addresses of their content."""
+        for directory, tree in self._uploads.trees(self.store).items():
+            if directory in definition:
+                definition = definition.replace(f"{directory}/", f"{self.add_tree(tree)}/")
+        return definition
+
+    def _pack(self, path: Path, channel: str) -> CodeTree:
+        if path.parent == self.store.root:
             return self.trees[path.name]
-        if path.is_dir():
+        if (path / _SOURCE_CODE_JSON).is_file():
             return self.store.add_files(_driver_files(path), "sdk drivers")
-        return self.store.add_files({path.name: path.read_bytes()}, path.name)
+        return self.store.add_files(read_source_files(path, path), f"sdk upload of {channel}")
 
 
 def _driver_files(directory: Path) -> dict[str, bytes]:

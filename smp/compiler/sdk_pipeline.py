@@ -6,12 +6,13 @@ For code of the app's repository only: a model repository is data and is never i
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from smp.compiler.code_store import CodeStore
 from smp.compiler.compile import check_compiled
-from smp.compiler.compiled import CompiledPipeline, Json, ModelPackageGroup
+from smp.compiler.compiled import CompiledPipeline, Json, ModelPackageGroup, nested_steps
 
 
 def compile_sdk_pipeline(
@@ -30,7 +31,7 @@ def compile_sdk_pipeline(
     session = OfflineSession(CodeStore(code_store))
     with offline_environment():
         pipeline = build(session)
-    definition = define_pipeline(pipeline)
+    definition = define_pipeline(pipeline, session)
     compiled = CompiledPipeline(
         name=pipeline.name,
         definition=definition,
@@ -39,7 +40,7 @@ def compile_sdk_pipeline(
         model_package_groups=_groups(definition),
         internet_egress=internet_egress,
     )
-    check_compiled(compiled)
+    check_compiled(compiled, lambda name, problem: replace(problem, path=f"{compiled.name}.{name}"))
     return compiled
 
 
@@ -47,7 +48,7 @@ def _groups(definition: Json) -> tuple[ModelPackageGroup, ...]:
     """Return the groups that the pipeline registers into by a plain name."""
     names = (
         step["Arguments"].get("ModelPackageGroupName")
-        for step in definition["Steps"]
+        for step in nested_steps(definition["Steps"])
         if step["Type"] == "RegisterModel"
     )
-    return tuple(ModelPackageGroup(name) for name in names if isinstance(name, str))
+    return tuple(ModelPackageGroup(name) for name in dict.fromkeys(names) if isinstance(name, str))

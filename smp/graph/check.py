@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from smp.config.pipeline import StepConfig
 from smp.config.project import Model, Pipeline, Project
+from smp.config.wording import dotted
 from smp.errors import Problem, near_names
 from smp.graph.chains import ChainError, Declared, resolve_chain
 from smp.graph.dependencies import find_cycle, links, read_line
@@ -46,10 +47,8 @@ class GraphChecker:
     ) -> None:
         """Add a problem at a path below `conf.sagemakerPipeline`."""
         full = ("sagemakerPipeline", *path)
-        text = "conf"
-        for part in full:
-            text += f"[{part}]" if isinstance(part, int) else f".{part}"
         location = self.pipeline.locate(*full)
+        text = dotted(("conf", *full))
         self.problems.append(Problem(reason, location, text, found, allowed, hint))
 
     def report_step(
@@ -66,6 +65,10 @@ class GraphChecker:
             for name, step in self._steps.items()
             if step.model is model and step.config.step_class == step_class
         ]
+
+    def config_of(self, name: str) -> StepConfig:
+        """Return a step by its name; the pipeline has it."""
+        return self._steps[name].config
 
     def last_before(self, step: StepConfig, model: Model, step_class: str) -> str | None:
         """Return the last step of a class that the model has before this one, else its last at all."""

@@ -6,10 +6,13 @@ It never checks anything: a graph that exists is valid.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 from smp.config.pipeline import StepConfig
 from smp.config.project import Model, Pipeline
+from smp.config.wording import dotted
+from smp.errors import Problem
 
 SECTION_OF_CLASS: Mapping[str, str | None] = {
     "Processing": "preprocess",
@@ -29,6 +32,9 @@ Source: "Caching pipeline steps" in the SageMaker developer guide.
 
 REPORT_OUTPUT = "model_evaluation_metrics"
 """The output of a Metrics step; its report is the file of this name with `.json` appended."""
+
+SAFE_NAME_CHARACTERS = 82
+"""The service takes 256 in a pipeline's name; executions of longer names than this have failed."""
 
 MODEL_OUTPUT = "model"
 PREDICTIONS_OUTPUT = "predictions"
@@ -118,7 +124,39 @@ class PipelineGraph:
 
     def node(self, name: str) -> StepNode:
         """Return the step of this name; the graph has it."""
-        return next(node for node in self.steps if node.name == name)
+        return self._by_name[name]
+
+    @cached_property
+    def _by_name(self) -> dict[str, StepNode]:
+        return {node.name: node for node in self.steps}
+
+    @property
+    def notes(self) -> tuple[Problem, ...]:
+        """Remarks about what is valid and may still fail."""
+        if len(self.name) <= SAFE_NAME_CHARACTERS:
+            return ()
+        path = ("sagemakerPipeline", "pipelineName")
+        return (
+            Problem(
+                f"a name of {len(self.name)} characters has been reported to fail at execution",
+                self.pipeline.locate(*path),
+                dotted(("conf", *path)),
+                hint=f"keep it to {SAFE_NAME_CHARACTERS} characters",
+            ),
+        )
+
+    def at_step(self, node: StepNode, problem: Problem) -> Problem:
+        """Say of a problem without a place to which step it belongs and where that is written."""
+        if problem.location is not None:
+            return problem
+        steps = self.pipeline.config.models[node.model.name].steps
+        path = ("sagemakerPipeline", "models", node.model.name, "steps", steps.index(node.config))
+        return replace(
+            problem,
+            reason=f"step {node.name}: {problem.reason}",
+            location=self.pipeline.locate(*path),
+            path=dotted(("conf", *path)),
+        )
 
     def in_order(self) -> Iterator[StepNode]:
         """Yield each step after all it reads or waits for; ties keep the order as written."""

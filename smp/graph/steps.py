@@ -230,12 +230,19 @@ def _check_metrics(
 
 
 def _check_register(checker: GraphChecker, step: Declared) -> Implied:
-    registry = step.model.config.registry
-    packed = registry is not None and registry.model_repack
     return {
         "training": _need_training(checker, step),
-        "create_model": checker.last_before(step.config, step.model, "CreateModel")
-        if packed
-        else None,
+        "create_model": _packed_by(checker, step),
         "metrics": checker.last_before(step.config, step.model, "Metrics"),
     }
+
+
+def _packed_by(checker: GraphChecker, step: Declared) -> str | None:
+    """Return the CreateModel step that packs the very artefact which a RegisterModel step registers."""
+    registry = step.model.config.registry
+    name = checker.last_before(step.config, step.model, "CreateModel")
+    if registry is None or not registry.model_repack or name is None:
+        return None
+    packed = checker.last_before(checker.config_of(name), step.model, "Training")
+    own = checker.last_before(step.config, step.model, "Training")
+    return name if packed == own else None

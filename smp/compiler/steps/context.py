@@ -14,7 +14,7 @@ from sagemaker.core.workflow.functions import Join
 from sagemaker.mlops.workflow.steps import CacheConfig
 
 from smp.compiler import deploy_values
-from smp.compiler.code_store import CodeStore
+from smp.compiler.code_store import CodeStore, code_tree
 from smp.compiler.compiled import CodeTree
 from smp.compiler.sdk import OfflineSession
 from smp.compiler.stand_ins import to_constants
@@ -25,25 +25,30 @@ from smp.graph.nodes import MODEL_OUTPUT, PREDICTIONS_OUTPUT, ChainedInput, Pipe
 Section = TypeVar("Section", bound=ConfigModel)
 
 NVME_FAMILIES = frozenset(
-    {"g4dn", "g5", "g6", "g6e", "gr6", "p3dn", "p4d", "p4de", "p5", "p5e", "p5en", "p6-b200"}
-    | {"p6e-gb200", "trn1", "trn1n", "trn2"}
+    {"g4dn", "g5", "g6", "g6e", "g7", "g7e", "p3dn", "p4d", "p4de", "p5", "p5e", "p5en", "p6-b200"}
+    | {"p6-b300", "p6e-gb200", "r5d", "trn1", "trn1n", "trn2"}
 )
-"""Accelerated families with local NVMe storage; other families have it where a `d` follows the digit."""
+"""Instance families with local NVMe storage, of all that botocore 1.44.5 lists for jobs.
+
+Source: "Instance store volumes" in the EC2 instance types guide.
+"""
 
 
 def sdk_view(section: Section) -> Section:
     """Return a section with the constants that the SDK sees in place of deploy-time names."""
-    written = section.model_dump(by_alias=True, exclude_defaults=True)
-    return type(section).model_validate(_map_texts(written))
+    written = {name: _map_texts(getattr(section, name)) for name in section.model_fields_set}
+    return section.model_copy(update=written)
 
 
 def _map_texts(value: Any) -> Any:
     if isinstance(value, str):
         return to_constants(value)
+    if isinstance(value, ConfigModel):
+        return sdk_view(value)
     if isinstance(value, dict):
         return {key: _map_texts(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_map_texts(item) for item in value]
+    if isinstance(value, tuple):
+        return tuple(_map_texts(item) for item in value)
     return value
 
 
@@ -93,10 +98,7 @@ class StepContext:
         VolumeKmsKeyId for them (API reference of ProcessingClusterConfig and ResourceConfig).
         """
         family = instance_type.removeprefix("ml.").rpartition(".")[0]
-        has_local_disk = family in NVME_FAMILIES or "d" in family.lstrip(
-            "abcdefghijklmnopqrstuvwxyz"
-        )
-        return None if has_local_disk else self.kms_key
+        return None if family in NVME_FAMILIES else self.kms_key
 
     def cache_config(self, node: StepNode) -> CacheConfig | None:
         """Return the cache setting of a step that asks for it."""
@@ -129,9 +131,7 @@ class StepContext:
 
     def code_tree(self, node: StepNode) -> CodeTree:
         """Pack the model's source directory."""
-        source = node.model.source_directory
-        workspace = node.model.directory.parent
-        return self.store.add_directory(source, source.relative_to(workspace).as_posix())
+        return code_tree(node.model, self.store)
 
 
 def sdk_tags(tags: Iterable[Tag]) -> list[dict[str, str]] | None:
