@@ -1,0 +1,136 @@
+"""Reuses the result of an earlier step by the service's own rule.
+
+A step hits when an earlier successful step of the same pipeline had the same values of the attributes
+that count for its type, and is not older than the step allows. It never looks at file contents: as in
+the service, a changed object at the same URI is not noticed.
+
+Source: "Default cache key attributes by pipeline step type" in the SageMaker developer guide.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from smp.atomic import write_atomically
+from smp.compiler.compiled import Json
+
+KEY_ATTRIBUTES: Mapping[str, tuple[str, ...]] = {
+    "Processing": ("AppSpecification", "Environment", "ProcessingInputs"),
+    "Training": (
+        "AlgorithmSpecification",
+        "CheckpointConfig",
+        "DebugHookConfig",
+        "DebugRuleConfigurations",
+        "Environment",
+        "HyperParameters",
+        "InputDataConfig",
+    ),
+    "Tuning": ("HyperParameterTuningJobConfig", "TrainingJobDefinition", "TrainingJobDefinitions"),
+    "Transform": ("DataProcessing", "Environment", "ModelName", "TransformInput"),
+}
+
+TUNED_ATTRIBUTES = (
+    "AlgorithmSpecification",
+    "HyperParameterRanges",
+    "InputDataConfig",
+    "StaticHyperParameters",
+    "TuningObjective",
+)
+"""The attributes of a tuning step's TrainingJobDefinition that count."""
+
+_UNITS = {"y": 365 * 86400, "m": 30 * 86400, "w": 7 * 86400, "d": 86400}
+_TIME_UNITS = {"h": 3600, "m": 60}
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A result that can be used again."""
+
+    run: str
+    ended: float
+    result: Mapping[str, Any]
+    metrics: tuple[Mapping[str, Any], ...]
+
+
+class StepCache:
+    """The results of one pipeline's successful steps."""
+
+    def __init__(self, root: Path, pipeline: str) -> None:
+        self.directory = root / pipeline
+
+    def find(self, step: Json, arguments: Json) -> tuple[Kept | None, str]:
+        """Return the latest result that the step may reuse, and why there is none if so."""
+        config = step.get("CacheConfig", {})
+        if step["Type"] not in KEY_ATTRIBUTES:
+            return None, f"{step['Type']} steps are not cached"
+        if not config.get("Enabled"):
+            return None, "caching is not enabled"
+        path = self._path(step, arguments)
+        try:
+            value = json.loads(path.read_text(encoding="utf-8"))
+            kept = Kept(value["run"], value["ended"], value["result"], tuple(value["metrics"]))
+        except (OSError, ValueError, KeyError):
+            return None, self._why(step, arguments)
+        limit = config.get("ExpireAfter")
+        if limit and time.time() - kept.ended > seconds_of(limit):
+            return None, f"the result of run {kept.run} is older than {limit}"
+        return kept, ""
+
+    def keep(self, step: Json, arguments: Json, kept: Kept) -> None:
+        """Remember a successful step's result."""
+        if step["Type"] not in KEY_ATTRIBUTES:
+            return
+        value = {
+            "run": kept.run,
+            "ended": kept.ended,
+            "result": kept.result,
+            "metrics": list(kept.metrics),
+            "attributes": key_attributes(step["Type"], arguments),
+        }
+        text = json.dumps(value, indent=1)
+        write_atomically(self._path(step, arguments), text)
+        write_atomically(self.directory / f"{step['Name']}.latest", text)
+
+    def _path(self, step: Json, arguments: Json) -> Path:
+        attributes = key_attributes(step["Type"], arguments)
+        text = json.dumps([step["Name"], step["Type"], attributes], sort_keys=True)
+        return self.directory / f"{step['Name']}-{hashlib.sha256(text.encode()).hexdigest()}.json"
+
+    def _why(self, step: Json, arguments: Json) -> str:
+        """Name the attributes that differ from the step's latest success."""
+        try:
+            text = (self.directory / f"{step['Name']}.latest").read_text(encoding="utf-8")
+            before = json.loads(text)["attributes"]
+        except (OSError, ValueError, KeyError):
+            return "it has not succeeded before"
+        now = key_attributes(step["Type"], arguments)
+        changed = sorted(k for k in {*before, *now} if before.get(k) != now.get(k))
+        return f"changed since its latest success: {', '.join(changed)}"
+
+
+def key_attributes(step_type: str, arguments: Json) -> Json:
+    """Return the part of a step's resolved arguments that its cache key is made of."""
+    chosen = {name: arguments[name] for name in KEY_ATTRIBUTES[step_type] if name in arguments}
+    definition = chosen.get("TrainingJobDefinition")
+    if isinstance(definition, dict):
+        chosen["TrainingJobDefinition"] = {
+            name: definition[name] for name in TUNED_ATTRIBUTES if name in definition
+        }
+    return chosen
+
+
+def seconds_of(duration: str) -> float:
+    """Return the seconds of a duration such as `30d`, `T16m` or `30dT5h`, with a `P` before or not."""
+    days, _, hours = duration.removeprefix("P").partition("T")
+    return sum(
+        int(number) * units[unit]
+        for text, units in ((days, _UNITS), (hours, _TIME_UNITS))
+        for number, unit in re.findall(r"(\d+)([ymwdh])", text.lower())
+    )

@@ -1,0 +1,72 @@
+"""Builds the Python environment that a model's scripts run in, once for each set of requirements.
+
+It is the only part of the local run that may use the network: to install packages.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from smp.errors import Problem, SetupError
+
+REQUIREMENTS_FILE = "requirements-local.txt"
+
+
+class Environments:
+    """The environments of a workspace, each `<root>/<hash>` with a marker once it is complete."""
+
+    def __init__(self, root: Path, say: Callable[[str], None]) -> None:
+        self.root = root
+        self._say = say
+
+    def bin_of(self, requirements: Path | None) -> Path:
+        """Return the `bin` directory for a requirements file, building its environment if need be.
+
+        Without a file it is that of this interpreter. Raises SetupError with pip's last lines.
+        """
+        if requirements is None or not requirements.is_file():
+            return Path(sysconfig.get_path("scripts"))
+        text = requirements.read_text(encoding="utf-8")
+        digest = hashlib.sha256(f"{sys.version}\n{text}".encode()).hexdigest()[:16]
+        directory = self.root / digest
+        with self._only_one(digest):
+            if not (directory / "complete").exists():
+                self._build(directory, requirements)
+        return directory / "bin"
+
+    @contextmanager
+    def _only_one(self, digest: str) -> Iterator[None]:
+        """Let one process at a time build an environment."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        with (self.root / f".{digest}.lock").open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+    def _build(self, directory: Path, requirements: Path) -> None:
+        self._say(f"installing {requirements} once; later runs use it again")
+        shutil.rmtree(directory, ignore_errors=True)
+        self._run([sys.executable, "-m", "venv", str(directory)], requirements)
+        pip = [str(directory / "bin" / "python"), "-m", "pip", "install", "--no-input", "--quiet"]
+        self._run([*pip, "--disable-pip-version-check", "-r", str(requirements)], requirements)
+        (directory / "complete").touch()
+
+    @staticmethod
+    def _run(command: list[str], requirements: Path) -> None:
+        environment = {**os.environ, "PIP_NO_WARN_SCRIPT_LOCATION": "1"}
+        done = subprocess.run(
+            command, env=environment, capture_output=True, text=True, errors="replace"
+        )
+        if done.returncode != 0:
+            last = "\n".join(done.stderr.strip().splitlines()[-5:])
+            raise SetupError(
+                [Problem(f"the packages of {requirements} cannot be installed", found=last)]
+            )

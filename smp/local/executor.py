@@ -1,0 +1,119 @@
+"""Schedules the steps of a run: independent ones at once, each after all it waits for.
+
+It never runs a step itself; a failing step stops its dependents, not its siblings.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from typing import Any
+
+from smp.compiler.compiled import Json
+from smp.local.plan import Plan
+from smp.local.run_store import FAILED, SKIPPED, STOPPED, SUCCEEDED, StepRecord
+from smp.local.step_run import StepRunner
+
+
+class Executor:
+    """Runs a plan. `records` holds the steps that have ended, also those of a resumed run."""
+
+    def __init__(self, plan: Plan, runner: StepRunner, done: Mapping[str, StepRecord]) -> None:
+        self.plan = plan
+        self.runner = runner
+        self.records = dict(done)
+        for name, record in done.items():
+            if record.status == SUCCEEDED:
+                runner.scope.steps[name] = record.result
+
+    def execute(self) -> str:
+        """Run every step that can run and return the run's status."""
+        waiting = [name for name in self.plan.run if name not in self.records]
+        running: dict[Future[StepRecord], str] = {}
+        with ThreadPoolExecutor(max(1, self.runner.options.jobs)) as pool:
+            try:
+                while waiting or running:
+                    self._start_ready(waiting, running, pool)
+                    if not running:
+                        continue
+                    finished, _ = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
+                    for future in finished:
+                        self._finish(running.pop(future), future.result())
+            except KeyboardInterrupt:
+                self.runner.stop.set()
+                for future, name in running.items():
+                    self._finish(name, future.result())
+        return self._status(waiting)
+
+    def _start_ready(
+        self,
+        waiting: list[str],
+        running: dict[Future[StepRecord], str],
+        pool: ThreadPoolExecutor,
+    ) -> None:
+        for name in list(waiting):
+            verdict = self._verdict(name)
+            if verdict == "wait":
+                continue
+            waiting.remove(name)
+            if verdict == "run":
+                running[pool.submit(self.runner.execute, self.plan.steps[name])] = name
+            else:
+                self._skip(name, verdict)
+
+    def _verdict(self, name: str) -> str:
+        """Return `run`, `wait`, or why the step will not run."""
+        if self.runner.stop.is_set():
+            return "the run was stopped"
+        branch = self.plan.branch_of.get(name)
+        if branch is not None and branch[0] in self.records:
+            condition = self.records[branch[0]]
+            taken = "IfSteps" if condition.result.get("Outcome") else "ElseSteps"
+            if condition.status == SUCCEEDED and taken != branch[1]:
+                return f"{branch[0]} took the other branch"
+        triggers = _triggers(self.plan.steps[name])
+        for above in self.plan.upstream[name]:
+            record = self.records.get(above)
+            if record is None:
+                return "wait"
+            if not _satisfied(record.status, triggers.get(above, "Completed")):
+                return f"{above}, which it waits for, ended as {record.status}"
+        return "run"
+
+    def _skip(self, name: str, reason: str) -> None:
+        now = time.time()
+        record = StepRecord(name, self.plan.steps[name]["Type"], SKIPPED, now, now, reason=reason)
+        self.runner.run.write_step(record)
+        self.runner.on_change(record)
+        self.records[name] = record
+
+    def _finish(self, name: str, record: StepRecord) -> None:
+        self.records[name] = record
+        if record.status == SUCCEEDED:
+            self.runner.scope.steps[name] = record.result
+
+    def _status(self, left: list[str]) -> str:
+        statuses = {self.records[name].status for name in self.plan.run if name in self.records}
+        if self.runner.stop.is_set() or left or STOPPED in statuses:
+            return STOPPED
+        return FAILED if FAILED in statuses else SUCCEEDED
+
+
+def _triggers(step: Json) -> dict[str, str]:
+    """Return the trigger of each explicit dependency; plain names mean Completed."""
+    return {
+        item["Step"]: item.get("Trigger", "Completed")
+        for item in step.get("DependsOn", [])
+        if isinstance(item, dict)
+    }
+
+
+def _satisfied(status: str, trigger: str) -> bool:
+    wanted: Any = {
+        "Completed": (SUCCEEDED,),
+        "Failed": (FAILED,),
+        "Stopped": (STOPPED,),
+        "Any": (SUCCEEDED, FAILED, STOPPED),
+    }
+    return status in wanted[trigger]

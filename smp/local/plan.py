@@ -1,0 +1,127 @@
+"""Decides, before anything starts, which steps of a definition run here and what each waits for.
+
+It never runs a step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from smp.compiler.compiled import CompiledPipeline, Json
+from smp.errors import Problem, RunError, near_names
+
+RUNNABLE = frozenset(
+    {"Processing", "Training", "Model", "Transform", "RegisterModel", "Condition", "Fail"}
+)
+
+INSTEAD: Mapping[str, str] = {
+    "Lambda": "leave it out of the local run with --only or --from, or move its work to a Processing step",
+    "Callback": "it waits for a system outside SageMaker; run the steps after it with --from",
+    "EMR": "it needs a cluster; run the steps after it with --from",
+    "EMRServerless": "it needs a cluster; run the steps after it with --from",
+}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The steps to run and those whose earlier results are used."""
+
+    steps: Mapping[str, Json]
+    upstream: Mapping[str, tuple[str, ...]]
+    run: tuple[str, ...]
+    """Names to run, each after all it waits for."""
+    reuse: tuple[str, ...]
+    """Names whose results an earlier run must have."""
+    branch_of: Mapping[str, tuple[str, str]]
+    """For a step inside a condition: the Condition step, and `IfSteps` or `ElseSteps`."""
+
+
+def plan_run(compiled: CompiledPipeline, only: str | None = None, start: str | None = None) -> Plan:
+    """Plan a run of all steps, of one, or of one and all after it; raises RunError."""
+    steps = {step["Name"]: step for step in compiled.steps()}
+    branch_of = _branches(compiled.definition["Steps"])
+    upstream = _with_branches(compiled.edges(), branch_of)
+    for name in (only, start):
+        if name is not None and name not in steps:
+            raise RunError(
+                [
+                    Problem(
+                        f"'{name}' is not a step of {compiled.name}",
+                        allowed=", ".join(steps),
+                        hint=near_names(name, steps),
+                    )
+                ]
+            )
+    chosen = _chosen(steps, upstream, only, start)
+    order = tuple(name for name in _order(upstream) if name in chosen)
+    _refuse_unrunnable(compiled, [steps[name] for name in order])
+    needed = {above for name in order for above in upstream[name]} - set(order)
+    return Plan(steps, upstream, order, tuple(sorted(needed)), branch_of)
+
+
+def _branches(steps: Iterable[Json]) -> dict[str, tuple[str, str]]:
+    found = {}
+    for step in steps:
+        for branch in ("IfSteps", "ElseSteps"):
+            inner = step.get("Arguments", {}).get(branch, []) if step["Type"] == "Condition" else []
+            for nested in inner:
+                found[nested["Name"]] = (step["Name"], branch)
+            found.update(_branches(inner))
+    return found
+
+
+def _with_branches(
+    edges: Mapping[str, tuple[str, ...]], branch_of: Mapping[str, tuple[str, str]]
+) -> dict[str, tuple[str, ...]]:
+    """A step of a branch waits for its condition; the condition does not wait for its branches."""
+    inside: dict[str, set[str]] = {}
+    for name, (condition, _) in branch_of.items():
+        inside.setdefault(condition, set()).add(name)
+    upstream = {}
+    for name, above in edges.items():
+        own = set(above) - inside.get(name, set())
+        if name in branch_of:
+            own.add(branch_of[name][0])
+        upstream[name] = tuple(sorted(own))
+    return upstream
+
+
+def _chosen(
+    steps: Mapping[str, Json],
+    upstream: Mapping[str, tuple[str, ...]],
+    only: str | None,
+    start: str | None,
+) -> set[str]:
+    if only is not None:
+        return {only}
+    if start is None:
+        return set(steps)
+    chosen = {start}
+    for name in _order(upstream):
+        if chosen.intersection(upstream[name]):
+            chosen.add(name)
+    return chosen
+
+
+def _order(upstream: Mapping[str, tuple[str, ...]]) -> list[str]:
+    done: list[str] = []
+    waiting = dict(upstream)
+    while waiting:
+        ready = next(name for name, above in waiting.items() if set(above) <= set(done))
+        done.append(ready)
+        del waiting[ready]
+    return done
+
+
+def _refuse_unrunnable(compiled: CompiledPipeline, steps: Iterable[Json]) -> None:
+    problems = [
+        Problem(
+            f"step {step['Name']} of {compiled.name} is a {step['Type']} step, which does not run here",
+            hint=INSTEAD.get(step["Type"], "run the steps after it with --from"),
+        )
+        for step in steps
+        if step["Type"] not in RUNNABLE
+    ]
+    if problems:
+        raise RunError(problems)

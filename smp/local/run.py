@@ -1,0 +1,144 @@
+"""Begins or resumes a run of a compiled pipeline on this machine.
+
+It never reads a configuration; the caller brings the compiled pipeline and the environments.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Protocol
+
+from smp.compiler.compiled import CompiledPipeline
+from smp.errors import Problem, RunError
+from smp.local.executor import Executor
+from smp.local.expressions import Scope
+from smp.local.object_store import ObjectStore
+from smp.local.places import ACCOUNT_ID, REGION, Places
+from smp.local.plan import Plan, plan_run
+from smp.local.run_store import SUCCEEDED, Run, RunRecord, RunStore, StepRecord
+from smp.local.sandbox.base import Sandbox
+from smp.local.step_run import RunOptions, StepRunner, read_property_file
+
+
+class Listener(Protocol):
+    """Hears of everything that happens in a run, from several threads."""
+
+    def step_changed(self, record: StepRecord) -> None: ...
+
+    def log_line(self, step: str, line: str) -> None: ...
+
+    def run_finished(self, record: RunRecord) -> None: ...
+
+
+def start_run(
+    compiled: CompiledPipeline,
+    places: Places,
+    *,
+    parameters: Mapping[str, Any],
+    options: RunOptions,
+    sandbox: Sandbox,
+    python_of: Callable[[str], Path],
+    listener: Listener,
+    only: str | None = None,
+    start: str | None = None,
+) -> RunRecord:
+    """Run a pipeline and return the record of how it ended; raises RunError before it starts."""
+    plan = plan_run(compiled, only, start)
+    earlier = _earlier_results(places, compiled.name, plan)
+    described = {**asdict(options), "only": only, "from": start, "sandbox": sandbox.name}
+    run = RunStore(places.runs).create(compiled, plan.run, parameters, described)
+    return _execute(run, compiled, places, plan, earlier, options, sandbox, python_of, listener)
+
+
+def resume_run(
+    run: Run,
+    places: Places,
+    *,
+    options: RunOptions,
+    sandbox: Sandbox,
+    python_of: Callable[[str], Path],
+    listener: Listener,
+) -> RunRecord:
+    """Go on with a run from its finished steps, with the pipeline as it was compiled then."""
+    record = run.record()
+    compiled = run.compiled(places.code)
+    plan = plan_run(compiled, record.options.get("only"), record.options.get("from"))
+    done = _earlier_results(places, compiled.name, plan)
+    for step in run.steps():
+        if step.status == SUCCEEDED:
+            done[step.name] = step
+    run.write(RunRecord(**{**asdict(record), "status": "Executing", "ended": None, "reason": None}))
+    return _execute(run, compiled, places, plan, done, options, sandbox, python_of, listener)
+
+
+def _execute(
+    run: Run,
+    compiled: CompiledPipeline,
+    places: Places,
+    plan: Plan,
+    done: Mapping[str, StepRecord],
+    options: RunOptions,
+    sandbox: Sandbox,
+    python_of: Callable[[str], Path],
+    listener: Listener,
+) -> RunRecord:
+    scope = Scope(run.record().parameters, execution_values(compiled.name, run))
+    scope.read_json = read_property_file(ObjectStore(places.buckets), plan.steps, scope.steps)
+    runner = StepRunner(
+        run=run,
+        compiled=compiled,
+        places=places,
+        scope=scope,
+        options=options,
+        sandbox=sandbox,
+        python_of=python_of,
+        on_change=listener.step_changed,
+        on_line=listener.log_line,
+    )
+    status = Executor(plan, runner, done).execute()
+    run.finish(status)
+    record = run.record()
+    listener.run_finished(record)
+    return record
+
+
+def execution_values(pipeline: str, run: Run) -> dict[str, Any]:
+    """Return what `Execution.…` stands for in a run."""
+    arn = f"arn:aws:sagemaker:{REGION}:{ACCOUNT_ID}:pipeline/{pipeline}"
+    started = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(run.record().started))
+    return {
+        "PipelineName": pipeline,
+        "PipelineArn": arn,
+        "PipelineExecutionId": run.id,
+        "PipelineExecutionArn": f"{arn}/execution/{run.id}",
+        "StartDateTime": started,
+        "CurrentDateTime": started,
+    }
+
+
+def _earlier_results(places: Places, pipeline: str, plan: Plan) -> dict[str, StepRecord]:
+    """Find the latest success of each step whose result is used but which does not run now."""
+    found: dict[str, StepRecord] = {}
+    for run in RunStore(places.runs).all():
+        if len(found) == len(plan.reuse):
+            break
+        if run.record().pipeline != pipeline:
+            continue
+        for name in plan.reuse:
+            record = run.step(name) if name not in found else None
+            if record is not None and record.status == SUCCEEDED:
+                found[name] = record
+    missing = [name for name in plan.reuse if name not in found]
+    if missing:
+        raise RunError(
+            [
+                Problem(
+                    f"no earlier run has a result of {', '.join(missing)}",
+                    hint=f"run the whole pipeline first: smp run {pipeline}",
+                )
+            ]
+        )
+    return found

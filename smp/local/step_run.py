@@ -1,0 +1,229 @@
+"""Runs one step from its definition to its record: resolve, check, reuse or run, retry.
+
+It never knows about other steps but through their results.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+from smp.compiler.compiled import CompiledPipeline, Json
+from smp.compiler.deploy_values import substitute
+from smp.compiler.request_check import OPERATIONS, check_step_request
+from smp.errors import RunError, SmpError
+from smp.local.cache import Kept, StepCache
+from smp.local.conditions import holds
+from smp.local.expressions import Scope, resolve
+from smp.local.jobs.context import StepContext, StepFailure
+from smp.local.jobs.model import run_model
+from smp.local.jobs.processing import run_processing
+from smp.local.jobs.register import run_register
+from smp.local.jobs.training import run_training
+from smp.local.jobs.transform import run_transform
+from smp.local.object_store import ObjectStore
+from smp.local.places import Places, local_value
+from smp.local.run_store import EXECUTING, FAILED, STOPPED, SUCCEEDED, Run, StepRecord
+from smp.local.sandbox.base import Sandbox
+
+JOBS: Mapping[str, Callable[[StepContext], dict[str, Any]]] = {
+    "Processing": run_processing,
+    "Training": run_training,
+    "Model": run_model,
+    "Transform": run_transform,
+    "RegisterModel": run_register,
+}
+
+MACHINE_FAULTS = frozenset({"Step.SERVICE_FAULT", "SageMaker.JOB_INTERNAL_ERROR"})
+"""Exception types of retry policies that a fault of this machine, not of the script, counts as."""
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How a run behaves. `grace_seconds` is the time between SIGTERM and SIGKILL, 120 in the service."""
+
+    jobs: int = 1
+    fresh: bool = False
+    network: bool = False
+    grace_seconds: float = 120.0
+    keep: bool = False
+    """Keep the working directories of steps that succeeded."""
+
+
+@dataclass
+class StepRunner:
+    """Everything that the steps of one run share."""
+
+    run: Run
+    compiled: CompiledPipeline
+    places: Places
+    scope: Scope
+    options: RunOptions
+    sandbox: Sandbox
+    python_of: Callable[[str], Path]
+    on_change: Callable[[StepRecord], None]
+    on_line: Callable[[str, str], None]
+    stop: Event = field(default_factory=Event)
+
+    def execute(self, step: Json) -> StepRecord:
+        """Run a step to its end; its record is on disk before this returns."""
+        record = StepRecord(
+            step["Name"], step["Type"], EXECUTING, time.time(), sandbox=self.sandbox.name
+        )
+        self._say(record)
+        try:
+            record = self._run(step, record)
+        except StepFailure as failure:
+            status = STOPPED if self.stop.is_set() else FAILED
+            record = replace(self._latest(record), status=status, reason=str(failure))
+        except SmpError as error:
+            record = replace(self._latest(record), status=FAILED, reason=str(error))
+        except Exception as error:
+            reason = f"this machine failed the step: {type(error).__name__}: {error}"
+            record = replace(self._latest(record), status=FAILED, reason=reason)
+        record = replace(record, ended=time.time())
+        self._say(record)
+        return record
+
+    def _latest(self, record: StepRecord) -> StepRecord:
+        return self.run.step(record.name) or record
+
+    def _say(self, record: StepRecord) -> None:
+        self.run.write_step(record)
+        self.on_change(record)
+
+    def _run(self, step: Json, record: StepRecord) -> StepRecord:
+        if step["Type"] == "Condition":
+            outcome = all(
+                holds(condition, self.scope) for condition in step["Arguments"]["Conditions"]
+            )
+            return replace(record, status=SUCCEEDED, result={"Outcome": outcome})
+        arguments = self._arguments(step)
+        record = replace(record, arguments=arguments)
+        if step["Type"] == "Fail":
+            raise StepFailure(str(arguments.get("ErrorMessage", "the Fail step was reached")))
+        cache = StepCache(self.places.cache, self.compiled.name)
+        kept, why = (None, "--fresh") if self.options.fresh else cache.find(step, arguments)
+        if kept is not None:
+            return replace(
+                record,
+                status=SUCCEEDED,
+                result=kept.result,
+                metrics=kept.metrics,
+                reused_from=kept.run,
+            )
+        record = replace(record, why=why)
+        self._say(record)
+        record = self._attempts(step, record)
+        ended = Kept(self.run.id, time.time(), record.result, record.metrics)
+        cache.keep(step, arguments, ended)
+        return record
+
+    def _arguments(self, step: Json) -> Json:
+        """Return the request that the step makes, checked against the API's shape."""
+        filled = substitute(
+            step.get("Arguments", {}), lambda name: local_value(name, self.compiled)
+        )
+        arguments: Json = resolve(filled, self.scope)
+        if step["Type"] in OPERATIONS:
+            faults = check_step_request({**step, "Arguments": arguments})
+            if faults:
+                details = "; ".join(f"{path}: {reason}" for path, reason in faults)
+                raise RunError(f"the service would refuse its request: {details}")
+        return arguments
+
+    def _attempts(self, step: Json, record: StepRecord) -> StepRecord:
+        """Run the job, again after a fault of the machine as the step's retry policies say."""
+        attempt = 1
+        while True:
+            try:
+                return self._attempt(step, replace(record, attempts=attempt))
+            except OSError as error:
+                pause = _pause_before(attempt + 1, step.get("RetryPolicies", []))
+                if pause is None or self.stop.wait(pause):
+                    raise StepFailure(
+                        f"this machine failed the job: {error}; {attempt} attempts"
+                    ) from error
+            attempt += 1
+
+    def _attempt(self, step: Json, record: StepRecord) -> StepRecord:
+        directory = self.run.step_directory(record.name) / f"attempt-{record.attempts}"
+        shutil.rmtree(directory, ignore_errors=True)
+        directory.mkdir(parents=True)
+        context = StepContext(
+            name=record.name,
+            step=step,
+            arguments=dict(record.arguments),
+            job_name=self._job_name(step, record),
+            execution_id=self.run.id,
+            directory=directory,
+            log=self.run.log_path(record.name),
+            places=self.places,
+            compiled=self.compiled,
+            store=ObjectStore(self.places.buckets),
+            sandbox=self.sandbox,
+            python=self.python_of(record.name),
+            stop=self.stop,
+            network=self.options.network,
+            grace_seconds=self.options.grace_seconds,
+            on_line=lambda line: self.on_line(record.name, line),
+        )
+        self.run.write_step(record)
+        try:
+            result = JOBS[record.type](context)
+        finally:
+            self.run.write_step(replace(record, metrics=tuple(context.metrics)))
+        if not self.options.keep:
+            shutil.rmtree(directory, ignore_errors=True)
+        return replace(
+            record, status=SUCCEEDED, result=result, metrics=tuple(context.metrics), reason=None
+        )
+
+    def _job_name(self, step: Json, record: StepRecord) -> str:
+        """Return a unique name: the prefix that the step gives its job, or the step's own."""
+        arguments = record.arguments
+        names = ("ProcessingJobName", "TrainingJobName", "TransformJobName", "ModelName")
+        prefix = next((str(arguments[n]) for n in names[:3] if n in arguments), None)
+        if step["Type"] == "Model":
+            prefix = str(arguments.get("ModelName", "")) or None
+        tail = f"-{self.run.id}-{secrets.token_hex(2)}"
+        return f"{(prefix or record.name)[: 63 - len(tail)]}{tail}"
+
+
+def read_property_file(
+    store: ObjectStore, steps: Mapping[str, Json], results: Mapping[str, Any]
+) -> Callable[[str, str], Any]:
+    """Return a reader of the property files that finished steps have written."""
+
+    def read(step: str, name: str) -> Any:
+        files = {item["PropertyFileName"]: item for item in steps[step].get("PropertyFiles", [])}
+        if name not in files or step not in results:
+            raise RunError(f"step '{step}' has no property file '{name}'")
+        item = files[name]
+        outputs = results[step]["ProcessingOutputConfig"]["Outputs"]
+        uri = f"{outputs[item['OutputName']]['S3Output']['S3Uri'].rstrip('/')}/{item['FilePath']}"
+        path = store.path_of(uri)
+        try:
+            return json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise RunError(f"the property file {uri} cannot be read: {error}") from error
+
+    return read
+
+
+def _pause_before(attempt: int, policies: list[Json]) -> float | None:
+    """Return the seconds to wait before an attempt, or None where no policy allows it."""
+    for policy in policies:
+        if MACHINE_FAULTS.intersection(policy.get("ExceptionType", [])):
+            most = int(policy.get("MaxAttempts", 1))
+            if attempt - 1 <= most:
+                rate = float(policy.get("BackoffRate", 2.0))
+                return float(policy.get("IntervalSeconds", 1)) * rate ** (attempt - 2)
+    return None
