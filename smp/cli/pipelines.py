@@ -79,6 +79,11 @@ def add_workspace_option(command: argparse.ArgumentParser) -> None:
 
 def _add_workspace(command: argparse.ArgumentParser) -> None:
     add_workspace_option(command)
+    add_models_option(command)
+
+
+def add_models_option(command: argparse.ArgumentParser) -> None:
+    """Add `--models`."""
     command.add_argument(
         "--models",
         metavar="GLOB",

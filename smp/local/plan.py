@@ -41,7 +41,7 @@ def plan_run(compiled: CompiledPipeline, only: str | None = None, start: str | N
     """Plan a run of all steps, of one, or of one and all after it; raises RunError."""
     steps = {step["Name"]: step for step in compiled.steps()}
     branch_of = _branches(compiled.definition["Steps"])
-    upstream = _with_branches(compiled.edges(), branch_of)
+    upstream = compiled.edges()
     for name in (only, start):
         if name is not None and name not in steps:
             raise RunError(
@@ -69,22 +69,6 @@ def _branches(steps: Iterable[Json]) -> dict[str, tuple[str, str]]:
                 found[nested["Name"]] = (step["Name"], branch)
             found.update(_branches(inner))
     return found
-
-
-def _with_branches(
-    edges: Mapping[str, tuple[str, ...]], branch_of: Mapping[str, tuple[str, str]]
-) -> dict[str, tuple[str, ...]]:
-    """A step of a branch waits for its condition; the condition does not wait for its branches."""
-    inside: dict[str, set[str]] = {}
-    for name, (condition, _) in branch_of.items():
-        inside.setdefault(condition, set()).add(name)
-    upstream = {}
-    for name, above in edges.items():
-        own = set(above) - inside.get(name, set())
-        if name in branch_of:
-            own.add(branch_of[name][0])
-        upstream[name] = tuple(sorted(own))
-    return upstream
 
 
 def _chosen(

@@ -69,7 +69,7 @@ def _watch(
     lines = _LineReader(on_line)
     timed_out = stopped = False
     kill_at: float | None = None
-    with _output(started) as output:
+    with _Output(started) as output:
         while True:
             chunk = output.read(POLL_SECONDS)
             if chunk:
@@ -91,7 +91,7 @@ def _watch(
     return Ended(started.process.wait(), timed_out, stopped)
 
 
-class _output:
+class _Output:
     """The job's pipe, read without blocking for longer than asked."""
 
     def __init__(self, started: Started) -> None:
@@ -101,7 +101,7 @@ class _output:
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._pipe, selectors.EVENT_READ)
 
-    def __enter__(self) -> _output:
+    def __enter__(self) -> _Output:
         return self
 
     def __exit__(self, *_: object) -> None:

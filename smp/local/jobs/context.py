@@ -22,7 +22,7 @@ from smp.local.sandbox.base import Sandbox
 TAIL_LINES = 20
 
 
-class StepFailure(RunError):
+class StepFailure(RunError):  # noqa: N818  the word of the service: FailureReason
     """A step that ran and failed; the reason is what the service would give as FailureReason."""
 
 

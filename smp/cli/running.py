@@ -1,0 +1,300 @@
+"""The commands that run pipelines on this machine: run, stage, s3.
+
+They never contact AWS.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from smp.cli.console import write_json, write_output
+from smp.cli.pipelines import (
+    WORK_DIRECTORY,
+    Commands,
+    add_models_option,
+    add_workspace_option,
+    load_workspace,
+)
+from smp.errors import Problem, RunError, SetupError
+
+if TYPE_CHECKING:
+    from smp.compiler.compiled import CompiledPipeline
+    from smp.config.project import Model, Project
+    from smp.local.places import Places
+    from smp.local.sandbox.base import Sandbox
+    from smp.local.step_run import RunOptions
+
+LOCAL_REQUIREMENTS = "requirements-local.txt"
+PREPARE_SCRIPT = "prepare_data.py"
+LOCAL_URI = "s3://local"
+"""Stands for the bucket that takes the place of the project's on this machine."""
+
+
+def add_commands(commands: Commands) -> None:
+    """Add the commands of this module."""
+    _add_run(commands)
+    _add_stage(commands)
+    _add_s3(commands)
+
+
+def _add_run(commands: Commands) -> None:
+    run = commands.add_parser(
+        "run",
+        help="run a pipeline on this machine",
+        description="Run the compiled definition of a pipeline on this machine: no AWS account, no "
+        "Docker, no network.",
+    )
+    run.add_argument("pipeline", metavar="PIPELINE", help="name, as `smp list` shows it")
+    run.add_argument(
+        "--param",
+        metavar="NAME=VALUE",
+        action="append",
+        default=[],
+        help="value of a pipeline parameter; may be given several times",
+    )
+    run.add_argument(
+        "--jobs",
+        metavar="N",
+        type=_positive,
+        default=os.cpu_count() or 1,
+        help="steps that run at once (default: the number of cores)",
+    )
+    run.add_argument(
+        "--fresh", action="store_true", help="run every step, even where a result is kept"
+    )
+    which = run.add_mutually_exclusive_group()
+    which.add_argument(
+        "--from", dest="start", metavar="STEP", help="run this step and all after it"
+    )
+    which.add_argument("--only", metavar="STEP", help="run this step alone")
+    which.add_argument("--resume", metavar="RUN", help="go on with a run from its finished steps")
+    run.add_argument(
+        "--sandbox", metavar="KIND", help="how jobs are kept apart (default: by probing)"
+    )
+    run.add_argument("--network", action="store_true", help="give jobs the network of this machine")
+    run.add_argument(
+        "--keep", action="store_true", help="keep the working directories of finished steps"
+    )
+    run.add_argument(
+        "--grace",
+        metavar="SECONDS",
+        type=float,
+        default=120.0,
+        help="time between SIGTERM and SIGKILL for a job that is to end (default: 120)",
+    )
+    add_workspace_option(run)
+    add_models_option(run)
+    run.set_defaults(run=_run)
+
+
+def _add_stage(commands: Commands) -> None:
+    stage = commands.add_parser(
+        "stage",
+        help="put a pipeline's data where the local run reads it",
+        description=f"Run {PREPARE_SCRIPT} of each model of a pipeline, in the model's own "
+        "environment, and put what it writes into the local bucket.",
+    )
+    stage.add_argument("pipeline", metavar="PIPELINE", help="name, as `smp list` shows it")
+    add_workspace_option(stage)
+    add_models_option(stage)
+    stage.set_defaults(run=_stage)
+
+
+def _add_s3(commands: Commands) -> None:
+    s3 = commands.add_parser(
+        "s3",
+        help="put, list and get the objects of the local run",
+        description=f"Work with the objects that stand for S3 on this machine. {LOCAL_URI}/KEY is "
+        "an object of the project's bucket.",
+    )
+    actions = s3.add_subparsers(title="actions", metavar="ACTION", required=True)
+    put = actions.add_parser("put", help="copy a file or directory to a URI")
+    put.add_argument("source", metavar="PATH", type=Path)
+    put.add_argument("uri", metavar="URI")
+    put.set_defaults(run=_s3_put)
+    listing = actions.add_parser("ls", help="list the objects under a URI")
+    listing.add_argument("uri", metavar="URI", nargs="?", default=LOCAL_URI)
+    listing.add_argument("--format", choices=("text", "json"), default="text")
+    listing.set_defaults(run=_s3_ls)
+    get = actions.add_parser("get", help="copy the objects under a URI to a directory")
+    get.add_argument("uri", metavar="URI")
+    get.add_argument("target", metavar="DIR", type=Path)
+    get.set_defaults(run=_s3_get)
+    for action in (put, listing, get):
+        add_workspace_option(action)
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError("must be 1 or more")
+    return value
+
+
+def places_of(arguments: argparse.Namespace) -> Places:
+    """Return where the local runs of the workspace keep things."""
+    from smp.local.places import Places
+
+    return Places((arguments.workspace / WORK_DIRECTORY).resolve())
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from smp.compiler.cache import compile_all
+    from smp.graph import build_graph
+    from smp.local.parameters import parameter_values, read_assignments
+    from smp.local.progress import progress_for
+    from smp.local.run import resume_run, start_run
+    from smp.local.run_store import SUCCEEDED, RunStore
+    from smp.local.sandbox.choose import choose_sandbox
+
+    project = load_workspace(arguments)
+    places = places_of(arguments)
+    graph = build_graph(project, arguments.pipeline)
+    (compiled,) = compile_all([graph], places.root).result()
+    sandbox: Sandbox = choose_sandbox(arguments.sandbox)
+    common = {
+        "options": _options(arguments),
+        "sandbox": sandbox,
+        "python_of": python_finder(project, compiled, places),
+        "listener": progress_for(sys.stderr, places, compiled),
+    }
+    if arguments.resume:
+        run = RunStore(places.runs).get(arguments.resume)
+        if run.record().pipeline != compiled.name:
+            raise RunError(f"{run.id} is a run of {run.record().pipeline}, not of {compiled.name}")
+        record = resume_run(run, places, **common)
+    else:
+        values = parameter_values(compiled, read_assignments(arguments.param))
+        record = start_run(
+            compiled,
+            places,
+            parameters=values,
+            only=arguments.only,
+            start=arguments.start,
+            **common,
+        )
+    return 0 if record.status == SUCCEEDED else 1
+
+
+def _options(arguments: argparse.Namespace) -> RunOptions:
+    from smp.local.step_run import RunOptions
+
+    return RunOptions(
+        jobs=arguments.jobs,
+        fresh=arguments.fresh,
+        network=arguments.network,
+        grace_seconds=arguments.grace,
+        keep=arguments.keep,
+    )
+
+
+def python_finder(
+    project: Project, compiled: CompiledPipeline, places: Places
+) -> Callable[[str], Path]:
+    """Return a function from a step's name to the `bin` directory of its model's environment."""
+    from smp.local.environments import Environments
+
+    environments = Environments(places.environments, _say)
+
+    def find(step: str) -> Path:
+        model = project.models[compiled.step_models[step]]
+        return environments.bin_of(model.directory / LOCAL_REQUIREMENTS)
+
+    return find
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _stage(arguments: argparse.Namespace) -> int:
+    from smp.graph import build_graph
+    from smp.local.places import BUCKET
+
+    project = load_workspace(arguments)
+    places = places_of(arguments)
+    staged = 0
+    for model in build_graph(project, arguments.pipeline).models:
+        if (model.directory / PREPARE_SCRIPT).is_file():
+            staged += _stage_model(model, places)
+    if not staged:
+        raise RunError(
+            [
+                Problem(
+                    f"no model of {arguments.pipeline} has a {PREPARE_SCRIPT}",
+                    hint=f"put the data there yourself: smp s3 put PATH {LOCAL_URI}/KEY",
+                )
+            ]
+        )
+    write_output(f"staged {staged} files under {places.buckets / BUCKET}\n")
+    return 0
+
+
+def _stage_model(model: Model, places: Places) -> int:
+    """Run a model's data script and put what it wrote into the local bucket; return the file count."""
+    from smp.local.environments import Environments
+    from smp.local.object_store import ObjectStore
+    from smp.local.places import BUCKET
+
+    python = Environments(places.environments, _say).bin_of(model.directory / LOCAL_REQUIREMENTS)
+    _say(f"{model.name}: {PREPARE_SCRIPT}")
+    with tempfile.TemporaryDirectory() as directory:
+        command = [str(python / "python"), str(model.directory / PREPARE_SCRIPT)]
+        done = subprocess.run([*command, "--output", directory], stdout=sys.stderr.fileno())
+        if done.returncode != 0:
+            raise SetupError(f"{model.directory / PREPARE_SCRIPT} ended with {done.returncode}")
+        return ObjectStore(places.buckets).put_tree(Path(directory), f"s3://{BUCKET}")
+
+
+def _local(uri: str) -> str:
+    from smp.local.places import BUCKET
+
+    return (
+        uri.replace(LOCAL_URI, f"s3://{BUCKET}", 1)
+        if f"{uri}/".startswith(f"{LOCAL_URI}/")
+        else uri
+    )
+
+
+def _s3_put(arguments: argparse.Namespace) -> int:
+    from smp.local.object_store import ObjectStore
+
+    store, uri = ObjectStore(places_of(arguments).buckets), _local(arguments.uri)
+    if arguments.source.is_dir():
+        count = store.put_tree(arguments.source, uri)
+    elif arguments.source.is_file():
+        store.put(arguments.source, uri + arguments.source.name if uri.endswith("/") else uri)
+        count = 1
+    else:
+        raise RunError(f"{arguments.source} is neither a file nor a directory")
+    write_output(f"put {count} object{'s' * (count != 1)} to {uri}\n")
+    return 0
+
+
+def _s3_ls(arguments: argparse.Namespace) -> int:
+    from smp.local.object_store import ObjectStore
+
+    objects = ObjectStore(places_of(arguments).buckets).list(_local(arguments.uri))
+    if arguments.format == "json":
+        write_json([{"uri": item.uri, "size": item.file.stat().st_size} for item in objects])
+    else:
+        write_output("".join(f"{item.file.stat().st_size:>12}  {item.uri}\n" for item in objects))
+    return 0
+
+
+def _s3_get(arguments: argparse.Namespace) -> int:
+    from smp.local.object_store import ObjectStore
+
+    uri = _local(arguments.uri)
+    count = ObjectStore(places_of(arguments).buckets).fetch(uri, arguments.target)
+    if not count:
+        raise RunError(f"there is no object under {uri}")
+    write_output(f"got {count} object{'s' * (count != 1)}\n")
+    return 0
