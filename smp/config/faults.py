@@ -23,7 +23,13 @@ Words = tuple[str, str | None]
 
 def problems_of(error: ValidationError, document: Document) -> list[Problem]:
     """Return one problem for each fault that pydantic found in the document."""
-    return [_problem(details, document) for details in error.errors(include_url=False)]
+    found = error.errors(include_url=False)
+    failed = {details["loc"][:size] for details in found for size in range(len(details["loc"]))}
+    return [
+        _problem(details, document)
+        for details in found
+        if not (details["type"] == "too_short" and details["loc"] in failed)
+    ]
 
 
 def _problem(details: ErrorDetails, document: Document) -> Problem:
@@ -39,9 +45,15 @@ def _problem(details: ErrorDetails, document: Document) -> Problem:
     written = _written(document.data, path, value)
     if _is_key(details, written):
         location = document.keys.get(path) or document.locate(path)
-        return Problem(f"the name {reason}", location, dotted(path[:-1]), shown(value), allowed)
+        reason, hint = f"the name {reason}", context.get("hint")
+        return Problem(reason, location, dotted(path[:-1]), shown(value), allowed, hint)
     hint = context.get("hint") or _hint(details["type"], context, written)
-    return Problem(reason, document.locate(path), dotted(path), shown(written), allowed, hint)
+    found = shown(written)
+    if isinstance(written, str) and "${env:" in written and isinstance(value, str):
+        found += f", which is {shown(value)}"
+    if not path:
+        reason, allowed = f"the file {reason}", "the key 'conf'"
+    return Problem(reason, document.locate(path), dotted(path), found, allowed, hint)
 
 
 def _is_key(details: ErrorDetails, written: Any) -> bool:

@@ -12,6 +12,8 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from smp.config.wording import shown
+
 
 class ConfigModel(BaseModel):
     """A frozen section of a configuration that refuses unknown keys.
@@ -45,7 +47,7 @@ class ConfigModel(BaseModel):
                     settled[key] = _read_number(value, fields[key].annotation)
             elif cls.model_config.get("extra") == "forbid":
                 known = (*fields, *cls.spellings)
-                settled[written] = KeyFault(f"unknown key '{written}'", value, known)
+                settled[written] = KeyFault(f"unknown key {shown(written)}", value, known)
             else:
                 settled[written] = value
         return settled

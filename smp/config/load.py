@@ -15,13 +15,12 @@ from pydantic import ValidationError
 from smp.config.faults import problems_of
 from smp.config.files import FileSet, find_files, read_text
 from smp.config.framework import ConfigFile, without_effect
-from smp.config.merge import MergedModel, check_group_names, merge_models, merge_pipelines
+from smp.config.merge import MODELS, MergedModel, check_group_names, merge_models, merge_pipelines
 from smp.config.placeholders import resolve_placeholders
-from smp.config.project import ConfFile, Model, ModelConfig, Project
+from smp.config.project import Conf, ConfFile, Model, ModelConfig, Project
 from smp.config.source_tree import (
-    PathFault,
-    entry_point_faults,
-    find_source_directory,
+    SCRIPTED,
+    find_scripts,
     is_inside,
     lookup_roots,
     model_directory,
@@ -66,6 +65,7 @@ class _Loading:
         self.script_problems: list[Problem] = []
         self._workspace = workspace
         self._found = found
+        self._roots = lookup_roots(workspace, found)
         self._environ = environ
 
     def project(self) -> Project:
@@ -92,15 +92,23 @@ class _Loading:
         except ConfigError as error:
             self.problems.extend(error.problems)
             return None
-        return ConfigFile(path, directory, document, self._conf(document))
+        file = ConfigFile(path, directory, document, self._conf(document))
+        if file.conf is None:
+            self._unsettled_scripts(file)
+        return file
 
-    def _conf(self, document: Document) -> Any:
+    def _conf(self, document: Document) -> Conf | None:
         resolved = resolve_placeholders(document, self._environ)
         self.problems.extend(resolved.problems)
+        reported = {(problem.location, problem.path) for problem in resolved.problems}
         try:
             return ConfFile.model_validate(resolved.data).conf
         except ValidationError as error:
-            self.problems.extend(problems_of(error, document))
+            self.problems.extend(
+                problem
+                for problem in problems_of(error, document)
+                if (problem.location, problem.path) not in reported
+            )
             return None
 
     def _model(self, merged: MergedModel, complete: bool) -> Model | None:
@@ -109,30 +117,43 @@ class _Loading:
                 self.problems.append(_no_source_directory(merged))
             return None
         config = ModelConfig.model_construct(**merged.values)
-        directory = merged.home.directory
-        roots = lookup_roots(self._workspace, self._found)
-        source = find_source_directory(config.source_directory, directory, roots)
-        if isinstance(source, PathFault):
-            self.script_problems.append(_path_problem(merged, source))
+        home = merged.home
+        sections = {section: getattr(config, section) for section in SCRIPTED}
+        entry_points = {key: section.entry_point for key, section in sections.items() if section}
+        found = find_scripts(config.source_directory, entry_points, home.directory, self._roots)
+        for fault in found.faults:
+            place = merged.positions.get(fault.path, Location(home.document.file, 1, 1))
+            self.script_problems.append(fault.problem((*MODELS, merged.name), place))
+        if found.directory is None:
             return None
-        file = merged.home.document.file
-        model = Model(merged.name, config, file, directory, source, merged.positions)
-        for fault in _entry_points(config, source, directory):
-            self.script_problems.append(_path_problem(merged, fault))
-        return model
+        return Model(
+            name=merged.name,
+            config=config,
+            file=home.document.file,
+            directory=home.directory,
+            source_directory=found.directory,
+            positions=merged.positions,
+        )
+
+    def _unsettled_scripts(self, file: ConfigFile) -> None:
+        """Report scripts that a file with other problems names and that are not there."""
+        models = _mapping(_mapping(file.document.data).get("conf")).get("models")
+        for name, model in _mapping(models).items():
+            sections = {key: _mapping(_mapping(model).get(key)) for key in SCRIPTED}
+            entry_points = {key: section.get("entry_point") for key, section in sections.items()}
+            source = _mapping(model).get("source_directory")
+            if any(
+                isinstance(path, str) and "$" in path for path in (source, *entry_points.values())
+            ):
+                continue
+            found = find_scripts(source, entry_points, file.directory, self._roots)
+            for fault in found.faults:
+                place = file.document.locate((*MODELS, name, *fault.path))
+                self.script_problems.append(fault.problem((*MODELS, name), place))
 
 
-def _entry_points(config: ModelConfig, source: Path, directory: Path) -> Iterator[PathFault]:
-    for section in ("preprocess", "train", "transform", "evaluate"):
-        entry_point = getattr(getattr(config, section), "entry_point", None)
-        if entry_point is not None:
-            yield from entry_point_faults(section, entry_point, source, directory)
-
-
-def _path_problem(model: MergedModel, fault: PathFault) -> Problem:
-    place = model.positions.get(fault.path) or Location(model.home.document.file, 1, 1)
-    path = dotted(("conf", "models", model.name, *fault.path))
-    return Problem(fault.reason, place, path, fault.found, fault.allowed, fault.hint)
+def _mapping(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def _no_source_directory(model: MergedModel) -> Problem:

@@ -133,7 +133,7 @@ class _Resolution:
         variable = VARIABLE.fullmatch(inside)
         if variable is None:
             if ":" in inside:
-                self._report(path, f"unknown placeholder {match[0]}", text, "${env:NAME}")
+                self._report(path, f"unknown placeholder {shown(match[0])}", text, "${env:NAME}")
             return match[0]
         name = variable[1]
         if SECRET.search(name):

@@ -5,16 +5,19 @@ It never opens a script, and lets no path or link lead out of the model's own di
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from smp.config.files import FileSet
-from smp.config.wording import shown
+from smp.config.wording import dotted, shown
 from smp.config.yaml_tree import Path_
+from smp.errors import Location, Problem
 
 CONF_DIRECTORY = "conf"
 
+SCRIPTED = ("preprocess", "train", "transform", "evaluate")
 SCRIPT_SUFFIXES = {"train": (".py", ".sh")}
 PYTHON = (".py",)
 
@@ -28,6 +31,11 @@ class PathFault:
     found: str
     allowed: str | None = None
     hint: str | None = None
+
+    def problem(self, model: Path_, place: Location) -> Problem:
+        """Return it as the problem of a model, whose path this is, at a place in a file."""
+        path = dotted((*model, *self.path))
+        return Problem(self.reason, place, path, self.found, self.allowed, self.hint)
 
 
 def model_directory(file: Path, workspace: Path, base: Path) -> Path:
@@ -48,13 +56,37 @@ def is_inside(path: Path, directory: Path) -> bool:
         return False
 
 
-def find_source_directory(
-    written: str, directory: Path, roots: tuple[Path, ...]
-) -> Path | PathFault:
-    """Return the source directory: below the model's own directory, else below one of the roots.
+@dataclass(frozen=True)
+class Scripts:
+    """A model's source directory, absolute with its links followed, and what is wrong with it."""
 
-    `directory` has its links followed already; the result lies inside it.
+    directory: Path | None
+    faults: tuple[PathFault, ...] = ()
+
+
+def find_scripts(
+    written: Any, entry_points: Mapping[str, Any], directory: Path, roots: tuple[Path, ...]
+) -> Scripts:
+    """Find the source directory, and the entry point that each section names.
+
+    `directory` is the model's own, its links followed; `roots` are where a source directory is
+    looked up after it. What is no text is left to others to report.
     """
+    if not isinstance(written, str) or not written:
+        return Scripts(None)
+    source = _source_directory(written, directory, roots)
+    if isinstance(source, PathFault):
+        return Scripts(None, (source,))
+    faults = (
+        fault
+        for section, entry_point in entry_points.items()
+        if isinstance(entry_point, str) and entry_point
+        for fault in _entry_point_faults(section, entry_point, source, directory)
+    )
+    return Scripts(source, tuple(faults))
+
+
+def _source_directory(written: str, directory: Path, roots: tuple[Path, ...]) -> Path | PathFault:
     path = ("source_directory",)
     if PurePosixPath(written).is_absolute() or "\0" in written:
         return PathFault(path, "must be a relative path", shown(written))
@@ -76,10 +108,9 @@ def find_source_directory(
     return PathFault(path, "there is no such directory", shown(written), f"a path below {places}")
 
 
-def entry_point_faults(
+def _entry_point_faults(
     section: str, written: str, source: Path, directory: Path
 ) -> Iterator[PathFault]:
-    """Yield what is wrong with a section's entry point."""
     path = (section, "entry_point")
     suffixes = SCRIPT_SUFFIXES.get(section, PYTHON)
     target = source / written
@@ -88,7 +119,7 @@ def entry_point_faults(
         allowed = "a path below source_directory, without '..'"
         yield PathFault(path, "leads out of the source directory", shown(written), allowed)
     elif parts.suffix not in suffixes:
-        yield PathFault(path, "is no script", shown(written), "a file " + " or ".join(suffixes))
+        yield PathFault(path, "is no script", shown(written), f"a {' or '.join(suffixes)} file")
     elif not _exists(target):
         hint = f"create it, or correct the path; it is looked up in {source}"
         yield PathFault(path, "there is no such file", shown(written), None, hint)

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, Field
 
 from smp.config.fields import ScalarText, Text, fault, pattern
 from smp.config.instance_types import InstanceKind, instance_types
+from smp.config.wording import shown
 from smp.errors import near_names
 
 DEPLOY_TIME_NAME = re.compile(r"\$\{smp:[a-z_.]+\}")
@@ -22,7 +23,8 @@ def _instance_type(kind: InstanceKind) -> AfterValidator:
     def check(value: str) -> str:
         known = instance_types(kind)
         if value not in known:
-            hint = near_names(value, known)
+            full = f"ml.{value}"
+            hint = f"did you mean {full!r}?" if full in known else near_names(value, known)
             raise fault("is no instance type of this kind of job", _family(value, known), hint)
         return value
 
@@ -70,7 +72,7 @@ def _check_uri(value: str) -> str:
         raise fault("is no S3 URI", "s3://BUCKET/KEY")
     bucket = value.removeprefix("s3://").split("/")[0]
     if not BUCKET.fullmatch(DEPLOY_TIME_NAME.sub("x1y", bucket)):
-        raise fault(f"'{bucket}' is no name of an S3 bucket", BUCKET_WORDS)
+        raise fault(f"{shown(bucket)} is no name of an S3 bucket", BUCKET_WORDS)
     return value
 
 

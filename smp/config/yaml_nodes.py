@@ -123,6 +123,8 @@ class _Composer:
 
 
 PLAIN_WORDS = {
+    "did not find expected node content": "a value is missing here, or a bracket is not closed",
+    "found character that cannot start any token": "text that begins with this goes in quotes",
     "mapping values are not allowed in this context": (
         "a second ': ' on one line, or a key that is indented differently from its neighbours"
     ),

@@ -1,0 +1,5 @@
+"""Writes the catalogue's messages anew."""
+
+from tests.config.catalogue import rewrite
+
+rewrite()
