@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from smp.config.project import Pipeline, Project
-from smp.errors import ConfigError, Problem, near_names
+from smp.errors import ConfigError, Location, Problem, near_names
 from smp.graph.check import GraphChecker
 from smp.graph.nodes import PipelineGraph, model_package_group_name
 
@@ -42,8 +42,12 @@ def _build(pipelines: Iterable[Pipeline], project: Project) -> tuple[PipelineGra
     complete = tuple(graph for graph in graphs if graph is not None)
     problems += _shared_groups(complete)
     if problems:
-        raise ConfigError(dict.fromkeys(problems))
+        raise ConfigError(sorted(dict.fromkeys(problems), key=_place))
     return complete
+
+
+def _place(problem: Problem) -> tuple[Location, str]:
+    return (problem.location or Location(""), problem.path)
 
 
 def _shared_groups(graphs: Iterable[PipelineGraph]) -> list[Problem]:

@@ -11,7 +11,13 @@ from smp.config.wording import dotted
 from smp.errors import Problem, near_names
 from smp.graph.chains import ChainError, Declared, resolve_chain
 from smp.graph.dependencies import find_cycle, links, read_line
-from smp.graph.nodes import SECTION_OF_CLASS, ChainedInput, PipelineGraph, StepNode
+from smp.graph.nodes import (
+    SECTION_OF_CLASS,
+    ChainedInput,
+    PipelineGraph,
+    StepNode,
+    configured_name,
+)
 from smp.graph.steps import check_step
 
 MAX_STEP_NAME = 64
@@ -27,6 +33,8 @@ class GraphChecker:
         self.problems: list[Problem] = []
         self._places: dict[str, tuple[str, int]] = {}
         self._steps: dict[str, Declared] = {}
+        self._lines: dict[tuple[str, str], int] = {}
+        """Which line of `dependencies` puts one step before another."""
 
     def build(self) -> PipelineGraph | None:
         """Return the graph, or None where a problem was found."""
@@ -139,12 +147,14 @@ class GraphChecker:
         after: dict[str, list[str]] = {name: [] for name in self._steps}
         for index, line in enumerate(self.pipeline.config.dependencies):
             names = read_line(line)
-            known = [self._check_dependency(name, index, line) for name in names]
             if len(names) < 2:
                 self.report("has no '>>'", "dependencies", index, found=line, allowed="a >> b")
+                continue
+            known = [self._check_dependency(name, index, line) for name in names]
             if not all(known):
                 continue
             for before, then in links(names):
+                self._lines.setdefault((before, then), index)
                 if before == then:
                     self.report(f"'{then}' waits for itself", "dependencies", index, found=line)
                 elif before not in after.get(then, [before]):
@@ -155,7 +165,13 @@ class GraphChecker:
         if name in self._places:
             return True
         reason = f"'{name}' is not a step of this pipeline" if name else "a step's name is missing"
-        self.report(reason, "dependencies", index, found=line, hint=near_names(name, self._places))
+        configured = configured_name(name)
+        hint = (
+            f"write '{configured}': steps are named here as in step_name"
+            if configured in self._places
+            else near_names(name, self._places)
+        )
+        self.report(reason, "dependencies", index, found=line, hint=hint)
         return False
 
     def _node(self, step: Declared, after: dict[str, list[str]]) -> StepNode:
@@ -213,15 +229,19 @@ class GraphChecker:
             )
 
     def _check_cycle(self, nodes: tuple[StepNode, ...]) -> None:
-        upstream = {node.name: (*node.reads, *node.after) for node in nodes}
-        cycle = find_cycle(upstream)
+        cycle = find_cycle({node.name: (*node.reads, *node.after) for node in nodes})
         if cycle is None:
             return
         reads = {node.name: node.reads for node in nodes}
-        links_ = [
+        pairs = list(links(cycle))
+        described = "; ".join(
             f"{then} {'reads' if before in reads[then] else 'waits for'} {before}"
-            for before, then in links(cycle)
-        ]
-        self.report(
-            f"the steps form a cycle: {' >> '.join(cycle)}", "dependencies", found="; ".join(links_)
+            for before, then in pairs
         )
+        reason = f"the steps form a cycle: {' >> '.join(cycle)}"
+        lines = [self._lines[pair] for pair in pairs if pair in self._lines]
+        if lines:
+            self.report(reason, "dependencies", lines[0], found=described)
+        else:
+            reader = self.config_of(cycle[1])
+            self.report_step(reader, reason, "chain_input_source_step", found=described)

@@ -169,6 +169,13 @@ class PipelineGraph:
             yield ready
 
 
+def configured_name(emitted: str) -> str:
+    """Return the name in the configuration of a step whose name in the definition is given."""
+    for suffix in ("-RepackModel-0", "-CreateModel", "-RegisterModel"):
+        emitted = emitted.removesuffix(suffix)
+    return emitted
+
+
 def model_package_group_name(pipeline: Pipeline, model: Model) -> str:
     """Return the group that a model registers into: its own name for it, or `<projectName>-<model>`."""
     registry = model.config.registry
