@@ -37,7 +37,8 @@ SMP_WORD = re.compile(r"(?<![A-Za-z0-9_])SMP_[A-Z0-9_]*")
 DOLLAR = re.compile(r"\$\{([^{}]*)\}")
 VARIABLE = re.compile(r"env:([A-Za-z_][A-Za-z0-9_]*)")
 SECRET = re.compile(
-    r"SECRET|TOKEN|PASSWORD|PASSWD|CREDENTIAL|ACCESS_KEY|PRIVATE_KEY", re.IGNORECASE
+    r"(^|_)(SECRETS?|TOKEN|PASSWORD|PASSWD|CREDENTIALS?|(ACCESS|PRIVATE|API)_?KEY)(_|$)",
+    re.IGNORECASE,
 )
 FOREIGN = {
     "${smp:": "names of deploy-time values are not written by hand",
