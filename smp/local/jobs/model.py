@@ -1,0 +1,71 @@
+"""Runs a Model step: keeps what the model consists of where a later Transform step finds it.
+
+It never starts the model.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from smp.atomic import write_atomically
+from smp.compiler.compiled import Json
+from smp.errors import near_names
+from smp.local.jobs.context import StepContext, StepFailure
+from smp.local.object_store import ObjectStore
+from smp.local.places import Places
+
+
+def run_model(context: StepContext) -> dict[str, Any]:
+    """Keep the model under its name, the job's, and return its DescribeModel answer."""
+    described = {
+        **context.arguments,
+        "ModelName": context.job_name,
+        "ModelArn": context.arn("model"),
+        "CreationTime": time.time(),
+        "EnableNetworkIsolation": bool(context.arguments.get("EnableNetworkIsolation", False)),
+    }
+    for container in containers(described):
+        require_model_data(container, context.store)
+    text = json.dumps(described, indent=1, ensure_ascii=False) + "\n"
+    write_atomically(_path(context.places, context.job_name), text)
+    return described
+
+
+def find_model(places: Places, name: str) -> Json:
+    """Return the DescribeModel answer of a model that some run made; raises StepFailure."""
+    path = _path(places, name)
+    if not path.is_file():
+        known = [file.stem for file in path.parent.glob("*.json")]
+        hint = near_names(name, known)
+        raise StepFailure(f"there is no model '{name}'" + (f"; {hint}" if hint else ""))
+    model = json.loads(path.read_text(encoding="utf-8"))
+    assert isinstance(model, dict)
+    return model
+
+
+def containers(model: Mapping[str, Any]) -> list[Json]:
+    """Return a model's containers in the order in which a request passes through them."""
+    primary = [model["PrimaryContainer"]] if "PrimaryContainer" in model else []
+    return [*primary, *model.get("Containers", [])]
+
+
+def model_data_uri(container: Mapping[str, Any]) -> str | None:
+    """Return the URI of a container's artefact: a `.tar.gz`, or a prefix of files; None without one."""
+    source = container.get("ModelDataSource", {}).get("S3DataSource", {})
+    uri = container.get("ModelDataUrl") or source.get("S3Uri")
+    return str(uri) if uri else None
+
+
+def require_model_data(container: Mapping[str, Any], store: ObjectStore) -> None:
+    """Raise StepFailure where a container's artefact is not in the store, as the service would."""
+    uri = model_data_uri(container)
+    if uri is not None and not store.list(uri):
+        raise StepFailure(f"could not find model data at {uri}")
+
+
+def _path(places: Places, name: str) -> Path:
+    return places.root / "models" / f"{name}.json"
