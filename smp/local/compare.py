@@ -1,0 +1,213 @@
+"""What differs between two runs: parameters, code, definition, metrics, durations.
+
+It compares what was asked for, not the names that each run gave its jobs and objects.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from smp.compiler.compiled import CONTAINERS, CodeTree, CompiledPipeline
+from smp.local.outcome import all_metrics
+from smp.local.places import Places
+from smp.local.run_store import Run
+from smp.local.show import run_fields
+from smp.local.stored import StepData
+from smp.local.wording import duration, number, shown_state, table
+
+NAMED_BY = ("ChannelName", "InputName", "OutputName", "Name", "PropertyFileName")
+"""Members that name an item of a list: a change is told by the name, not the position."""
+
+SHORT_HASH = 12
+ABSENT = "-"
+
+
+def comparison(before: Run, after: Run, places: Places) -> dict[str, Any]:
+    """Return the differences; metrics and durations are listed even where they are equal."""
+    compiled = before.compiled(places.code), after.compiled(places.code)
+    metrics = [
+        all_metrics(pipeline, list(run.steps()), StepData(pipeline, places))
+        for pipeline, run in zip(compiled, (before, after), strict=True)
+    ]
+    parameters = before.record().parameters, after.record().parameters
+    return {
+        "runs": [run_fields(before), run_fields(after)],
+        "parameters": list(_differences(*parameters)),
+        "code": list(_code_changes(*compiled)),
+        "definition": list(_definition_changes(*compiled)),
+        "metrics": list(_metric_pairs(*metrics)),
+        "durations": list(_durations(before, after)),
+    }
+
+
+def compare_runs(before: Run, after: Run, places: Places) -> str:
+    """Return the differences as a person reads them."""
+    fields = comparison(before, after, places)
+    heads = [
+        [key, *(str(run[key]) for run in fields["runs"])]
+        for key in ("id", "pipeline", "status", "started")
+    ]
+    took = ["took", *(duration(run["seconds"]) for run in fields["runs"])]
+    sections = {
+        "parameters": _rows(fields["parameters"], ("name",), str),
+        "code": list(_code_rows(fields["code"])),
+        "definition": _rows(fields["definition"], ("step", "name"), str),
+        "metrics": _metric_rows(fields["metrics"]),
+        "durations": _duration_rows(fields["durations"]),
+    }
+    text = table([["", "before", "after"], *heads, took])
+    for title, rows in sections.items():
+        text += f"\n{title}\n" + (table(rows) if rows else "  no difference\n")
+    return text
+
+
+def _differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    for name in dict.fromkeys((*before, *after)):
+        if before.get(name) != after.get(name):
+            yield {"name": name, "before": before.get(name), "after": after.get(name)}
+
+
+def _code_changes(before: CompiledPipeline, after: CompiledPipeline) -> Iterator[dict[str, Any]]:
+    """Yield each origin whose trees differ, with the files that do."""
+    then, now = _by_origin(before.code), _by_origin(after.code)
+    for origin in dict.fromkeys((*then, *now)):
+        old, new = then.get(origin, ()), now.get(origin, ())
+        hashes = [sorted(tree.sha256 for tree in trees) for trees in (old, new)]
+        if hashes[0] != hashes[1]:
+            yield {
+                "name": origin,
+                "before": hashes[0],
+                "after": hashes[1],
+                "files": list(_differences(_file_hashes(old), _file_hashes(new))),
+            }
+
+
+def _by_origin(trees: Iterable[CodeTree]) -> dict[str, list[CodeTree]]:
+    found: dict[str, list[CodeTree]] = {}
+    for tree in trees:
+        found.setdefault(tree.origin, []).append(tree)
+    return found
+
+
+def _file_hashes(trees: Iterable[CodeTree]) -> dict[str, str]:
+    return {file.path: file.sha256 for tree in trees for file in tree.files}
+
+
+def _definition_changes(
+    before: CompiledPipeline, after: CompiledPipeline
+) -> Iterator[dict[str, Any]]:
+    then, now = _flat_steps(before), _flat_steps(after)
+    for step in dict.fromkeys((*then, *now)):
+        if step in then and step in now:
+            for change in _differences(then[step], now[step]):
+                yield {"step": step, **change}
+        else:
+            present = "the step is there"
+            yield {
+                "step": step,
+                "name": "",
+                "before": present if step in then else None,
+                "after": present if step in now else None,
+            }
+
+
+def _flat_steps(compiled: CompiledPipeline) -> dict[str, dict[str, Any]]:
+    """Return each step's own settings by path, with the origin in place of a code tree's hash."""
+    origins = {tree.sha256: tree.origin for tree in compiled.code}
+    known = re.compile("|".join(map(re.escape, origins)) or r"(?!)")
+    found = {}
+    for step in compiled.steps():
+        values = dict(_flatten({k: v for k, v in step.items() if k != "Name"}))
+        found[step["Name"]] = {
+            path: known.sub(lambda m: origins[m[0]], v) if isinstance(v, str) else v
+            for path, v in values.items()
+        }
+    return found
+
+
+def _flatten(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    if isinstance(value, Mapping) and value and not _is_expression(value):
+        for key, item in value.items():
+            if key not in CONTAINERS:
+                yield from _flatten(item, f"{path}.{key}" if path else key)
+    elif isinstance(value, list) and value and all(isinstance(item, Mapping) for item in value):
+        for index, item in enumerate(value):
+            name = next((item[key] for key in NAMED_BY if key in item), index)
+            yield from _flatten(item, f"{path}[{name}]")
+    else:
+        yield path, value
+
+
+def _is_expression(value: Mapping[str, Any]) -> bool:
+    return any(key == "Get" or key.startswith("Std:") for key in value)
+
+
+def _metric_pairs(
+    before: Mapping[str, Mapping[str, float]], after: Mapping[str, Mapping[str, float]]
+) -> Iterator[dict[str, Any]]:
+    for step in dict.fromkeys((*before, *after)):
+        old, new = before.get(step, {}), after.get(step, {})
+        for name in dict.fromkeys((*old, *new)):
+            pair = {"step": step, "name": name, "before": old.get(name), "after": new.get(name)}
+            both = name in old and name in new
+            yield {**pair, "difference": new[name] - old[name] if both else None}
+
+
+def _durations(before: Run, after: Run) -> Iterator[dict[str, Any]]:
+    for name in dict.fromkeys((*before.record().steps, *after.record().steps)):
+        old, new = before.step(name), after.step(name)
+        yield {
+            "step": name,
+            "before": old.seconds if old else None,
+            "after": new.seconds if new else None,
+            "states": [shown_state(old), shown_state(new)],
+        }
+
+
+def _rows(
+    items: Sequence[Mapping[str, Any]], keys: Sequence[str], write: Callable[[Any], str]
+) -> list[list[str]]:
+    def shown(value: Any) -> str:
+        return ABSENT if value is None else write(value)
+
+    head = [*keys, "before", "after"]
+    rows = [
+        [*(str(item[key]) for key in keys), shown(item["before"]), shown(item["after"])]
+        for item in items
+    ]
+    return [head, *rows] if rows else []
+
+
+def _code_rows(items: Sequence[Mapping[str, Any]]) -> Iterator[list[str]]:
+    if items:
+        yield ["name", "before", "after"]
+    for item in items:
+        yield [item["name"], *(_short(item[side]) for side in ("before", "after"))]
+        for file in item["files"]:
+            hashes = ([file[side]] if file[side] else [] for side in ("before", "after"))
+            yield [f"  {file['name']}", *map(_short, hashes)]
+
+
+def _short(hashes: Sequence[str]) -> str:
+    return ", ".join(value[:SHORT_HASH] for value in hashes) or ABSENT
+
+
+def _metric_rows(items: Sequence[Mapping[str, Any]]) -> list[list[str]]:
+    rows = _rows(items, ("step", "name"), number)
+    for row, item in zip(rows, [None, *items], strict=False):
+        if item is None:
+            row.append("difference")
+        else:
+            change = item["difference"]
+            row.append(ABSENT if change is None else f"{change:+.3g}" if change else "=")
+    return rows
+
+
+def _duration_rows(items: Sequence[Mapping[str, Any]]) -> list[list[str]]:
+    rows = _rows(items, ("step",), duration)
+    for row, item in zip(rows[1:], items, strict=True):
+        for column, state in enumerate(item["states"], start=1):
+            row[column] = f"{row[column]} {state.lower()}"
+    return rows

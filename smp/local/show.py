@@ -1,0 +1,211 @@
+"""Runs as text for a terminal and as values for a program: the list of runs, and one run.
+
+It never decides where the text goes and never colours it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from smp.local.outcome import all_metrics, registered_version
+from smp.local.places import Places
+from smp.local.run_store import FAILED, Run, RunRecord, StepRecord
+from smp.local.stored import StepData
+from smp.local.wording import (
+    STATES,
+    counted,
+    duration,
+    log_command,
+    moment,
+    number,
+    resume_command,
+    shown_state,
+    size,
+    step_command,
+    table,
+)
+
+
+def runs_fields(runs: Sequence[Run]) -> list[dict[str, Any]]:
+    """Return each run's `id`, `pipeline`, `status` and what else fits in a line."""
+    return [run_fields(run) for run in runs]
+
+
+def run_fields(run: Run) -> dict[str, Any]:
+    """Return what a run's own record says, and how many steps are in each state."""
+    record = run.record()
+    return {
+        "id": record.id,
+        "pipeline": record.pipeline,
+        "status": record.status,
+        "started": _iso(record.started),
+        "ended": _iso(record.ended),
+        "seconds": run_seconds(record),
+        "steps": _count_states(run, record),
+        "reason": record.reason,
+    }
+
+
+def run_seconds(record: RunRecord) -> float:
+    """Return how long a run took, so far or in all."""
+    return round((record.ended or time.time()) - record.started, 3)
+
+
+def runs_table(runs: Sequence[Run]) -> str:
+    """Return one line a run, in the order given."""
+    if not runs:
+        return "there are no runs yet; start one with: smp run PIPELINE\n"
+    rows = [("run", "pipeline", "status", "started", "took", "steps")]
+    for fields in runs_fields(runs):
+        states = ", ".join(f"{count} {state.lower()}" for state, count in fields["steps"].items())
+        started = fields["started"].replace("T", " ").removesuffix("Z")
+        took = duration(fields["seconds"])
+        rows.append((fields["id"], fields["pipeline"], fields["status"], started, took, states))
+    return table(rows, right=frozenset({4}))
+
+
+def show_fields(run: Run, places: Places) -> dict[str, Any]:
+    """Return everything that `show_run` says."""
+    record = run.record()
+    compiled = run.compiled(places.code)
+    steps = list(run.steps())
+    data = StepData(compiled, places)
+    versions = [(step.name, registered_version(step)) for step in steps]
+    return {
+        **run_fields(run),
+        "parameters": dict(record.parameters),
+        "options": dict(record.options),
+        "step_records": [_step_fields(run, name) for name in record.steps],
+        "metrics": all_metrics(compiled, steps, data),
+        "artefacts": [
+            {
+                "step": step.name,
+                "name": item.name,
+                "uri": item.uri,
+                "path": str(item.path),
+                "files": len(item.objects),
+                "size": item.size,
+            }
+            for step in steps
+            for item in data.outputs(step)
+        ],
+        "registered": [
+            {"step": name, "group": v.group, "version": v.version, "approval": v.approval}
+            for name, v in versions
+            if v is not None
+        ],
+    }
+
+
+def show_run(run: Run, places: Places) -> str:
+    """Return one run as a person reads it, what failed first."""
+    fields = show_fields(run, places)
+    blocks = [
+        _head(fields),
+        "".join(_failures(run)),
+        _steps(fields["step_records"]),
+        _metrics(fields["metrics"]),
+        _artefacts(fields["artefacts"]),
+        _registered(fields["registered"]),
+    ]
+    return "\n".join(block for block in blocks if block)
+
+
+def _head(fields: dict[str, Any]) -> str:
+    rows = [
+        ("run", fields["id"]),
+        ("pipeline", fields["pipeline"]),
+        ("status", fields["status"] + (f": {fields['reason']}" if fields["reason"] else "")),
+        ("started", fields["started"]),
+        ("took", duration(fields["seconds"])),
+        *((f"parameter {name}", str(value)) for name, value in fields["parameters"].items()),
+    ]
+    return table(rows)
+
+
+def _failures(run: Run) -> Iterator[str]:
+    record = run.record()
+    for step in run.steps():
+        if step.status == FAILED:
+            yield f"{step.name} failed: {step.reason or 'no reason is recorded'}\n"
+            yield table(
+                [
+                    ("its log", log_command(record, step.name)),
+                    ("the file", str(run.log_path(step.name))),
+                    ("run this step only", step_command(record, step.name)),
+                    ("run all that is left", resume_command(record)),
+                ]
+            )
+
+
+def _steps(steps: Sequence[dict[str, Any]]) -> str:
+    rows = [("step", "type", "state", "took", "")]
+    for step in steps:
+        notes = [
+            step["reused_from"] and f"from run {step['reused_from']}",
+            step["stand_in"] and f"stand-in: {step['stand_in']}",
+            step["attempts"] > 1 and counted(step["attempts"], "attempt"),
+            step["why"] and f"ran: {step['why']}",
+        ]
+        note = "; ".join(text for text in notes if text)
+        took = duration(step["seconds"])
+        rows.append((step["name"], step["type"] or "-", step["state"], took, note))
+    return table(rows, right=frozenset({3}))
+
+
+def _metrics(metrics: dict[str, dict[str, float]]) -> str:
+    rows = [
+        (step, name, number(value))
+        for step, values in metrics.items()
+        for name, value in values.items()
+    ]
+    return table([("step", "metric", "value"), *rows], right=frozenset({2})) if rows else ""
+
+
+def _artefacts(artefacts: Sequence[dict[str, Any]]) -> str:
+    rows = [
+        (item["step"], item["name"], size(item["size"]) if item["files"] else "gone", item["path"])
+        for item in artefacts
+    ]
+    return (
+        table([("step", "artefact", "size", "path"), *rows], right=frozenset({2})) if rows else ""
+    )
+
+
+def _registered(versions: Sequence[dict[str, Any]]) -> str:
+    return "".join(
+        f"  registered {item['group']} version {item['version']}"
+        + (f" ({item['approval']})\n" if item["approval"] else "\n")
+        for item in versions
+    )
+
+
+def _step_fields(run: Run, name: str) -> dict[str, Any]:
+    step = run.step(name)
+    found = step or StepRecord(name, "")
+    return {
+        "name": name,
+        "type": found.type,
+        "status": found.status if step else None,
+        "state": shown_state(step),
+        "seconds": None if found.seconds is None else round(found.seconds, 3),
+        "attempts": found.attempts,
+        "reason": found.reason,
+        "reused_from": found.reused_from,
+        "why": found.why,
+        "stand_in": found.stand_in,
+        "log": str(run.log_path(name)),
+    }
+
+
+def _count_states(run: Run, record: RunRecord) -> dict[str, int]:
+    shown = [shown_state(run.step(name)) for name in record.steps]
+    return {state: shown.count(state) for state in STATES if state in shown}
+
+
+def _iso(seconds: float | None) -> str | None:
+    if seconds is None:
+        return None
+    return moment(seconds).removesuffix(" UTC").replace(" ", "T") + "Z"
