@@ -29,6 +29,9 @@ from smp.config.wording import dotted, shown_name
 from smp.config.yaml_tree import Document, read_document
 from smp.errors import ConfigError, Location, Problem, ScriptError
 
+MAX_PROBLEMS = 500
+"""What a message lists; a file of anything else would fill the screen for minutes."""
+
 DEFAULT_PATTERN = "model_configs/*/conf/*.yaml"
 
 NO_VARIABLES: Mapping[str, str] = MappingProxyType({})
@@ -54,7 +57,9 @@ def load_project(
 
 
 def _in_order(problems: list[Problem]) -> list[Problem]:
-    return sorted(dict.fromkeys(problems), key=lambda p: (p.location or Location(""), p.path))
+    ordered = sorted(dict.fromkeys(problems), key=lambda p: (p.location or Location(""), p.path))
+    more = len(ordered) - MAX_PROBLEMS
+    return [*ordered[:MAX_PROBLEMS], *([Problem(f"{more} more problems")] if more > 0 else [])]
 
 
 class _Loading:

@@ -24,7 +24,7 @@ def shown(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return f"a list of {len(value)}" if value else "an empty list"
     if isinstance(value, str) and len(value) > LONGEST:
-        return f"{ascii_if_unprintable(value[:LONGEST])!r}… ({len(value)} characters)"
+        return f"{value[:LONGEST]!r}… ({len(value)} characters)"
     return repr(value)
 
 

@@ -15,6 +15,8 @@ from smp.config.wording import ascii_if_unprintable, shown
 from smp.errors import ConfigError, Location, Problem
 
 MAX_DEPTH = 64
+MAX_TEXT = 12_000
+"""Characters of one text; the longest that a service takes is a transform's variable of 10,240."""
 
 NodeKind = Literal["scalar", "list", "mapping"]
 
@@ -70,6 +72,8 @@ class _Composer:
     def take(self, event: yaml.Event) -> None:
         """Add what one event says."""
         if isinstance(event, yaml.ScalarEvent):
+            if len(event.value) > MAX_TEXT:
+                self._stop(event, f"is a text of more than {MAX_TEXT:,} characters")
             self._refuse_tag(event.tag, event)
             self._add(Node("scalar", self._place(event), event.value, not event.style), event)
         elif isinstance(event, (yaml.SequenceStartEvent, yaml.MappingStartEvent)):

@@ -88,6 +88,19 @@ def test_fails_for_a_link_out_of_the_model_directory(tmp_path: Path, file: Path)
     assert message(tmp_path) == f"{CONF}:1:1: is a link out of the model's own directory"
 
 
+def test_fails_for_a_text_longer_than_any_setting(tmp_path: Path, file: Path) -> None:
+    file.write_text("conf:\n  projectName: " + "x" * 12_001)
+    assert message(tmp_path) == f"{CONF}:2:16: is a text of more than 12,000 characters"
+
+
+def test_a_message_lists_five_hundred_problems(tmp_path: Path, file: Path) -> None:
+    file.write_text("conf:\n" + "".join(f"  key{number}: 1\n" for number in range(600)))
+    with pytest.raises(ConfigError) as caught:
+        load_project(tmp_path, PATTERN)
+    assert len(caught.value.problems) == 501
+    assert str(caught.value).endswith("\n100 more problems")
+
+
 def test_fails_when_the_pattern_matches_nothing(tmp_path: Path) -> None:
     (tmp_path / "model_configs").mkdir()
     with pytest.raises(ConfigError) as caught:
