@@ -44,12 +44,6 @@ def finish_output() -> None:
     _write_to_stdout("")
 
 
-def silence_output() -> None:
-    """Point standard output nowhere, so that the interpreter's own flush at exit cannot fail."""
-    with open(os.devnull, "w") as nowhere:  # noqa: PTH123
-        os.dup2(nowhere.fileno(), sys.stdout.fileno())
-
-
 def print_problems(problems: Iterable[Problem]) -> None:
     """Print each problem to standard error, and their number where there are several."""
     listed = list(problems)
@@ -82,7 +76,17 @@ def _write_to_stdout(text: str) -> None:
         stdout.write(text)
         stdout.flush()
     except BrokenPipeError as error:
+        _silence_output()
         raise OutputClosedError from error
+    except OSError:
+        _silence_output()
+        raise
+
+
+def _silence_output() -> None:
+    """Point standard output nowhere, so that the interpreter's own flush at exit cannot fail."""
+    with open(os.devnull, "w") as nowhere:  # noqa: PTH123
+        os.dup2(nowhere.fileno(), sys.stdout.fileno())
 
 
 def _paint(problem: Problem, stream: TextIO) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 
 from smp import __version__
 from smp.cli import authoring, pipelines
-from smp.cli.console import OutputClosedError, finish_output, print_problems, silence_output
+from smp.cli.console import OutputClosedError, finish_output, print_problems
 from smp.errors import Problem, SmpError
 
 FINE, FAULT, USAGE = 0, 1, 2
@@ -48,7 +48,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         status = _run(argv)
         finish_output()
     except OutputClosedError:
-        silence_output()
         return OUTPUT_CLOSED
     except KeyboardInterrupt:
         print("\nsmp: interrupted", file=sys.stderr)

@@ -91,6 +91,18 @@ def test_a_reader_that_goes_away_is_no_error(workspace: Path) -> None:
     assert (done.returncode, done.stderr) == (entry.OUTPUT_CLOSED, b"")
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_fails_without_a_traceback_when_the_disk_is_full() -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "smp", "schema"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (1, b"smp: no space left on device\n")
+
+
 def test_output_that_the_encoding_lacks_is_escaped(workspace: Path) -> None:
     conf = workspace / "model_configs" / "fraud_check" / "conf" / "conf.yaml"
     conf.write_text(
