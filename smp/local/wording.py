@@ -93,6 +93,13 @@ def clean_line(line: str) -> str:
     return _UNSHOWABLE.sub("\ufffd", visible.rpartition("\r")[2])
 
 
+def printable(text: str, encoding: str | None) -> str:
+    """Return one line as a stream of that encoding can take it."""
+    known = encoding or "ascii"
+    line = clean_line(text).replace("\t", "    ").replace("\n", " ")
+    return line.encode(known, "replace").decode(known)
+
+
 def resume_command(run: RunRecord) -> str:
     """Return the command that runs what of a run has not succeeded, and nothing else."""
     return shlex.join(["smp", "run", run.pipeline, "--resume", run.id])
