@@ -26,6 +26,13 @@ Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def add_commands(commands: Commands) -> None:
     """Add the commands of this module."""
+    _add_validate(commands)
+    _add_list(commands)
+    _add_compile(commands)
+    _add_graph(commands)
+
+
+def _add_validate(commands: Commands) -> None:
     validate = commands.add_parser(
         "validate",
         help="check every config and how the steps fit together",
@@ -36,6 +43,8 @@ def add_commands(commands: Commands) -> None:
     _add_format(validate, ("text", "json"))
     validate.set_defaults(run=_validate)
 
+
+def _add_list(commands: Commands) -> None:
     listing = commands.add_parser(
         "list",
         help="list the pipelines with their models and steps",
@@ -46,6 +55,8 @@ def add_commands(commands: Commands) -> None:
     _add_format(listing, ("text", "json"))
     listing.set_defaults(run=_list)
 
+
+def _add_compile(commands: Commands) -> None:
     compiling = commands.add_parser(
         "compile",
         help="write a pipeline's SageMaker definition",
@@ -56,6 +67,8 @@ def add_commands(commands: Commands) -> None:
     _add_pipeline(compiling)
     compiling.set_defaults(run=_compile)
 
+
+def _add_graph(commands: Commands) -> None:
     graph = commands.add_parser(
         "graph",
         help="draw a pipeline's steps",
