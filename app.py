@@ -30,26 +30,28 @@ def synthesize(environ: dict[str, str], context: dict[str, object], directory: P
     from smp.compiler.cache import compile_all
     from smp.config.load import load_project
     from smp.graph import build_graphs
+    from stacks.policy_checks import PolicyChecks
     from stacks.settings import load_deployment
 
+    checks = PolicyChecks()
     deployment = load_deployment(context, environ, WORKSPACE)
     graphs = build_graphs(load_project(WORKSPACE, deployment.model_configs, environ))
     deployment.check(graphs)
     compilation = compile_all(graphs, WORKSPACE / ".smp")
 
     import aws_cdk as cdk
-    from cdk_nag import AwsSolutionsChecks
 
     from stacks.foundation import Foundation
     from stacks.pipeline import PipelineStack
 
+    checks.ready()
     app = cdk.App(context=context, outdir=str(directory), analytics_reporting=False)
     foundation = Foundation.for_deployment(app, deployment)
     for compiled in compilation.result():
         PipelineStack.for_deployment(app, deployment, compiled, foundation)
     for key, value in deployment.environment.tags.items():
         cdk.Tags.of(app).add(key, value)
-    cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+    checks.add_to(app)
     app.synth()
 
 

@@ -16,16 +16,19 @@ EGRESS = "Egress"
 PUBLIC = "Public"
 
 INTERFACE_ENDPOINTS = {
-    "EcrApi": ec2.InterfaceVpcEndpointAwsService.ECR,
-    "EcrDocker": ec2.InterfaceVpcEndpointAwsService.ECR_DOCKER,
-    "Logs": ec2.InterfaceVpcEndpointAwsService.CLOUDWATCH_LOGS,
-    "Monitoring": ec2.InterfaceVpcEndpointAwsService.CLOUDWATCH_MONITORING,
-    "Sts": ec2.InterfaceVpcEndpointAwsService.STS,
-    "Kms": ec2.InterfaceVpcEndpointAwsService.KMS,
-    "SageMakerApi": ec2.InterfaceVpcEndpointAwsService.SAGEMAKER_API,
-    "SageMakerRuntime": ec2.InterfaceVpcEndpointAwsService.SAGEMAKER_RUNTIME,
+    "EcrApi": "ECR",
+    "EcrDocker": "ECR_DOCKER",
+    "Logs": "CLOUDWATCH_LOGS",
+    "Monitoring": "CLOUDWATCH_MONITORING",
+    "Sts": "STS",
+    "Kms": "KMS",
+    "SageMakerApi": "SAGEMAKER_API",
+    "SageMakerRuntime": "SAGEMAKER_RUNTIME",
 }
-"""What SageMaker jobs without internet call: images, logs, metrics, credentials, keys, SageMaker itself."""
+"""What SageMaker jobs without internet call: images, logs, metrics, credentials, keys, SageMaker itself.
+
+Names of the CDK's services: asking for one is a call to the CDK, which importing this never makes.
+"""
 
 
 class Network(Construct):
@@ -108,7 +111,7 @@ def _add_endpoints(scope: Network, vpc: ec2.Vpc, jobs: ec2.SecurityGroup) -> Non
     for name, service in INTERFACE_ENDPOINTS.items():
         vpc.add_interface_endpoint(
             name,
-            service=service,
+            service=getattr(ec2.InterfaceVpcEndpointAwsService, service),
             open=False,
             security_groups=[endpoints],
             subnets=ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_ISOLATED),
