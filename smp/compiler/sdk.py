@@ -9,8 +9,11 @@ from __future__ import annotations
 import json
 import logging
 import os
+import shutil
+import tempfile
 import types
 import warnings
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -64,6 +67,7 @@ with offline_environment():
     import sagemaker.mlops.workflow.pipeline
     import sagemaker.serve.model_builder
     import sagemaker.train  # noqa: F401
+    import sagemaker.train.model_trainer as _model_trainer
 
 import sagemaker.core.telemetry.telemetry_logging as _telemetry  # noqa: E402
 import sagemaker.mlops.workflow.steps as _sdk_steps  # noqa: E402
@@ -74,13 +78,25 @@ __all__ = ["NoAws", "OfflineSession", "Pipeline", "offline_environment"]
 
 
 def _silence_sdk() -> None:
-    """Switch off telemetry and the local client that each job step would build."""
+    """Switch off telemetry, the local client that each job step would build, and litter."""
     _telemetry._send_telemetry_request = lambda *_args, **_kwargs: None
     callers = ("create_processing_job", "create_training_job", "create_transform_job")
     local_client = types.SimpleNamespace(
         **{name: types.SimpleNamespace(__name__=name) for name in callers}
     )
     _sdk_steps.LocalSagemakerClient = lambda *_args, **_kwargs: local_client
+    _model_trainer.TemporaryDirectory = _QuietDirectory
+
+
+class _QuietDirectory:
+    """A temporary directory that goes when its trainer goes.
+
+    A trainer never cleans up after a compilation, and Python warns about each of its own kind.
+    """
+
+    def __init__(self) -> None:
+        self.name = tempfile.mkdtemp()
+        self.cleanup = weakref.finalize(self, shutil.rmtree, self.name, ignore_errors=True)
 
 
 _silence_sdk()

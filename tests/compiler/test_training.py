@@ -1,0 +1,167 @@
+"""Training steps: what a config says of training, in the job's request."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.compiler.compiling import arguments, channels, compile_demo, uri_of
+from tests.graph.workspace import DIRECTORY, IMAGE, write
+
+
+def train(more: str = "") -> str:
+    return f"{{image_uri: {IMAGE}, entry_point: train.py{', ' if more else ''}{more}}}"
+
+
+def driver(workspace: Path, section: str, name: str = "sm_train.sh") -> str:
+    """A file that the SDK makes for a training job: its start script."""
+    compiled = compile_demo(workspace, "fit: Training", demo__train=section)
+    (tree,) = (tree for tree in compiled.code if tree.origin == "sdk drivers")
+    return (compiled.code_store / tree.sha256 / name).read_text()
+
+
+def test_each_static_channel_has_its_own_data(tmp_path: Path) -> None:
+    section = train(
+        "channels: {train: {dataFiles: [{fileName: s3://data/train}]}, "
+        "test: {dataFiles: [{fileName: s3://SMP_S3BUCKETNAME/test}]}, empty: }"
+    )
+    found = channels(compile_demo(tmp_path, "fit: Training", demo__train=section), "fit")
+    assert {name: uri_of(channel) for name, channel in found.items()} == {
+        "train": "s3://data/train",
+        "test": "s3://${smp:bucket}/test",
+    }
+
+
+def test_several_files_of_a_channel_are_one_manifest(tmp_path: Path) -> None:
+    section = train(
+        "channels: {train: {s3BucketName: data, inputBucketPrefix: raw, "
+        "dataFiles: [{fileName: a.csv}, {fileName: deep/b.csv}]}}"
+    )
+    compiled = compile_demo(tmp_path, "fit: Training", demo__train=section)
+    source = channels(compiled, "fit")["train"]["DataSource"]["S3DataSource"]
+    (tree,) = (tree for tree in compiled.code if tree.origin == "channel train of fit")
+    assert source["S3DataType"] == "ManifestFile"
+    assert source["S3Uri"] == f"s3://${{smp:bucket}}/code/{tree.sha256}/input.manifest"
+    text = (compiled.code_store / tree.sha256 / "input.manifest").read_text()
+    assert json.loads(text) == [{"prefix": "s3://data/raw/"}, "a.csv", "deep/b.csv"]
+
+
+def test_a_chained_channel_is_named_by_source_and_channel_without_hyphens(tmp_path: Path) -> None:
+    compiled = compile_demo(
+        tmp_path, "my-prep: Processing\nfit: Training, chain_input_source_step: my-prep"
+    )
+    found = channels(compiled, "fit")
+    assert list(found) == ["my_prep_train", "my_prep_test"]
+    assert uri_of(found["my_prep_test"]) == {
+        "Get": "Steps.my-prep.ProcessingOutputConfig.Outputs['test'].S3Output.S3Uri"
+    }
+
+
+def test_a_training_step_may_read_an_artefact_and_predictions(tmp_path: Path) -> None:
+    compiled = compile_demo(
+        tmp_path,
+        "fit: Training\nmodel: CreateModel\npredict: Transform, chain_input_source_step: fit\n"
+        "again: Training, chain_input_source_step: [fit, predict]",
+    )
+    assert {name: uri_of(item) for name, item in channels(compiled, "again").items()} == {
+        "fit_train": {"Get": "Steps.fit.ModelArtifacts.S3ModelArtifacts"},
+        "predict_train": {"Get": "Steps.predict.TransformOutput.S3OutputPath"},
+    }
+
+
+def test_defaults(tmp_path: Path) -> None:
+    found = arguments(compile_demo(tmp_path, "fit: Training", demo__train=train()), "fit")
+    assert found["ResourceConfig"] == {
+        "InstanceType": "ml.m5.2xlarge",
+        "InstanceCount": 1,
+        "VolumeSizeInGB": 32,
+        "VolumeKmsKeyId": "${smp:kms_key_arn}",
+    }
+    assert found["StoppingCondition"] == {"MaxRuntimeInSeconds": 3000}
+    assert found["OutputDataConfig"] == {
+        "S3OutputPath": "s3://${smp:bucket}/models/demo/fit",
+        "KmsKeyId": "${smp:kms_key_arn}",
+        "CompressionType": "GZIP",
+    }
+
+
+def test_what_was_undocumented_is_honoured(tmp_path: Path) -> None:
+    section = train(
+        "output_path: s3://artefacts/here, content_type: text/csv, input_mode: FastFile, "
+        "distribution: ShardedByS3Key, max_runtime_in_seconds: 60, "
+        "channels: {train: {dataFiles: [{fileName: s3://data/train}]}}"
+    )
+    compiled = compile_demo(tmp_path, "fit: Training", demo__train=section)
+    found = arguments(compiled, "fit")
+    channel = channels(compiled, "fit")["train"]
+    assert found["OutputDataConfig"]["S3OutputPath"] == "s3://artefacts/here"
+    assert found["StoppingCondition"] == {"MaxRuntimeInSeconds": 60}
+    assert (channel["ContentType"], channel["InputMode"]) == ("text/csv", "FastFile")
+    assert channel["DataSource"]["S3DataSource"]["S3DataDistributionType"] == "ShardedByS3Key"
+
+
+@pytest.mark.parametrize("key", ["hyperparams", "hyperparameters"])
+def test_hyperparameters_are_texts(key: str, tmp_path: Path) -> None:
+    section = train(f"{key}: {{depth: 3, rate: 0.1, deep: true, name: SMP_S3BUCKETNAME}}")
+    found = arguments(compile_demo(tmp_path, "fit: Training", demo__train=section), "fit")
+    assert found["HyperParameters"] == {
+        "depth": "3",
+        "rate": "0.1",
+        "deep": "true",
+        "name": "${smp:bucket}",
+    }
+
+
+def test_metric_definitions_are_read_from_the_log(tmp_path: Path) -> None:
+    section = train("metric_definitions: [{Name: auc, Regex: 'auc=([0-9.]+);'}]")
+    found = arguments(compile_demo(tmp_path, "fit: Training", demo__train=section), "fit")
+    assert found["AlgorithmSpecification"]["MetricDefinitions"] == [
+        {"Name": "auc", "Regex": "auc=([0-9.]+);"}
+    ]
+
+
+def test_a_model_to_start_from_is_the_channel_model(tmp_path: Path) -> None:
+    section = train("model_data_uri: s3://models/base/model.tar.gz")
+    found = channels(compile_demo(tmp_path, "fit: Training", demo__train=section), "fit")
+    assert uri_of(found["model"]) == "s3://models/base/model.tar.gz"
+
+
+def test_the_entry_point_keeps_its_path(tmp_path: Path) -> None:
+    write(tmp_path / DIRECTORY / "scripts/training/fit.py", "")
+    section = train().replace("train.py", "training/fit.py")
+    source_code = json.loads(driver(tmp_path, section, "sourcecode.json"))
+    assert source_code["entry_script"] == "training/fit.py"
+    assert source_code["source_dir"] == "/opt/ml/input/data/code"
+
+
+def test_requirements_are_installed_where_there_are_any(tmp_path: Path) -> None:
+    assert "requirements.txt" not in driver(tmp_path / "without", train())
+    write(tmp_path / "with" / DIRECTORY / "scripts/requirements.txt", "tabulate\n")
+    assert "requirements.txt" in driver(tmp_path / "with", train())
+
+
+def test_the_source_directory_is_the_channel_code(tmp_path: Path) -> None:
+    compiled = compile_demo(tmp_path, "fit: Training")
+    uris = {
+        channel["ChannelName"]: uri_of(channel)
+        for channel in arguments(compiled, "fit")["InputDataConfig"]
+    }
+    assert uris == {
+        {"demo/scripts": "code", "sdk drivers": "sm_drivers"}[tree.origin]: (
+            f"s3://${{smp:bucket}}/{tree.key}"
+        )
+        for tree in compiled.code
+    }
+
+
+def test_the_drivers_hold_nothing_of_this_machine(tmp_path: Path) -> None:
+    compiled = compile_demo(tmp_path, "fit: Training")
+    (tree,) = (tree for tree in compiled.code if tree.origin == "sdk drivers")
+    texts = [
+        (compiled.code_store / tree.sha256 / file.path).read_text(errors="replace")
+        for file in tree.files
+    ]
+    assert not [file.path for file in tree.files if file.path.endswith(".pyc")]
+    assert not [text for text in texts if str(tmp_path) in text or str(Path.home()) in text]
