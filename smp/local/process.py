@@ -150,6 +150,8 @@ def _terminate(started: Started) -> None:
 
 
 def _kill(started: Started) -> None:
-    if started.process.poll() is None:
+    if started.kill is not None:
+        started.kill()
+    elif started.process.poll() is None:
         started.process.kill()
     started.process.wait()

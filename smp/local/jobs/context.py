@@ -20,6 +20,7 @@ from smp.local.process import Ended
 from smp.local.sandbox.base import Sandbox
 
 TAIL_LINES = 20
+MAX_SAID_BYTES = 64 * 1024
 
 
 class StepFailure(RunError):  # noqa: N818  the word of the service: FailureReason
@@ -64,6 +65,37 @@ class StepContext:
     def arn(self, kind: str, name: str | None = None) -> str:
         """Return the ARN of what this step makes."""
         return f"arn:aws:sagemaker:us-east-1:000000000000:{kind}/{name or self.job_name}"
+
+
+def image_command(
+    context: StepContext,
+    specification: Mapping[str, Any],
+    *,
+    image: str | None,
+    without_any: tuple[str, ...] = (),
+) -> tuple[str, ...]:
+    """Return a container's command: its entry point and arguments.
+
+    Without an entry point the image's own runs, with the arguments or `without_any`; raises StepFailure
+    where the sandbox has no images.
+    """
+    given = tuple(specification.get("ContainerArguments", ()))
+    if "ContainerEntrypoint" in specification:
+        return (*specification["ContainerEntrypoint"], *given)
+    if not context.sandbox.runs_images:
+        raise StepFailure(
+            f"the step runs what the image {image} brings, which only a container engine can; "
+            "give it a script or run with --sandbox docker"
+        )
+    return given or without_any
+
+
+def said_in(file: Path) -> str:
+    """Return what a job wrote of its failure; empty where it wrote nothing that is a file of its own."""
+    if file.is_symlink() or not file.is_file():
+        return ""
+    with file.open("rb") as content:
+        return content.read(MAX_SAID_BYTES).decode("utf-8", "replace")
 
 
 def raise_unless_succeeded(ended: Ended, max_seconds: float, failure: str) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from smp.errors import RunError
 from smp.local.container import directories, host_names, inside, resource_config, write_json
-from smp.local.jobs.context import StepContext, StepFailure, raise_unless_succeeded
+from smp.local.jobs.context import StepContext, image_command, raise_unless_succeeded, said_in
 from smp.local.process import Ended, run_job
 from smp.local.sandbox.base import Job
 
@@ -40,9 +40,7 @@ def run_processing(context: StepContext) -> dict[str, Any]:
         uploader.join()
     limit = _max_seconds(arguments)
     for ended, place in zip(endings, places, strict=True):
-        message = place / "output" / "message"
-        said = message.read_text("utf-8", "replace") if message.is_file() else ""
-        raise_unless_succeeded(ended, limit, said)
+        raise_unless_succeeded(ended, limit, said_in(place / "output" / "message"))
     for output in outputs:
         _upload(context, places, output)
     return _describe(context, outputs)
@@ -50,24 +48,14 @@ def run_processing(context: StepContext) -> dict[str, Any]:
 
 def _run_all(context: StepContext, hosts: tuple[str, ...], places: list[Path]) -> list[Ended]:
     with ThreadPoolExecutor(len(hosts)) as pool:
-        return list(
-            pool.map(lambda pair: _run(context, *pair, hosts), zip(hosts, places, strict=True))
-        )
+        return list(pool.map(lambda host, place: _run(context, host, place, hosts), hosts, places))
 
 
 def _run(context: StepContext, host: str, place: Path, hosts: tuple[str, ...]) -> Ended:
     specification = context.arguments["AppSpecification"]
-    command = [
-        *specification.get("ContainerEntrypoint", []),
-        *specification.get("ContainerArguments", []),
-    ]
-    if not command:
-        raise StepFailure(
-            "the step runs the entry point of its image, which only a container engine can; "
-            "give it a ContainerEntrypoint or run with --sandbox docker"
-        )
+    command = image_command(context, specification, image=specification["ImageUri"])
     job = Job(
-        command=tuple(command),
+        command=command,
         environment={
             **context.arguments.get("Environment", {}),
             "PROCESSING_JOB_NAME": context.job_name,
@@ -79,6 +67,7 @@ def _run(context: StepContext, host: str, place: Path, hosts: tuple[str, ...]) -
         hosts=hosts,
         network=context.network,
         image=specification["ImageUri"],
+        uses_image_entrypoint="ContainerEntrypoint" not in specification,
     )
     return run_job(
         context.sandbox,

@@ -11,7 +11,7 @@ from typing import Any
 from smp.errors import RunError
 from smp.local.archive import pack
 from smp.local.container import directories, host_names, resource_config, write_json
-from smp.local.jobs.context import StepContext, StepFailure, raise_unless_succeeded
+from smp.local.jobs.context import StepContext, image_command, raise_unless_succeeded, said_in
 from smp.local.metrics import MetricScraper
 from smp.local.process import run_job
 from smp.local.sandbox.base import Job
@@ -47,9 +47,7 @@ def run_training(context: StepContext) -> dict[str, Any]:
         on_line=on_line,
     )
     _upload_checkpoints(context)
-    failure = context.opt_ml / "output" / "failure"
-    said = failure.read_text("utf-8", "replace") if failure.is_file() else ""
-    raise_unless_succeeded(ended, limit, said)
+    raise_unless_succeeded(ended, limit, said_in(context.opt_ml / "output" / "failure"))
     return {
         **arguments,
         "TrainingJobName": context.job_name,
@@ -62,18 +60,12 @@ def run_training(context: StepContext) -> dict[str, Any]:
 
 def _job(context: StepContext) -> Job:
     specification = context.arguments["AlgorithmSpecification"]
-    command = [
-        *specification.get("ContainerEntrypoint", []),
-        *specification.get("ContainerArguments", []),
-    ]
-    if not command:
-        raise StepFailure(
-            f"the image {specification.get('TrainingImage')} brings its own algorithm, which only a "
-            "container engine can run; run with --sandbox docker"
-        )
+    command = image_command(
+        context, specification, image=specification.get("TrainingImage"), without_any=("train",)
+    )
     count = int(context.arguments["ResourceConfig"].get("InstanceCount", 1))
     return Job(
-        command=tuple(command),
+        command=command,
         environment={
             **context.arguments.get("Environment", {}),
             "TRAINING_JOB_NAME": context.job_name,
@@ -84,6 +76,7 @@ def _job(context: StepContext) -> Job:
         hosts=host_names(count),
         network=context.network,
         image=specification.get("TrainingImage"),
+        uses_image_entrypoint="ContainerEntrypoint" not in specification,
     )
 
 
@@ -146,6 +139,7 @@ def _upload_results(context: StepContext) -> str:
     base = context.arguments["OutputDataConfig"]["S3OutputPath"].rstrip("/")
     prefix = f"{base}/{context.job_name}/output"
     archive = context.directory / "model.tar.gz"
+    directories(context.opt_ml, LAYOUT)
     pack(context.opt_ml / "model", archive)
     context.store.put(archive, f"{prefix}/model.tar.gz")
     archive.unlink()

