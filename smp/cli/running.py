@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -159,6 +160,10 @@ def _run(arguments: argparse.Namespace) -> int:
     graph = build_graph(project, arguments.pipeline)
     (compiled,) = compile_all([graph], places.root).result()
     sandbox: Sandbox = choose_sandbox(arguments.sandbox)
+    if sandbox.leaks:
+        leaks = "".join(f"\n    {leak}" for leak in sandbox.leaks)
+        _say(f"warning: jobs run in the sandbox '{sandbox.name}', which does not hold them:{leaks}")
+    signal.signal(signal.SIGTERM, _interrupt)
     common = {
         "options": _options(arguments),
         "sandbox": sandbox,
@@ -181,6 +186,11 @@ def _run(arguments: argparse.Namespace) -> int:
             **common,
         )
     return 0 if record.status == SUCCEEDED else 1
+
+
+def _interrupt(*_: object) -> None:
+    """Let a request to end do what Ctrl-C does."""
+    raise KeyboardInterrupt
 
 
 def _options(arguments: argparse.Namespace) -> RunOptions:
@@ -250,7 +260,9 @@ def _stage_model(model: Model, places: Places) -> int:
         done = subprocess.run([*command, "--output", directory], stdout=sys.stderr.fileno())
         if done.returncode != 0:
             raise SetupError(f"{model.directory / PREPARE_SCRIPT} ended with {done.returncode}")
-        return ObjectStore(places.buckets).put_tree(Path(directory), f"s3://{BUCKET}")
+        return ObjectStore(places.buckets).put_tree(
+            Path(directory), f"s3://{BUCKET}", follow_links=True
+        )
 
 
 def _local(uri: str) -> str:
@@ -268,7 +280,7 @@ def _s3_put(arguments: argparse.Namespace) -> int:
 
     store, uri = ObjectStore(places_of(arguments).buckets), _local(arguments.uri)
     if arguments.source.is_dir():
-        count = store.put_tree(arguments.source, uri)
+        count = store.put_tree(arguments.source, uri, follow_links=True)
     elif arguments.source.is_file():
         store.put(arguments.source, uri + arguments.source.name if uri.endswith("/") else uri)
         count = 1

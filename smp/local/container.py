@@ -26,11 +26,17 @@ def host_names(count: int) -> tuple[str, ...]:
 
 
 def inside(opt_ml: Path, path: str) -> Path:
-    """Return the directory on this machine for a path in the container; it must be below /opt/ml."""
+    """Return the place on this machine for a path in the container; raises RunError.
+
+    It must be below /opt/ml, and no link that a job made may lead out of there.
+    """
     relative = Path(path)
     if not relative.is_relative_to(OPT_ML) or ".." in relative.parts:
         raise RunError(f"{path} is not below {OPT_ML}, the only place that jobs here can write to")
-    return opt_ml / relative.relative_to(OPT_ML)
+    place = opt_ml / relative.relative_to(OPT_ML)
+    if not place.resolve().is_relative_to(opt_ml.resolve()):
+        raise RunError(f"{path} is a link to {place.resolve()}, out of the job's directory")
+    return place
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -11,9 +11,12 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any
 
 from smp.compiler.compiled import Json
+from smp.errors import Problem, RunError
 from smp.local.plan import Plan
 from smp.local.run_store import FAILED, SKIPPED, STOPPED, SUCCEEDED, StepRecord
 from smp.local.step_run import StepRunner
+
+POLL_SECONDS = 0.5
 
 
 class Executor:
@@ -28,23 +31,45 @@ class Executor:
                 runner.scope.steps[name] = record.result
 
     def execute(self) -> str:
-        """Run every step that can run and return the run's status."""
+        """Run every step that can run and return the run's status.
+
+        A first Ctrl-C ends the jobs as the service would, a second one at once. Raises RunError where
+        the records cannot be written.
+        """
         waiting = [name for name in self.plan.run if name not in self.records]
         running: dict[Future[StepRecord], str] = {}
-        with ThreadPoolExecutor(max(1, self.runner.options.jobs)) as pool:
+        with ThreadPoolExecutor(self._most_at_once) as pool:
             try:
                 while waiting or running:
                     self._start_ready(waiting, running, pool)
-                    if not running:
-                        continue
-                    finished, _ = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
-                    for future in finished:
-                        self._finish(running.pop(future), future.result())
+                    self._collect(running)
             except KeyboardInterrupt:
+                self._stop(running)
+            except BaseException as error:
                 self.runner.stop.set()
-                for future, name in running.items():
-                    self._finish(name, future.result())
+                if isinstance(error, OSError):
+                    raise _unwritable(error) from error
+                raise
         return self._status(waiting)
+
+    @property
+    def _most_at_once(self) -> int:
+        return max(1, self.runner.options.jobs)
+
+    def _collect(self, running: dict[Future[StepRecord], str]) -> None:
+        finished, _ = wait(running, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)
+        for future in finished:
+            self._finish(running.pop(future), future.result())
+
+    def _stop(self, running: dict[Future[StepRecord], str]) -> None:
+        self.runner.stop.set()
+        while running:
+            try:
+                self._collect(running)
+            except KeyboardInterrupt:
+                self.runner.stop.at_once = True
+            except OSError as error:
+                raise _unwritable(error) from error
 
     def _start_ready(
         self,
@@ -54,7 +79,7 @@ class Executor:
     ) -> None:
         for name in list(waiting):
             verdict = self._verdict(name)
-            if verdict == "wait":
+            if verdict == "wait" or (verdict == "run" and len(running) >= self._most_at_once):
                 continue
             waiting.remove(name)
             if verdict == "run":
@@ -98,6 +123,17 @@ class Executor:
         if self.runner.stop.is_set() or left or STOPPED in statuses:
             return STOPPED
         return FAILED if FAILED in statuses else SUCCEEDED
+
+
+def _unwritable(error: OSError) -> RunError:
+    return RunError(
+        [
+            Problem(
+                f"the run's records cannot be written: {error}",
+                hint="once that is mended, go on with --resume last",
+            )
+        ]
+    )
 
 
 def _triggers(step: Json) -> dict[str, str]:

@@ -70,10 +70,16 @@ class ObjectStore:
             Path(name).unlink(missing_ok=True)
             raise
 
-    def put_tree(self, directory: Path, prefix: str) -> int:
-        """Copy every file below a directory under a prefix; return how many there were."""
+    def put_tree(self, directory: Path, prefix: str, *, follow_links: bool = False) -> int:
+        """Copy every file below a directory under a prefix; return how many there were.
+
+        Unless told to follow them, raises RunError for a link that leads out of the directory: a job
+        must not get hold of files by having them uploaded.
+        """
         count = 0
         for file in _files(directory):
+            if not follow_links and not file.resolve().is_relative_to(directory.resolve()):
+                raise RunError(f"{file} is a link to {file.resolve()}, outside of what is uploaded")
             self.put(file, f"{prefix.rstrip('/')}/{file.relative_to(directory).as_posix()}")
             count += 1
         return count

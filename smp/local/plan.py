@@ -53,8 +53,8 @@ def plan_run(compiled: CompiledPipeline, only: str | None = None, start: str | N
                     )
                 ]
             )
-    chosen = _chosen(steps, upstream, only, start)
-    order = tuple(name for name in _order(upstream) if name in chosen)
+    chosen = _chosen(compiled, upstream, only, start)
+    order = tuple(name for name in compiled.order() if name in chosen)
     _refuse_unrunnable(compiled, [steps[name] for name in order])
     needed = {above for name in order for above in upstream[name]} - set(order)
     return Plan(steps, upstream, order, tuple(sorted(needed)), branch_of)
@@ -72,7 +72,7 @@ def _branches(steps: Iterable[Json]) -> dict[str, tuple[str, str]]:
 
 
 def _chosen(
-    steps: Mapping[str, Json],
+    compiled: CompiledPipeline,
     upstream: Mapping[str, tuple[str, ...]],
     only: str | None,
     start: str | None,
@@ -80,22 +80,12 @@ def _chosen(
     if only is not None:
         return {only}
     if start is None:
-        return set(steps)
+        return set(upstream)
     chosen = {start}
-    for name in _order(upstream):
+    for name in compiled.order():
         if chosen.intersection(upstream[name]):
             chosen.add(name)
     return chosen
-
-
-def _order(upstream: Mapping[str, tuple[str, ...]]) -> list[str]:
-    done: list[str] = []
-    waiting = dict(upstream)
-    while waiting:
-        ready = next(name for name, above in waiting.items() if set(above) <= set(done))
-        done.append(ready)
-        del waiting[ready]
-    return done
 
 
 def _refuse_unrunnable(compiled: CompiledPipeline, steps: Iterable[Json]) -> None:

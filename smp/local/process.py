@@ -31,6 +31,12 @@ class Ended:
     stopped: bool = False
 
 
+class Stop(Event):
+    """Asks the jobs of a run to end; with `at_once`, without the grace."""
+
+    at_once = False
+
+
 def run_job(
     sandbox: Sandbox,
     job: Job,
@@ -85,7 +91,7 @@ def _watch(
                 stopped, timed_out = stop.is_set(), not stop.is_set()
                 _terminate(started)
                 kill_at = now + grace_seconds
-            elif kill_at is not None and now >= kill_at:
+            elif kill_at is not None and (now >= kill_at or _at_once(stop)):
                 _kill(started)
     lines.close()
     return Ended(started.process.wait(), timed_out, stopped)
@@ -141,6 +147,10 @@ class _LineReader:
 
     def _send(self, line: bytes) -> None:
         self._on_line(line.decode("utf-8", "replace").rstrip("\r"))
+
+
+def _at_once(stop: Event) -> bool:
+    return isinstance(stop, Stop) and stop.at_once
 
 
 def _terminate(started: Started) -> None:

@@ -5,9 +5,11 @@ It never reads a configuration; the caller brings the compiled pipeline and the 
 
 from __future__ import annotations
 
+import fcntl
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,13 +20,15 @@ from smp.local.expressions import Scope
 from smp.local.object_store import ObjectStore
 from smp.local.places import ACCOUNT_ID, REGION, Places
 from smp.local.plan import Plan, plan_run
-from smp.local.run_store import SUCCEEDED, Run, RunRecord, RunStore, StepRecord
+from smp.local.run_store import EXECUTING, SUCCEEDED, Run, RunRecord, RunStore, StepRecord
 from smp.local.sandbox.base import Sandbox
 from smp.local.step_run import RunOptions, StepRunner, read_property_file
 
 
 class Listener(Protocol):
     """Hears of everything that happens in a run, from several threads."""
+
+    def run_started(self, run: RunRecord, done: Mapping[str, StepRecord]) -> None: ...
 
     def step_changed(self, record: StepRecord) -> None: ...
 
@@ -50,7 +54,8 @@ def start_run(
     earlier = _earlier_results(places, compiled.name, plan)
     described = {**asdict(options), "only": only, "from": start, "sandbox": sandbox.name}
     run = RunStore(places.runs).create(compiled, plan.run, parameters, described)
-    return _execute(run, compiled, places, plan, earlier, options, sandbox, python_of, listener)
+    with only_one(run):
+        return _execute(run, compiled, places, plan, earlier, options, sandbox, python_of, listener)
 
 
 def resume_run(
@@ -62,7 +67,33 @@ def resume_run(
     python_of: Callable[[str], Path],
     listener: Listener,
 ) -> RunRecord:
-    """Go on with a run from its finished steps, with the pipeline as it was compiled then."""
+    """Go on with a run from its finished steps, with the pipeline as it was compiled then.
+
+    Raises RunError for a run that is still going.
+    """
+    with only_one(run):
+        return _go_on(run, places, options, sandbox, python_of, listener)
+
+
+@contextmanager
+def only_one(run: Run) -> Iterator[None]:
+    """Hold a run, so that no two processes execute it; the system lets go of it when this one ends."""
+    with (run.directory / "lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RunError(f"{run.id} is still running; stop it before you resume it") from None
+        yield
+
+
+def _go_on(
+    run: Run,
+    places: Places,
+    options: RunOptions,
+    sandbox: Sandbox,
+    python_of: Callable[[str], Path],
+    listener: Listener,
+) -> RunRecord:
     record = run.record()
     compiled = run.compiled(places.code)
     plan = plan_run(compiled, record.options.get("only"), record.options.get("from"))
@@ -70,7 +101,7 @@ def resume_run(
     for step in run.steps():
         if step.status == SUCCEEDED:
             done[step.name] = step
-    run.write(RunRecord(**{**asdict(record), "status": "Executing", "ended": None, "reason": None}))
+    run.write(replace(record, status=EXECUTING, ended=None, reason=None))
     return _execute(run, compiled, places, plan, done, options, sandbox, python_of, listener)
 
 
@@ -98,8 +129,8 @@ def _execute(
         on_change=listener.step_changed,
         on_line=listener.log_line,
     )
-    status = Executor(plan, runner, done).execute()
-    run.finish(status)
+    listener.run_started(run.record(), done)
+    run.finish(Executor(plan, runner, done).execute())
     record = run.record()
     listener.run_finished(record)
     return record

@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from threading import Event
 from typing import Any
 
 from smp.compiler.compiled import CompiledPipeline, Json
@@ -30,6 +29,7 @@ from smp.local.jobs.training import run_training
 from smp.local.jobs.transform import run_transform
 from smp.local.object_store import ObjectStore
 from smp.local.places import Places, local_value
+from smp.local.process import Stop
 from smp.local.run_store import EXECUTING, FAILED, STOPPED, SUCCEEDED, Run, StepRecord
 from smp.local.sandbox.base import Sandbox
 
@@ -70,7 +70,7 @@ class StepRunner:
     python_of: Callable[[str], Path]
     on_change: Callable[[StepRecord], None]
     on_line: Callable[[str, str], None]
-    stop: Event = field(default_factory=Event)
+    stop: Stop = field(default_factory=Stop)
 
     def execute(self, step: Json) -> StepRecord:
         """Run a step to its end; its record is on disk before this returns."""

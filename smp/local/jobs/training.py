@@ -10,7 +10,7 @@ from typing import Any
 
 from smp.errors import RunError
 from smp.local.archive import pack
-from smp.local.container import directories, host_names, resource_config, write_json
+from smp.local.container import directories, host_names, inside, resource_config, write_json
 from smp.local.jobs.context import StepContext, image_command, raise_unless_succeeded, said_in
 from smp.local.metrics import MetricScraper
 from smp.local.process import run_job
@@ -47,7 +47,7 @@ def run_training(context: StepContext) -> dict[str, Any]:
         on_line=on_line,
     )
     _upload_checkpoints(context)
-    raise_unless_succeeded(ended, limit, said_in(context.opt_ml / "output" / "failure"))
+    raise_unless_succeeded(ended, limit, said_in(inside(context.opt_ml, "/opt/ml/output/failure")))
     return {
         **arguments,
         "TrainingJobName": context.job_name,
@@ -125,7 +125,7 @@ def _channel_config(channel: dict[str, Any]) -> dict[str, Any]:
 
 def _checkpoint_directory(context: StepContext) -> Path:
     local = context.arguments["CheckpointConfig"].get("LocalPath", "/opt/ml/checkpoints")
-    return context.opt_ml / Path(local).relative_to("/opt/ml")
+    return inside(context.opt_ml, local)
 
 
 def _upload_checkpoints(context: StepContext) -> None:
@@ -140,10 +140,10 @@ def _upload_results(context: StepContext) -> str:
     prefix = f"{base}/{context.job_name}/output"
     archive = context.directory / "model.tar.gz"
     directories(context.opt_ml, LAYOUT)
-    pack(context.opt_ml / "model", archive)
+    pack(inside(context.opt_ml, "/opt/ml/model"), archive)
     context.store.put(archive, f"{prefix}/model.tar.gz")
     archive.unlink()
-    data = context.opt_ml / "output" / "data"
+    data = inside(context.opt_ml, "/opt/ml/output/data")
     if any(data.iterdir()):
         archive = context.directory / "output.tar.gz"
         pack(data, archive)
