@@ -1,0 +1,111 @@
+"""Runs a transform job: starts the inference server, waits for its model, sends the data, stops it.
+
+Run as `python -m smp_serving DIRECTORY` with the directory of the plan. It never touches the store.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from .batch import run_batch
+from .invocations import Endpoint
+from .plan import Plan
+from .server import FAILURE
+
+PORT = 8080
+START_SECONDS = 600.0
+FIRST_PING_SECONDS, LONGEST_PING_SECONDS = 0.05, 2.0
+DEFAULT_PAYLOAD_MB = 6
+
+_STRATEGIES = {"SINGLE_RECORD": "SingleRecord", "MULTI_RECORD": "MultiRecord"}
+
+
+def main() -> int:
+    """Run the job; what went wrong is in the failure file."""
+    plan = Plan.read(Path(sys.argv[1]))
+    listening = _listen()
+    server = subprocess.Popen(
+        [sys.executable, "-m", f"{__package__}.server", str(listening.fileno())],
+        pass_fds=(listening.fileno(),),
+    )
+    signal.signal(signal.SIGTERM, lambda *_: _stop(server))
+    try:
+        return _run(plan, listening, server)
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def _run(plan: Plan, listening: socket.socket, server: subprocess.Popen[bytes]) -> int:
+    started = time.monotonic()
+    endpoint = Endpoint(listening.getsockname()[1], plan)
+    patience = FIRST_PING_SECONDS
+    while not endpoint.answers_ping(patience):
+        patience = min(1.5 * patience, LONGEST_PING_SECONDS)
+        if server.poll() is not None:
+            return _fail(f"the inference server ended with exit code {server.returncode}")
+        if time.monotonic() - started > START_SECONDS:
+            return _fail(f"the inference server did not answer /ping within {START_SECONDS:g} s")
+    listening.close()
+    print(f"model loaded: seconds={time.monotonic() - started:.3f}")
+    plan = _settled(plan, endpoint.execution_parameters())
+    faults = run_batch(plan, Endpoint(endpoint.port, plan))
+    if not faults:
+        return 0
+    more = f" (and {len(faults) - 5} more objects)" if len(faults) > 5 else ""
+    return _fail("; ".join(faults[:5]) + more)
+
+
+def _settled(plan: Plan, wanted: Mapping[str, Any]) -> Plan:
+    """Take what the request leaves open from the server, or else the service's defaults."""
+    payload = plan.max_payload_mb
+    if payload is None:
+        payload = int(wanted.get("MaxPayloadInMB", DEFAULT_PAYLOAD_MB))
+    return replace(
+        plan,
+        max_payload_mb=payload,
+        max_concurrent=plan.max_concurrent or int(wanted.get("MaxConcurrentTransforms", 1)),
+        strategy=plan.strategy or _STRATEGIES.get(str(wanted.get("BatchStrategy")), "MultiRecord"),
+    )
+
+
+def _listen() -> socket.socket:
+    """Listen on the contract's port, on any other where a sandbox shares the machine's network."""
+    for port in (PORT, 0):
+        listening = socket.socket()
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listening.bind(("127.0.0.1", port))
+        except OSError:
+            listening.close()
+            continue
+        listening.listen(128)
+        return listening
+    raise OSError("no port is free")
+
+
+def _fail(reason: str) -> int:
+    """Leave the reason for the runner, unless the server has left a better one."""
+    FAILURE.parent.mkdir(parents=True, exist_ok=True)
+    if not FAILURE.exists():
+        FAILURE.write_text(reason, encoding="utf-8")
+    return 1
+
+
+def _stop(server: subprocess.Popen[bytes]) -> None:
+    """End at once, without waiting for requests under way."""
+    server.terminate()
+    os._exit(128 + signal.SIGTERM)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
