@@ -39,24 +39,17 @@ def synthesize(environ: dict[str, str], context: dict[str, object], directory: P
     deployment.check(graphs)
     compilation = compile_all(graphs, WORKSPACE / ".smp")
 
-    import aws_cdk as cdk
-
-    from stacks.foundation import Foundation
-    from stacks.pipeline import PipelineStack
+    from stacks.environment import Environment
 
     checks.ready()
-    app = cdk.App(context=context, outdir=str(directory), analytics_reporting=False)
-    foundation = Foundation.for_deployment(app, deployment)
-    for compiled in compilation.result():
-        PipelineStack.for_deployment(app, deployment, compiled, foundation)
-    for key, value in deployment.environment.tags.items():
-        cdk.Tags.of(app).add(key, value)
-    checks.add_to(app)
-    app.synth()
+    environment = Environment(deployment, context=context, directory=directory)
+    environment.add_pipelines(compilation.result())
+    checks.add_to(environment.app)
+    environment.app.synth()
 
 
 if __name__ == "__main__":
     try:
         main()
-    except SmpError as error:
+    except (SmpError, ModuleNotFoundError) as error:
         sys.exit(str(error))

@@ -9,6 +9,7 @@ import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
+from constructs_lib.image_mapping import ImageMapping
 from constructs_lib.job_environment import JobEnvironment
 from constructs_lib.role_policy import RolePolicy, Statement
 from smp.compiler.access import Access
@@ -25,8 +26,10 @@ LOG_GROUPS = {
 """Where each kind of job writes its log, by step type; a step type without jobs has none."""
 
 ECR_IMAGE = re.compile(
-    r"^(?P<account>[^./]+)\.dkr\.ecr\.(?P<region>[^./]+)\.amazonaws\.com(?:\.cn)?/(?P<repository>[^:@]+)"
+    r"(?P<account>[^./]+)\.dkr\.ecr\.(?P<region>[^./]+)\.amazonaws\.com(?:\.cn)?"
+    r"/(?P<repository>[^:@]+)"
 )
+NAMED_IMAGE = re.compile(r"\$\{smp:image\.(?P<name>[^}]+)\}")
 
 
 class JobRole(Construct):
@@ -41,6 +44,7 @@ class JobRole(Construct):
         access: Access,
         environment: JobEnvironment,
         subnet_ids: Sequence[str],
+        images: ImageMapping,
         resolve: Callable[[str], str],
     ) -> None:
         """`resolve` puts deploy-time values into a text of the definition."""
@@ -58,25 +62,27 @@ class JobRole(Construct):
         statements = [
             *_lists(access, resolve, stack.partition),
             *_keys(access, environment, resolve, stack),
-            *_images(access, resolve, stack),
+            *_images(access, images, resolve, stack),
             *_logs(access, stack),
         ]
         if access.uses_network:
             statements += _network(stack, subnet_ids, environment.security_group_ids)
-        RolePolicy(
+        data = RolePolicy(
             self,
             "DataPolicy",
             role=self.role,
             description=f"Data of the jobs of pipeline {pipeline_name}"[:1000],
             statements=_data(access, resolve, stack.partition),
         )
-        RolePolicy(
+        runtime = RolePolicy(
             self,
             "RuntimePolicy",
             role=self.role,
             description=f"Keys, images, logs and network of the jobs of {pipeline_name}"[:1000],
             statements=statements,
         )
+        self.policies = (data.resource, runtime.resource)
+        """What must be there before the role is used."""
 
 
 def _data(access: Access, resolve: Callable[[str], str], partition: str) -> Iterator[Statement]:
@@ -124,7 +130,7 @@ def _keys(
         "EncryptData",
         ["kms:Decrypt", "kms:GenerateDataKey"],
         keys,
-        {"StringEquals": {"kms:ViaService": f"s3.{stack.region}.amazonaws.com"}},
+        {"StringEquals": {"kms:ViaService": f"s3.{stack.region}.{stack.url_suffix}"}},
     )
     yield Statement(
         "EncryptVolumes",
@@ -135,18 +141,25 @@ def _keys(
     yield Statement("DescribeKeys", ["kms:DescribeKey"], keys)
 
 
-def _images(access: Access, resolve: Callable[[str], str], stack: cdk.Stack) -> Iterator[Statement]:
-    repositories = sorted(
-        {
-            _repository_arn(resolve(image), stack)
-            for image in access.images
-            if ".dkr.ecr." in resolve(image) or cdk.Token.is_unresolved(resolve(image))
-        }
-    )
+def _images(
+    access: Access, images: ImageMapping, resolve: Callable[[str], str], stack: cdk.Stack
+) -> Iterator[Statement]:
+    """Pull what the definition names; an image outside ECR needs no permission."""
+    repositories = []
+    for image in access.images:
+        by_region = NAMED_IMAGE.fullmatch(image)
+        match = ECR_IMAGE.match(image)
+        if by_region:
+            repositories.append(images.repository_arn(by_region["name"]))
+        elif match:
+            place = f"{resolve(match['region'])}:{resolve(match['account'])}"
+            repositories.append(
+                f"arn:{stack.partition}:ecr:{place}:repository/{resolve(match['repository'])}"
+            )
     yield Statement(
         "PullImages",
         ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
-        repositories,
+        sorted(set(repositories)),
     )
     yield Statement(
         "LogInToRegistry",
@@ -154,19 +167,6 @@ def _images(access: Access, resolve: Callable[[str], str], stack: cdk.Stack) -> 
         ["*"] if repositories else [],
         wildcard="ecr:GetAuthorizationToken takes no resource (ECR service authorization reference).",
     )
-
-
-def _repository_arn(image: str, stack: cdk.Stack) -> str:
-    """Return the ARN of an image's repository, also where only the deployment knows its account."""
-    match = ECR_IMAGE.match(image)
-    if match:
-        account, region, repository = match["account"], match["region"], match["repository"]
-    else:
-        account = cdk.Fn.select(0, cdk.Fn.split(".", image))
-        region = stack.region
-        path = cdk.Fn.select(1, cdk.Fn.split("amazonaws.com/", image))
-        repository = cdk.Fn.select(0, cdk.Fn.split(":", path))
-    return f"arn:{stack.partition}:ecr:{region}:{account}:repository/{repository}"
 
 
 def _logs(access: Access, stack: cdk.Stack) -> Iterator[Statement]:

@@ -125,7 +125,7 @@ class PipelineFiles(Construct):
             ],
         )
         for deployment in self.deployments:
-            deployment.node.add_dependency(policy)
+            deployment.node.add_dependency(policy.resource)
 
     def _assets(self) -> Iterator[str]:
         for deployment in self.deployments:

@@ -165,5 +165,5 @@ def _results(
         "DecryptResults",
         ["kms:Decrypt"],
         sorted({environment.key.key_arn, *(resolve(key) for key in access.kms_keys)}),
-        {"StringEquals": {"kms:ViaService": f"s3.{stack.region}.amazonaws.com"}},
+        {"StringEquals": {"kms:ViaService": f"s3.{stack.region}.{stack.url_suffix}"}},
     )

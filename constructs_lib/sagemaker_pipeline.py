@@ -68,11 +68,10 @@ class SageMakerPipeline(Construct):
             tags=self.compiled.tags,
             removal_policy=group_removal_policy,
         )
-        self._needed_first.append(self.groups)
+        self._needed_first += self.groups.resources
         self.pipeline_role = pipeline_role or self._add_pipeline_role()
         self.resource = self._add_pipeline(self._add_files(max_inline_characters))
-        for needed in self._needed_first:
-            self.resource.node.add_dependency(needed)
+        self.resource.node.add_dependency(*self._needed_first)
 
     @property
     def pipeline_name(self) -> str:
@@ -100,9 +99,10 @@ class SageMakerPipeline(Construct):
             access=self._access,
             environment=self._environment,
             subnet_ids=self._subnets,
+            images=self._images,
             resolve=self._resolve_text,
         )
-        self._needed_first.append(job_role)
+        self._needed_first += job_role.policies
         return job_role.role
 
     def _add_pipeline_role(self) -> iam.IRole:
@@ -115,7 +115,7 @@ class SageMakerPipeline(Construct):
             groups=[group.name for group in self.compiled.model_package_groups],
             resolve=self._resolve_text,
         )
-        self._needed_first.append(pipeline_role)
+        self._needed_first.append(pipeline_role.policy.resource)
         return pipeline_role.role
 
     def _add_files(self, max_inline_characters: int) -> dict[str, Any]:
@@ -136,7 +136,7 @@ class SageMakerPipeline(Construct):
                 environment=self._environment,
                 resolve=self._resolve_text,
             )
-            self._needed_first.append(files)
+            self._needed_first += files.deployments
         if key is None:
             return {"PipelineDefinitionBody": text}
         bucket = self._environment.bucket.bucket_name

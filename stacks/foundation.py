@@ -14,7 +14,7 @@ from constructs_lib.data_bucket import DataBucket
 from constructs_lib.encryption_key import EncryptionKey
 from constructs_lib.job_environment import JobEnvironment
 from constructs_lib.network import Network
-from stacks.settings import Deployment, EnvironmentSettings
+from stacks.settings import EnvironmentSettings
 
 
 class Foundation(cdk.Stack):
@@ -44,17 +44,6 @@ class Foundation(cdk.Stack):
             key=self._shared_key,
             job_role=self._job_role(settings),
             **network,
-        )
-
-    @classmethod
-    def for_deployment(cls, app: cdk.App, deployment: Deployment) -> Foundation:
-        """Return the foundation of a deployment: `<prefix>-Foundation`."""
-        settings = deployment.environment
-        return cls(
-            app,
-            f"{deployment.stack_prefix}-Foundation",
-            settings=settings,
-            env=cdk.Environment(account=settings.account, region=settings.region),
         )
 
     @property

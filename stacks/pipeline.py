@@ -11,8 +11,7 @@ from constructs import Construct
 from constructs_lib.job_environment import JobEnvironment
 from constructs_lib.sagemaker_pipeline import SageMakerPipeline
 from smp.compiler.compiled import CompiledPipeline
-from stacks.foundation import Foundation
-from stacks.settings import Deployment, EnvironmentSettings
+from stacks.settings import EnvironmentSettings
 
 MAX_STACK_NAME = 128
 
@@ -42,30 +41,7 @@ class PipelineStack(cdk.Stack):
         )
         self._output("PipelineArn", "The pipeline", pipeline.pipeline_arn)
         self._output("PipelineConsole", "Its page in the console", pipeline.console_url)
-        self._output(
-            "Bucket", "Where its data, code and results are", environment.bucket.bucket_name
-        )
-
-    @classmethod
-    def for_deployment(
-        cls,
-        app: cdk.App,
-        deployment: Deployment,
-        compiled: CompiledPipeline,
-        foundation: Foundation,
-    ) -> PipelineStack:
-        """Return the stack of a deployment's pipeline, to be deployed after the foundation."""
-        settings = deployment.environment
-        stack = cls(
-            app,
-            pipeline_stack_id(deployment.stack_prefix, compiled.name),
-            compiled=compiled,
-            environment=foundation.job_environment,
-            settings=settings,
-            env=cdk.Environment(account=settings.account, region=settings.region),
-        )
-        stack.add_stack_dependency(foundation)
-        return stack
+        self._output("Bucket", "Its data, code and results", environment.bucket.bucket_name)
 
     def _output(self, name: str, description: str, value: str) -> None:
         cdk.CfnOutput(self, name, description=description, value=value)

@@ -21,12 +21,15 @@ class PolicyChecks:
 
     def __init__(self) -> None:
         self._plugins: list[cdk.IPolicyValidationPlugin] = []
+        self._failure: BaseException | None = None
         self._thread = Thread(target=self._start, name="policy checks", daemon=True)
         self._thread.start()
 
     def ready(self) -> PolicyChecks:
-        """Wait until the CDK may be called."""
+        """Wait until the CDK may be called; raises what kept the checks from starting."""
         self._thread.join()
+        if self._failure is not None:
+            raise self._failure
         return self
 
     def add_to(self, app: cdk.App) -> None:
@@ -37,7 +40,10 @@ class PolicyChecks:
         cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app), *self._plugins)
 
     def _start(self) -> None:
-        import aws_cdk as cdk
-        import cdk_nag  # noqa: F401
+        try:
+            import aws_cdk as cdk
+            import cdk_nag  # noqa: F401
 
-        self._plugins.append(cdk.CloudFormationValidatePlugin())
+            self._plugins.append(cdk.CloudFormationValidatePlugin())
+        except BaseException as error:
+            self._failure = error
