@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from smp import __version__
-from smp.cli import authoring, pipelines
+from smp.cli import authoring, history, pipelines, running
 from smp.cli.console import OutputClosedError, finish_output, print_problems
 from smp.errors import Problem, SmpError
 
@@ -38,6 +38,8 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"smp {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     pipelines.add_commands(commands)
+    running.add_commands(commands)
+    history.add_commands(commands)
     authoring.add_commands(commands)
     return parser
 

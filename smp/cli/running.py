@@ -13,7 +13,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from smp.cli.console import write_json, write_output
 from smp.cli.pipelines import (
@@ -164,7 +164,7 @@ def _run(arguments: argparse.Namespace) -> int:
         leaks = "".join(f"\n    {leak}" for leak in sandbox.leaks)
         _say(f"warning: jobs run in the sandbox '{sandbox.name}', which does not hold them:{leaks}")
     signal.signal(signal.SIGTERM, _interrupt)
-    common = {
+    common: dict[str, Any] = {
         "options": _options(arguments),
         "sandbox": sandbox,
         "python_of": python_finder(project, compiled, places),

@@ -9,7 +9,7 @@ import fcntl
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -37,42 +37,42 @@ class Listener(Protocol):
     def run_finished(self, record: RunRecord) -> None: ...
 
 
+@dataclass(frozen=True)
+class Machine:
+    """What a run runs with. `python_of` maps a step to the `bin` directory that its scripts use."""
+
+    places: Places
+    options: RunOptions
+    sandbox: Sandbox
+    python_of: Callable[[str], Path]
+    listener: Listener
+
+
 def start_run(
     compiled: CompiledPipeline,
-    places: Places,
+    machine: Machine,
     *,
     parameters: Mapping[str, Any],
-    options: RunOptions,
-    sandbox: Sandbox,
-    python_of: Callable[[str], Path],
-    listener: Listener,
     only: str | None = None,
     start: str | None = None,
 ) -> RunRecord:
     """Run a pipeline and return the record of how it ended; raises RunError before it starts."""
     plan = plan_run(compiled, only, start)
-    earlier = _earlier_results(places, compiled.name, plan)
-    described = {**asdict(options), "only": only, "from": start, "sandbox": sandbox.name}
-    run = RunStore(places.runs).create(compiled, plan.run, parameters, described)
+    earlier = _earlier_results(machine.places, compiled.name, plan)
+    kind = machine.sandbox.name
+    described = {**asdict(machine.options), "only": only, "from": start, "sandbox": kind}
+    run = RunStore(machine.places.runs).create(compiled, plan.run, parameters, described)
     with only_one(run):
-        return _execute(run, compiled, places, plan, earlier, options, sandbox, python_of, listener)
+        return _execute(run, compiled, machine, plan, earlier)
 
 
-def resume_run(
-    run: Run,
-    places: Places,
-    *,
-    options: RunOptions,
-    sandbox: Sandbox,
-    python_of: Callable[[str], Path],
-    listener: Listener,
-) -> RunRecord:
+def resume_run(run: Run, machine: Machine) -> RunRecord:
     """Go on with a run from its finished steps, with the pipeline as it was compiled then.
 
     Raises RunError for a run that is still going.
     """
     with only_one(run):
-        return _go_on(run, places, options, sandbox, python_of, listener)
+        return _go_on(run, machine)
 
 
 @contextmanager
@@ -86,53 +86,44 @@ def only_one(run: Run) -> Iterator[None]:
         yield
 
 
-def _go_on(
-    run: Run,
-    places: Places,
-    options: RunOptions,
-    sandbox: Sandbox,
-    python_of: Callable[[str], Path],
-    listener: Listener,
-) -> RunRecord:
+def _go_on(run: Run, machine: Machine) -> RunRecord:
     record = run.record()
-    compiled = run.compiled(places.code)
+    compiled = run.compiled(machine.places.code)
     plan = plan_run(compiled, record.options.get("only"), record.options.get("from"))
-    done = _earlier_results(places, compiled.name, plan)
+    done = _earlier_results(machine.places, compiled.name, plan)
     for step in run.steps():
         if step.status == SUCCEEDED:
             done[step.name] = step
     run.write(replace(record, status=EXECUTING, ended=None, reason=None))
-    return _execute(run, compiled, places, plan, done, options, sandbox, python_of, listener)
+    return _execute(run, compiled, machine, plan, done)
 
 
 def _execute(
     run: Run,
     compiled: CompiledPipeline,
-    places: Places,
+    machine: Machine,
     plan: Plan,
     done: Mapping[str, StepRecord],
-    options: RunOptions,
-    sandbox: Sandbox,
-    python_of: Callable[[str], Path],
-    listener: Listener,
 ) -> RunRecord:
     scope = Scope(run.record().parameters, execution_values(compiled.name, run))
-    scope.read_json = read_property_file(ObjectStore(places.buckets), plan.steps, scope.steps)
+    scope.read_json = read_property_file(
+        ObjectStore(machine.places.buckets), plan.steps, scope.steps
+    )
     runner = StepRunner(
         run=run,
         compiled=compiled,
-        places=places,
+        places=machine.places,
         scope=scope,
-        options=options,
-        sandbox=sandbox,
-        python_of=python_of,
-        on_change=listener.step_changed,
-        on_line=listener.log_line,
+        options=machine.options,
+        sandbox=machine.sandbox,
+        python_of=machine.python_of,
+        on_change=machine.listener.step_changed,
+        on_line=machine.listener.log_line,
     )
-    listener.run_started(run.record(), done)
+    machine.listener.run_started(run.record(), done)
     run.finish(Executor(plan, runner, done).execute())
     record = run.record()
-    listener.run_finished(record)
+    machine.listener.run_finished(record)
     return record
 
 

@@ -91,6 +91,21 @@ class Run:
         """The log of a step's job, all attempts in one file."""
         return self.step_directory(step) / "log.txt"
 
+    def require_log(self, step: str) -> Path:
+        """Return the log of a step; raises RunError where the run has no such step or log."""
+        steps = self.record().steps
+        if step not in steps:
+            problem = Problem(
+                f"run {self.id} has no step '{step}'",
+                allowed=", ".join(steps),
+                hint=near_names(step, steps),
+            )
+            raise RunError([problem])
+        path = self.log_path(step)
+        if not path.exists():
+            raise RunError(f"step '{step}' of run {self.id} has written no log")
+        return path
+
     def record(self) -> RunRecord:
         """Read the run's own record."""
         value = _read(self.directory / "run.json")

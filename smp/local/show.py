@@ -113,6 +113,34 @@ def show_run(run: Run, places: Places) -> str:
     return "\n".join(block for block in blocks if block)
 
 
+def groups_table(groups: Sequence[dict[str, Any]]) -> str:
+    """Return one line a model package group."""
+    if not groups:
+        return "no model is registered yet\n"
+    rows = [("group", "newest version", "description")]
+    for group in groups:
+        newest = str(group["LatestVersion"] or "-")
+        description = str(group.get("ModelPackageGroupDescription") or "-")
+        rows.append((group["ModelPackageGroupName"], newest, description))
+    return table(rows)
+
+
+def versions_table(versions: Sequence[dict[str, Any]]) -> str:
+    """Return one line a version of a group."""
+    rows = [("version", "status", "registered", "artefact")]
+    for package in versions:
+        container = package["InferenceSpecification"]["Containers"][0]
+        rows.append(
+            (
+                str(package["ModelPackageVersion"]),
+                package["ModelApprovalStatus"],
+                moment(package["CreationTime"]),
+                str(container.get("ModelDataUrl", "-")),
+            )
+        )
+    return table(rows)
+
+
 def _head(fields: dict[str, Any]) -> str:
     rows = [
         ("run", fields["id"]),

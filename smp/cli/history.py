@@ -1,0 +1,166 @@
+"""The commands that look at local runs and the models they registered.
+
+They never run a step.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+from typing import TYPE_CHECKING
+
+from smp.cli.console import write_json, write_output
+from smp.cli.pipelines import Commands, add_workspace_option
+from smp.cli.running import places_of
+
+if TYPE_CHECKING:
+    from smp.local.registry import Registry
+    from smp.local.run_store import Run
+
+RUN_HELP = "id of a run, the beginning of one, or `last`"
+
+
+def add_commands(commands: Commands) -> None:
+    """Add the commands of this module."""
+    runs = commands.add_parser("runs", help="list the runs on this machine, newest first")
+    runs.set_defaults(run=_runs)
+    show = commands.add_parser("show", help="show one run: steps, metrics, artefacts")
+    show.add_argument("run_id", metavar="RUN", help=RUN_HELP)
+    show.set_defaults(run=_show)
+    compare = commands.add_parser("compare", help="show what differs between two runs")
+    compare.add_argument("before", metavar="RUN", help=RUN_HELP)
+    compare.add_argument("after", metavar="RUN", help=RUN_HELP)
+    compare.set_defaults(run=_compare)
+    logs = commands.add_parser("logs", help="print the log of a step")
+    logs.add_argument("run_id", metavar="RUN", help=RUN_HELP)
+    logs.add_argument("step", metavar="STEP")
+    logs.set_defaults(run=_logs)
+    for command in (runs, show, compare, logs):
+        add_workspace_option(command)
+    for command in (runs, show, compare):
+        _add_format(command)
+    _add_models(commands)
+
+
+def _add_models(commands: Commands) -> None:
+    models = commands.add_parser("models", help="work with the local model registry")
+    actions = models.add_subparsers(title="actions", metavar="ACTION", required=True)
+    listing = actions.add_parser("list", help="list the groups, or the versions of one")
+    listing.add_argument("group", metavar="GROUP", nargs="?")
+    listing.set_defaults(run=_models_list)
+    show = actions.add_parser("show", help="show a version with its metrics, as JSON")
+    show.set_defaults(run=_models_show)
+    approve = actions.add_parser("approve", help="approve a version")
+    approve.set_defaults(run=_models_decide, status="Approved")
+    reject = actions.add_parser("reject", help="reject a version")
+    reject.set_defaults(run=_models_decide, status="Rejected")
+    for action in (show, approve, reject):
+        action.add_argument("group", metavar="GROUP")
+        action.add_argument(
+            "version", metavar="VERSION", nargs="?", type=int, help="default: the newest"
+        )
+    for action in (approve, reject):
+        action.add_argument("--because", metavar="TEXT", default="", help="recorded with it")
+    for action in (listing, show, approve, reject):
+        add_workspace_option(action)
+    _add_format(listing)
+
+
+def _add_format(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--format", choices=("text", "json"), default="text", help="default: text")
+
+
+def _get(arguments: argparse.Namespace, run_id: str) -> Run:
+    from smp.local.run_store import RunStore
+
+    return RunStore(places_of(arguments).runs).get(run_id)
+
+
+def _runs(arguments: argparse.Namespace) -> int:
+    from smp.local.run_store import RunStore
+    from smp.local.show import runs_fields, runs_table
+
+    runs = RunStore(places_of(arguments).runs).all()
+    if arguments.format == "json":
+        write_json(runs_fields(runs))
+    else:
+        write_output(runs_table(runs))
+    return 0
+
+
+def _show(arguments: argparse.Namespace) -> int:
+    from smp.local.show import show_fields, show_run
+
+    run, places = _get(arguments, arguments.run_id), places_of(arguments)
+    if arguments.format == "json":
+        write_json(show_fields(run, places))
+    else:
+        write_output(show_run(run, places))
+    return 0
+
+
+def _compare(arguments: argparse.Namespace) -> int:
+    from smp.local.compare import compare_runs, comparison
+
+    before, after = _get(arguments, arguments.before), _get(arguments, arguments.after)
+    places = places_of(arguments)
+    if arguments.format == "json":
+        write_json(comparison(before, after, places))
+    else:
+        write_output(compare_runs(before, after, places))
+    return 0
+
+
+def _logs(arguments: argparse.Namespace) -> int:
+    """Copy a log as it is: it need not be text of any encoding."""
+    run = _get(arguments, arguments.run_id)
+    path = run.require_log(arguments.step)
+    sys.stdout.flush()
+    with path.open("rb") as log:
+        shutil.copyfileobj(log, sys.stdout.buffer)
+    return 0
+
+
+def _registry(arguments: argparse.Namespace) -> Registry:
+    from smp.local.registry import Registry
+
+    return Registry(places_of(arguments).registry)
+
+
+def _models_list(arguments: argparse.Namespace) -> int:
+    from smp.local.show import groups_table, versions_table
+
+    registry = _registry(arguments)
+    if arguments.group is None:
+        found, render = registry.list_groups(), groups_table
+    else:
+        found, render = registry.list_versions(arguments.group), versions_table
+    if arguments.format == "json":
+        write_json(found)
+    else:
+        write_output(render(found))
+    return 0
+
+
+def _version(registry: Registry, arguments: argparse.Namespace) -> int:
+    if arguments.version is not None:
+        return int(arguments.version)
+    return int(registry.list_versions(arguments.group)[0]["ModelPackageVersion"])
+
+
+def _models_show(arguments: argparse.Namespace) -> int:
+    from smp.local.object_store import ObjectStore
+
+    registry = _registry(arguments)
+    store = ObjectStore(places_of(arguments).buckets)
+    write_json(registry.show(arguments.group, _version(registry, arguments), store))
+    return 0
+
+
+def _models_decide(arguments: argparse.Namespace) -> int:
+    registry = _registry(arguments)
+    version = _version(registry, arguments)
+    package = registry.set_approval(arguments.group, version, arguments.status, arguments.because)
+    write_output(f"{arguments.group} version {version}: {package['ModelApprovalStatus']}\n")
+    return 0
