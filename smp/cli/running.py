@@ -1,4 +1,4 @@
-"""The commands that run pipelines on this machine: run, stage, s3.
+"""The commands that run pipelines on this machine: run and stage.
 
 They never contact AWS.
 """
@@ -13,9 +13,9 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from smp.cli.console import write_json, write_output
+from smp.cli.console import write_output
 from smp.cli.pipelines import (
     WORK_DIRECTORY,
     Commands,
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from smp.compiler.compiled import CompiledPipeline
     from smp.config.project import Model, Project
     from smp.local.places import Places
+    from smp.local.run_store import Run
     from smp.local.sandbox.base import Sandbox
     from smp.local.step_run import RunOptions
 
@@ -42,7 +43,6 @@ def add_commands(commands: Commands) -> None:
     """Add the commands of this module."""
     _add_run(commands)
     _add_stage(commands)
-    _add_s3(commands)
 
 
 def _add_run(commands: Commands) -> None:
@@ -108,30 +108,6 @@ def _add_stage(commands: Commands) -> None:
     stage.set_defaults(run=_stage)
 
 
-def _add_s3(commands: Commands) -> None:
-    s3 = commands.add_parser(
-        "s3",
-        help="put, list and get the objects of the local run",
-        description=f"Work with the objects that stand for S3 on this machine. {LOCAL_URI}/KEY is "
-        "an object of the project's bucket.",
-    )
-    actions = s3.add_subparsers(title="actions", metavar="ACTION", required=True)
-    put = actions.add_parser("put", help="copy a file or directory to a URI")
-    put.add_argument("source", metavar="PATH", type=Path)
-    put.add_argument("uri", metavar="URI")
-    put.set_defaults(run=_s3_put)
-    listing = actions.add_parser("ls", help="list the objects under a URI")
-    listing.add_argument("uri", metavar="URI", nargs="?", default=LOCAL_URI)
-    listing.add_argument("--format", choices=("text", "json"), default="text")
-    listing.set_defaults(run=_s3_ls)
-    get = actions.add_parser("get", help="copy the objects under a URI to a directory")
-    get.add_argument("uri", metavar="URI")
-    get.add_argument("target", metavar="DIR", type=Path)
-    get.set_defaults(run=_s3_get)
-    for action in (put, listing, get):
-        add_workspace_option(action)
-
-
 def _positive(text: str) -> int:
     value = int(text)
     if value < 1:
@@ -151,8 +127,8 @@ def _run(arguments: argparse.Namespace) -> int:
     from smp.graph import build_graph
     from smp.local.parameters import parameter_values, read_assignments
     from smp.local.progress import progress_for
-    from smp.local.run import resume_run, start_run
-    from smp.local.run_store import SUCCEEDED, RunStore
+    from smp.local.run import Machine, resume_run, start_run
+    from smp.local.run_store import SUCCEEDED
     from smp.local.sandbox.choose import choose_sandbox
 
     project = load_workspace(arguments)
@@ -164,28 +140,30 @@ def _run(arguments: argparse.Namespace) -> int:
         leaks = "".join(f"\n    {leak}" for leak in sandbox.leaks)
         _say(f"warning: jobs run in the sandbox '{sandbox.name}', which does not hold them:{leaks}")
     signal.signal(signal.SIGTERM, _interrupt)
-    common: dict[str, Any] = {
-        "options": _options(arguments),
-        "sandbox": sandbox,
-        "python_of": python_finder(project, compiled, places),
-        "listener": progress_for(sys.stderr, places, compiled),
-    }
+    machine = Machine(
+        places,
+        _options(arguments),
+        sandbox,
+        python_finder(project, compiled, places),
+        progress_for(sys.stderr, places, compiled),
+    )
     if arguments.resume:
-        run = RunStore(places.runs).get(arguments.resume)
-        if run.record().pipeline != compiled.name:
-            raise RunError(f"{run.id} is a run of {run.record().pipeline}, not of {compiled.name}")
-        record = resume_run(run, places, **common)
+        record = resume_run(_run_of(arguments.resume, compiled.name, places), machine)
     else:
         values = parameter_values(compiled, read_assignments(arguments.param))
         record = start_run(
-            compiled,
-            places,
-            parameters=values,
-            only=arguments.only,
-            start=arguments.start,
-            **common,
+            compiled, machine, parameters=values, only=arguments.only, start=arguments.start
         )
     return 0 if record.status == SUCCEEDED else 1
+
+
+def _run_of(run_id: str, pipeline: str, places: Places) -> Run:
+    from smp.local.run_store import RunStore
+
+    run = RunStore(places.runs).get(run_id)
+    if run.record().pipeline != pipeline:
+        raise RunError(f"{run.id} is a run of {run.record().pipeline}, not of {pipeline}")
+    return run
 
 
 def _interrupt(*_: object) -> None:
@@ -263,50 +241,3 @@ def _stage_model(model: Model, places: Places) -> int:
         return ObjectStore(places.buckets).put_tree(
             Path(directory), f"s3://{BUCKET}", follow_links=True
         )
-
-
-def _local(uri: str) -> str:
-    from smp.local.places import BUCKET
-
-    return (
-        uri.replace(LOCAL_URI, f"s3://{BUCKET}", 1)
-        if f"{uri}/".startswith(f"{LOCAL_URI}/")
-        else uri
-    )
-
-
-def _s3_put(arguments: argparse.Namespace) -> int:
-    from smp.local.object_store import ObjectStore
-
-    store, uri = ObjectStore(places_of(arguments).buckets), _local(arguments.uri)
-    if arguments.source.is_dir():
-        count = store.put_tree(arguments.source, uri, follow_links=True)
-    elif arguments.source.is_file():
-        store.put(arguments.source, uri + arguments.source.name if uri.endswith("/") else uri)
-        count = 1
-    else:
-        raise RunError(f"{arguments.source} is neither a file nor a directory")
-    write_output(f"put {count} object{'s' * (count != 1)} to {uri}\n")
-    return 0
-
-
-def _s3_ls(arguments: argparse.Namespace) -> int:
-    from smp.local.object_store import ObjectStore
-
-    objects = ObjectStore(places_of(arguments).buckets).list(_local(arguments.uri))
-    if arguments.format == "json":
-        write_json([{"uri": item.uri, "size": item.file.stat().st_size} for item in objects])
-    else:
-        write_output("".join(f"{item.file.stat().st_size:>12}  {item.uri}\n" for item in objects))
-    return 0
-
-
-def _s3_get(arguments: argparse.Namespace) -> int:
-    from smp.local.object_store import ObjectStore
-
-    uri = _local(arguments.uri)
-    count = ObjectStore(places_of(arguments).buckets).fetch(uri, arguments.target)
-    if not count:
-        raise RunError(f"there is no object under {uri}")
-    write_output(f"got {count} object{'s' * (count != 1)}\n")
-    return 0
