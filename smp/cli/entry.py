@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from smp import __version__
-from smp.cli import authoring, history, pipelines, running
+from smp.cli import authoring, history, objects, pipelines, running
 from smp.cli.console import OutputClosedError, finish_output, print_problems
 from smp.errors import Problem, SmpError
 
@@ -40,6 +40,7 @@ def build_parser() -> argparse.ArgumentParser:
     pipelines.add_commands(commands)
     running.add_commands(commands)
     history.add_commands(commands)
+    objects.add_commands(commands)
     authoring.add_commands(commands)
     return parser
 

@@ -131,15 +131,12 @@ def _registry(arguments: argparse.Namespace) -> Registry:
 def _models_list(arguments: argparse.Namespace) -> int:
     from smp.local.show import groups_table, versions_table
 
-    registry = _registry(arguments)
-    if arguments.group is None:
-        found, render = registry.list_groups(), groups_table
-    else:
-        found, render = registry.list_versions(arguments.group), versions_table
+    registry, group = _registry(arguments), arguments.group
+    found = registry.list_versions(group) if group else registry.list_groups()
     if arguments.format == "json":
         write_json(found)
     else:
-        write_output(render(found))
+        write_output(versions_table(found) if group else groups_table(found))
     return 0
 
 
