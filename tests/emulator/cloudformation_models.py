@@ -1,7 +1,6 @@
-"""What the AWS emulator lacks of CloudFormation, for the tests' own server process.
+"""Resource types that the AWS emulator lacks: the pipeline, and the effect of a bucket deployment.
 
-Owns the pipeline resource, the effect of a bucket deployment and termination protection.
-Never used outside the emulator's process: it patches moto.
+Never used outside the emulator's own process.
 """
 
 import io
@@ -9,19 +8,15 @@ import json
 import zipfile
 from typing import Any
 
-from moto.cloudformation import models as cloudformation
-from moto.cloudformation import parsing, responses
 from moto.cloudformation.exceptions import ValidationError
 from moto.core.common_models import CloudFormationModel
-from moto.core.responses import EmptyResult
 from moto.s3.models import s3_backends
 from moto.sagemaker.models import sagemaker_backends
 
 Json = dict[str, Any]
 
 _PARTITION = "aws"
-_BUCKET_DEPLOYMENT = "Custom::CDKBucketDeployment"
-_PROTECTED = "Stack [{}] cannot be deleted while TerminationProtection is enabled"
+BUCKET_DEPLOYMENT = "Custom::CDKBucketDeployment"
 
 
 class _Resource(CloudFormationModel):  # type: ignore[misc]
@@ -117,7 +112,7 @@ class BucketDeployment(_Resource, CloudFormationModel):  # type: ignore[misc]
 
     @staticmethod
     def cloudformation_type() -> str:
-        return _BUCKET_DEPLOYMENT
+        return BUCKET_DEPLOYMENT
 
     @classmethod
     def create_from_cloudformation_json(
@@ -226,70 +221,15 @@ def _remove_all_but(kept: set[str], properties: Json, store: Any) -> None:
             store.delete_object(bucket, key)
 
 
-def _update_termination_protection(response: Any) -> EmptyResult:
-    stack = response.cloudformation_backend.get_stack(response._get_param("StackName"))
-    stack.enable_termination_protection = response._get_bool_param("EnableTerminationProtection")
-    return EmptyResult()
-
-
-def _in_dependency_order(resources: Json) -> Json:
-    """Return the resources so that each comes after those that its DependsOn names."""
-    ordered: Json = {}
-
-    def place(logical_id: str) -> None:
-        if logical_id in ordered:
-            return
-        named = resources[logical_id].get("DependsOn", [])
-        for dependency in [named] if isinstance(named, str) else named:
-            place(dependency)
-        ordered[logical_id] = resources[logical_id]
-
-    for logical_id in resources:
-        place(logical_id)
-    return ordered
-
-
-def _apply_change_set(change_set: Any) -> None:
-    """Apply a change set as a direct update would be: in order, with imports, outputs, exports."""
-    stack = change_set.stack
-    backend = cloudformation.cloudformation_backends[stack.account_id][stack.region_name]
-    template = change_set.template_dict
-    template["Resources"] = _in_dependency_order(template["Resources"])
-    stack.resource_map.cross_stack_resources = backend.exports
-    stack.resource_map.update(template, change_set.parameters)
-    stack.template = change_set.template
-    stack.template_dict = template
-    stack.output_map = stack._create_output_map()
-    backend.exports.update({export.name: export for export in stack.exports})
-
-
-def install() -> None:
-    """Makes the server in this process know the resources above. Once, before the first request."""
-    original_class_of = parsing.resource_class_from_type
-    original_delete = cloudformation.CloudFormationBackend.delete_stack
-
-    original_forget = cloudformation.CloudFormationBackend.delete_change_set
-
-    def class_of(resource_type: str) -> Any:
-        if resource_type == _BUCKET_DEPLOYMENT:
-            return BucketDeployment
-        return original_class_of(resource_type)
-
-    def delete_stack(backend: Any, name_or_stack_id: str) -> None:
-        for stack in backend.stacks.values():
-            named = name_or_stack_id in (stack.name, stack.stack_id)
-            if named and stack.enable_termination_protection:
-                raise ValidationError(message=_PROTECTED.format(stack.name))
-        original_delete(backend, name_or_stack_id)
-
-    def delete_change_set(backend: Any, change_set_name: str) -> None:
-        """Forget a change set; one that does not exist is no error, as at AWS."""
-        names = {change_set.change_set_name for change_set in backend.change_sets.values()}
-        if change_set_name in names or change_set_name in backend.change_sets:
-            original_forget(backend, change_set_name)
-
-    parsing.resource_class_from_type = class_of
-    cloudformation.CloudFormationBackend.delete_change_set = delete_change_set
-    cloudformation.CloudFormationBackend.delete_stack = delete_stack
-    cloudformation.ChangeSet.apply = _apply_change_set
-    responses.CloudFormationResponse.update_termination_protection = _update_termination_protection
+def _property_details(before: Json, after: Json) -> list[Json]:
+    """What a change set says of each property that differs between two resources."""
+    old, new = before.get("Properties", {}), after.get("Properties", {})
+    return [
+        {
+            "Target": {"Attribute": "Properties", "Name": name, "RequiresRecreation": "Never"},
+            "Evaluation": "Static",
+            "ChangeSource": "DirectModification",
+        }
+        for name in sorted({*old, *new})
+        if old.get(name) != new.get(name)
+    ]

@@ -4,7 +4,7 @@ import sys
 
 from moto.server import main
 
-from tests.emulator.cloudformation_models import install
+from tests.emulator.cloudformation_service import install
 
 if __name__ == "__main__":
     install()

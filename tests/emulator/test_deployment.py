@@ -198,5 +198,4 @@ def test_destroying_the_unprotected_foundation_leaves_bucket_and_key(deployed: E
     remaining = {bucket["Name"] for bucket in deployed.client("s3").list_buckets()["Buckets"]}
     assert buckets
     assert set(buckets) <= remaining
-    described = deployed.client("kms").describe_key(KeyId=key)["KeyMetadata"]
-    assert described["KeyState"] == "Enabled"
+    assert deployed.client("kms").encrypt(KeyId=key, Plaintext=b"data")["CiphertextBlob"]
