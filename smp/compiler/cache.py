@@ -28,6 +28,7 @@ from smp.graph.nodes import PipelineGraph
 
 CODE_DIRECTORY = "code"
 COMPILED_DIRECTORY = "compiled"
+WORKER = (sys.executable, "-m", "smp.compiler.worker")
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ class Compilation:
         environment = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "SMP_"))}
         environment["PYTHONPATH"] = str(Path(smp.__file__).parent.parent)
         worker = subprocess.Popen(
-            [sys.executable, "-m", "smp.compiler.worker"],
+            WORKER,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=environment,
@@ -90,7 +91,7 @@ class Compilation:
         assert worker.stdout is not None
         with worker:
             answer = worker.stdout.read()
-        if worker.returncode != 0:
+        if worker.returncode != 0 or not answer:
             raise SetupError(
                 "the process that runs the SageMaker SDK ended without an answer: its last words are above"
             )

@@ -136,7 +136,8 @@ def _leaf_faults(value: Any, shape: Shape, path: str) -> Iterator[tuple[str, str
     if allowed is None:
         return
     if not isinstance(value, allowed) or (isinstance(value, bool) and bool not in allowed):
-        yield path, f"expected a {shape.type_name}, found {value!r}"
+        article = "an" if shape.type_name == "integer" else "a"
+        yield path, f"expected {article} {shape.type_name}, found {value!r}"
         return
     if isinstance(value, str):
         yield from _text_faults(value, shape, path)

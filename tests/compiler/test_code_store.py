@@ -61,8 +61,7 @@ def test_the_hash_knows_neither_times_nor_modes_nor_order_nor_place(
 
 
 @pytest.mark.parametrize("change", ["content", "name", "one more", "template"])
-def test_the_hash_knows_every_byte_and_path(change: str, source: Path, tmp_path: Path) -> None:
-    store = CodeStore(tmp_path / "store")
+def test_the_hash_knows_every_byte_and_path(change: str, store: CodeStore) -> None:
     files = {"a": b"1", "b": b"2"}
     first = store.add_files(files, "x")
     second = {

@@ -98,7 +98,7 @@ def test_names_are_found_anywhere() -> None:
 
 
 def test_names_are_replaced_and_lists_take_the_place_of_their_list() -> None:
-    values = {"bucket": "data", "subnets": ["subnet-1", "subnet-2"]}
+    values: dict[str, str | list[str]] = {"bucket": "data", "subnets": ["subnet-1", "subnet-2"]}
     value = {
         "uri": "s3://${smp:bucket}/x",
         "subnets": ["${smp:subnets}"],

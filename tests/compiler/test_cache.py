@@ -1,0 +1,209 @@
+"""Compiling many pipelines in the background, and only what changed."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import smp.compiler.cache as cache
+from smp.compiler.cache import Compilation, compile_all
+from smp.compiler.compile import compile_pipeline
+from smp.config.load import load_project
+from smp.errors import CompileError, ScriptError, SetupError
+from smp.graph import PipelineGraph, build_graphs
+from tests.compiler.compiling import ROOT
+from tests.graph.workspace import IMAGE, write
+
+CONF = """\
+conf:
+  models:
+    NAME:
+      source_directory: scripts
+      train: {image_uri: IMAGE, entry_point: train.py, hyperparameters: {depth: 3}}
+  sagemakerPipeline:
+    pipelineName: NAME
+    models:
+      NAME:
+        steps:
+          - {step_name: fit, step_class: Training}
+"""
+
+
+def write_model(workspace: Path, name: str, conf: str = CONF) -> None:
+    text = conf.replace("NAME", name).replace("IMAGE", IMAGE)
+    write(workspace / "model_configs" / name / "conf/conf.yaml", text)
+    write(workspace / "model_configs" / name / "scripts/train.py", f"print('{name}')\n")
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Path:
+    for name in ("one", "two"):
+        write_model(tmp_path, name)
+    return tmp_path
+
+
+def graphs_of(workspace: Path) -> tuple[PipelineGraph, ...]:
+    return build_graphs(load_project(workspace))
+
+
+def compiled_again(workspace: Path) -> tuple[str, ...]:
+    """Compile all and return the names of those that were not kept."""
+    compilation = compile_all(graphs_of(workspace), workspace / ".smp")
+    compilation.result()
+    return compilation.compiling
+
+
+@pytest.fixture
+def compiled(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The workspace with all of it compiled, by a worker that does without the SDK."""
+    worker = (sys.executable, str(Path(__file__).with_name("quick_worker.py")))
+    monkeypatch.setattr(cache, "WORKER", worker)
+    assert compiled_again(workspace) == ("one", "two")
+    return workspace
+
+
+def test_the_result_is_what_compiling_gives_in_the_order_asked_for(workspace: Path) -> None:
+    graphs = graphs_of(workspace)[::-1]
+    found = compile_all(graphs, workspace / ".smp").result()
+    assert [one.name for one in found] == ["two", "one"]
+    assert found == tuple(compile_pipeline(graph, workspace / ".smp/code") for graph in graphs)
+
+
+def test_where_nothing_changed_nothing_is_compiled(
+    compiled: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subprocess, "Popen", None)
+    compilation = compile_all(graphs_of(compiled), compiled / ".smp")
+    assert compilation.compiling == ()
+    assert [one.name for one in compilation.result()] == ["one", "two"]
+    assert compilation.result() == compilation.result()
+
+
+def test_the_sdk_is_never_imported_by_the_caller(workspace: Path) -> None:
+    script = (
+        "import sys; from pathlib import Path; from smp.compiler.cache import compile_all; "
+        "from smp.config.load import load_project; from smp.graph import build_graphs; "
+        f"root = Path({str(workspace)!r}); "
+        "compile_all(build_graphs(load_project(root)), root / '.smp').result(); "
+        "print([name for name in sys.modules if name.split('.')[0] in ('sagemaker', 'boto3')])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("place", "old", "new"),
+    [
+        ("one/scripts/train.py", "one", "uno"),
+        ("one/conf/conf.yaml", "depth: 3", "depth: 4"),
+        ("one/conf/conf.yaml", "conf:\n", "conf:\n  projectName: sales\n"),
+        ("one/conf/conf.yaml", "conf:\n", "conf:\n  s3Bucket: sales\n"),
+        (
+            "one/conf/conf.yaml",
+            "conf:\n",
+            "conf:\n  sagemakerNetworkSecurity: {internet_egress: true}\n",
+        ),
+        (
+            "one/conf/conf.yaml",
+            "    pipelineName: one\n",
+            "    pipelineName: one\n    description: x\n",
+        ),
+    ],
+)
+def test_only_the_pipeline_that_changed_is_compiled(
+    place: str, old: str, new: str, compiled: Path
+) -> None:
+    path = compiled / "model_configs" / place
+    path.write_text(path.read_text().replace(old, new, 1))
+    assert compiled_again(compiled) == ("one",)
+    assert compiled_again(compiled) == ()
+
+
+def test_a_new_file_beside_the_script_counts(compiled: Path) -> None:
+    write(compiled / "model_configs/two/scripts/requirements.txt", "tabulate\n")
+    assert compiled_again(compiled) == ("two",)
+
+
+def test_a_comment_in_the_config_counts_for_nothing(compiled: Path) -> None:
+    path = compiled / "model_configs/one/conf/conf.yaml"
+    path.write_text(f"# a word on it\n{path.read_text()}")
+    assert compiled_again(compiled) == ()
+
+
+def test_another_engine_compiles_everything(
+    compiled: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cache, "_engine_hash", lambda: "another")
+    assert compiled_again(compiled) == ("one", "two")
+
+
+@pytest.mark.parametrize(
+    "content", ["", "{", "[]", '{"key": "x"}', "null", '{"key": 1, "compiled": "{}"}', "\x00"]
+)
+def test_a_kept_file_that_is_damaged_is_compiled_again(content: str, compiled: Path) -> None:
+    (compiled / ".smp/compiled/one.json").write_text(content)
+    assert compiled_again(compiled) == ("one",)
+
+
+def test_a_kept_value_that_is_damaged_is_compiled_again(compiled: Path) -> None:
+    path = compiled / ".smp/compiled/one.json"
+    kept = json.loads(path.read_text())
+    path.write_text(json.dumps({**kept, "compiled": '{"name": "one"}'}))
+    assert compiled_again(compiled) == ("one",)
+
+
+def test_code_that_is_gone_is_packed_again(compiled: Path) -> None:
+    drivers = next((compiled / ".smp/code").glob("*/sm_train.sh"))
+    drivers.unlink()
+    assert compiled_again(compiled) == ("one", "two")
+    assert drivers.is_file()
+
+
+def test_fails_with_the_problems_of_every_pipeline(workspace: Path) -> None:
+    conf = CONF.replace("Training}", "Processing}").replace(
+        "      train: ",
+        '      preprocess: {framework_version: "9", entry_point: train.py}\n      train: ',
+    )
+    for name in ("two", "three"):
+        write_model(workspace, name, conf)
+    compilation = compile_all(graphs_of(workspace), workspace / ".smp")
+    with pytest.raises(CompileError) as error:
+        compilation.result()
+    assert [problem.location.file for problem in error.value.problems if problem.location] == [
+        "model_configs/three/conf/conf.yaml",
+        "model_configs/two/conf/conf.yaml",
+    ]
+    kept = {path.name for path in (workspace / ".smp/compiled").iterdir()}
+    assert kept == {"one.json"}
+
+
+def test_fails_with_what_cannot_be_packed_of_every_model(workspace: Path) -> None:
+    for name in ("one", "two"):
+        (workspace / "model_configs" / name / "scripts/link").symlink_to("/etc/passwd")
+    with pytest.raises(ScriptError) as error:
+        compile_all(graphs_of(workspace), workspace / ".smp")
+    assert len(error.value.problems) == 2
+
+
+@pytest.mark.parametrize("executable", ["false", "true"])
+def test_fails_where_the_worker_gives_no_answer(
+    executable: str, workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cache, "WORKER", (f"/bin/{executable}",))
+    with pytest.raises(SetupError, match="ended without an answer"):
+        Compilation(graphs_of(workspace), workspace / ".smp").result()
+
+
+def test_the_worker_sees_none_of_the_users_aws_settings(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "nobody")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "ap-southeast-2")
+    monkeypatch.setenv("HOME", "/nonexistent")
+    assert compiled_again(workspace) == ("one", "two")
