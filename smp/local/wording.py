@@ -90,7 +90,12 @@ def counted(count: int, noun: str) -> str:
 def clean_line(line: str) -> str:
     """Return a line of a log without terminal codes, and as a progress bar last left it."""
     visible = _ESCAPES.sub("", line).rstrip("\r")
-    return _UNSHOWABLE.sub("\ufffd", visible.rpartition("\r")[2])
+    return clean_text(visible.rpartition("\r")[2])
+
+
+def clean_text(text: str) -> str:
+    """Replace control characters, those that turn the writing direction, and halves of characters."""
+    return _UNSHOWABLE.sub("\ufffd", text)
 
 
 def printable(text: str, encoding: str | None) -> str:

@@ -1,0 +1,180 @@
+"""Each step with all that is known of it, folded: facts, inputs, request, and the end of its log.
+
+It never shows more of a log than a reader can take in: the file has the rest.
+"""
+
+from __future__ import annotations
+
+import json
+
+from smp.local.log_tail import read_tail
+from smp.local.report.facts import Facts
+from smp.local.report.lineage import digest, hyperparameters, inputs_table
+from smp.local.report.markup import Child, Html, code, element, facts, fold, join, link
+from smp.local.report.states import badge, state_class
+from smp.local.report.timeline import why
+from smp.local.run_store import FAILED, StepRecord
+from smp.local.wording import (
+    counted,
+    log_command,
+    moment,
+    resume_command,
+    shown_state,
+    size,
+    step_command,
+)
+
+FOLDED_LINES, FOLDED_BYTES = 100, 16 * 1024
+FAILED_LINES, FAILED_BYTES = 300, 48 * 1024
+FAILURE_LINES = 25
+"""Lines of the log beside the failure itself, on top of the report."""
+MAX_REQUEST = 20_000
+
+
+def render_failures(report: Facts) -> Html:
+    """Write what failed, why, and what to do next; empty where nothing did."""
+    if not report.failed:
+        return Html()
+    return element(
+        "section",
+        element("h2", f"{counted(len(report.failed), 'step')} failed", id="failures"),
+        *(_failure(report, step) for step in report.failed),
+        class_="card failures",
+    )
+
+
+def _failure(report: Facts, step: StepRecord) -> Html:
+    record = report.record
+    commands: list[tuple[str, Child]] = [
+        ("Run this step only", command(step_command(record, step.name))),
+        ("Run all that is left", command(resume_command(record))),
+        ("See the whole log", command(log_command(record, step.name))),
+    ]
+    return element(
+        "article",
+        element("h3", link(f"#{report.anchor(step.name)}", step.name)),
+        element("p", step.reason or "no reason is recorded", class_="reason"),
+        log(report, step, FAILURE_LINES, FAILED_BYTES),
+        facts(commands),
+    )
+
+
+def command(line: str) -> Html:
+    """Write a command that a click selects whole."""
+    return element("code", line, class_="command")
+
+
+def render_steps(report: Facts) -> Html:
+    """Write every step of the run; those that failed are open."""
+    tools = element(
+        "div",
+        element("label", "Find a step ", element("input", type="search", id="find")),
+        element("button", "Open all", type="button", id="open-all"),
+        element("button", "Close all", type="button", id="close-all"),
+        element("span", class_="small", id="found", role="status"),
+        class_="tools",
+        id="tools",
+        hidden=True,
+    )
+    items = [_step(report, name) for name in report.steps]
+    heading = element("h2", "Steps", id="steps")
+    return element("section", heading, tools, *items, class_="card steps")
+
+
+def _step(report: Facts, name: str) -> Html:
+    step = report.steps[name]
+    state = shown_state(step)
+    summary = join(
+        [
+            element("span", name, class_="name"),
+            element("span", step.type if step else "", class_="small"),
+            element("span", "stand-in", class_="tag") if step and step.stand_in else "",
+            badge(state),
+            element("span", report.took(step), class_="took"),
+        ]
+    )
+    body = _body(report, step) if step else element("p", "This step has not begun.")
+    return fold(
+        summary,
+        element("div", body, class_="body"),
+        is_open=state == FAILED,
+        id=report.anchor(name),
+        class_=f"step {state_class(state)}",
+    )
+
+
+def _body(report: Facts, step: StepRecord) -> Html:
+    pairs: list[tuple[str, Child]] = [
+        ("Reason", step.reason or ""),
+        ("Result", why(step)),
+        ("Stand-in", f"{step.stand_in} ran in place of the algorithm" if step.stand_in else ""),
+        ("Started", moment(step.started) if step.started is not None else ""),
+        ("Took", report.took(step)),
+        ("Attempts", str(step.attempts) if step.attempts > 1 else ""),
+        ("Sandbox", step.sandbox or ""),
+        ("Model", report.compiled.step_models.get(step.name, "")),
+        *(
+            (
+                "Code",
+                join(
+                    [
+                        link(report.href(report.data.code_directory(t)), code(t.origin)),
+                        " ",
+                        digest(t.sha256),
+                    ]
+                ),
+            )
+            for t in report.data.code(step)
+        ),
+    ]
+    return join(
+        [
+            facts(pairs),
+            inputs_table(report, step),
+            hyperparameters(step),
+            _request(step),
+            _log(report, step),
+        ]
+    )
+
+
+def _request(step: StepRecord) -> Html:
+    if not step.arguments:
+        return Html()
+    whole = json.dumps(step.arguments, indent=2, ensure_ascii=False, default=str)
+    cut = "\n…" if len(whole) > MAX_REQUEST else ""
+    shown = element("pre", whole[:MAX_REQUEST] + cut, tabindex=0, class_="code")
+    return fold("Request as the API would get it", shown)
+
+
+def _log(report: Facts, step: StepRecord) -> Html:
+    if step.status == FAILED:
+        return fold("Log", log(report, step, FAILED_LINES, FAILED_BYTES), is_open=True)
+    written = log(report, step, FOLDED_LINES, FOLDED_BYTES)
+    return fold("Log", written) if written else Html()
+
+
+def log(report: Facts, step: StepRecord, max_lines: int, max_bytes: int) -> Html:
+    """Write the end of a step's log with a link to the file; empty where there is no log."""
+    path = report.run.log_path(step.name)
+    tail = read_tail(path, max_lines, max_bytes)
+    if not tail.lines:
+        return Html()
+    shown = "The log" if tail.is_whole else f"The last {counted(len(tail.lines), 'line')}"
+    about = element(
+        "p",
+        f"{shown} of ",
+        link(report.href(path), "log.txt"),
+        f" ({size(tail.size)})",
+        class_="small",
+    )
+    # The box grows upward, so that without a script too it opens at the log's end.
+    lines = element(
+        "div",
+        element("pre", "\n".join(tail.lines)),
+        tabindex=0,
+        class_="log",
+        role="region",
+        aria_label=f"Log of {step.name}",
+    )
+    return join([about, lines])

@@ -1,0 +1,207 @@
+"""Drives a Chromium that is on this machine, over the pipe of its own debugging protocol.
+
+No driver and no library is needed, and nothing listens on a port.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--hide-scrollbars",
+)
+
+
+def find_browser() -> str | None:
+    """Return a Chromium's path, None where there is none."""
+    return next(filter(None, map(shutil.which, NAMES)), None)
+
+
+class Page:
+    """One page. `problems` collects exceptions and errors on the console."""
+
+    def __init__(self, process: subprocess.Popen[bytes], read: int, write: int) -> None:
+        self._process = process
+        self._read = os.fdopen(read, "rb", buffering=0)
+        self._write = os.fdopen(write, "wb", buffering=0)
+        self._rest = b""
+        self._last = 0
+        self._session: str | None = None
+        self._seen: list[dict[str, Any]] = []
+        self.problems: list[str] = []
+        target = self._call("Target.createTarget", url="about:blank")["targetId"]
+        attached = self._call("Target.attachToTarget", targetId=target, flatten=True)
+        self._session = attached["sessionId"]
+        for domain in ("Page", "Runtime", "Log", "DOM"):
+            self._call(f"{domain}.enable")
+
+    def open(
+        self, file: Path, width: int = 1280, *, dark: bool = False, script: bool = True
+    ) -> None:
+        """Load a file in a window of that width, and wait until it is there."""
+        self.set_width(width)
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        self._call("Emulation.setEmulatedMedia", features=[scheme])
+        self._call("Emulation.setScriptExecutionDisabled", value=not script)
+        self._seen.clear()
+        self._call("Page.navigate", url=file.absolute().as_uri())
+        while not any(event["method"] == "Page.loadEventFired" for event in self._seen):
+            self._receive()
+
+    def set_width(self, width: int, height: int = 900) -> None:
+        """Give the page a window of that size."""
+        self._call(
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=height,
+            deviceScaleFactor=1,
+            mobile=width < 600,
+        )
+
+    def evaluate(self, expression: str) -> Any:
+        """Return the value of a JavaScript expression."""
+        answer = self._call(
+            "Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True
+        )
+        if "exceptionDetails" in answer:
+            raise AssertionError(answer["exceptionDetails"])
+        return answer["result"].get("value")
+
+    def click(self, selector: str) -> None:
+        """Click with the mouse in the middle of the first element that matches."""
+        place = self.evaluate(
+            f"(() => {{ const e = document.querySelector({json.dumps(selector)});"
+            "e.scrollIntoView({block: 'center', behavior: 'instant'});"
+            "const r = e.getBoundingClientRect();"
+            "return [r.x + r.width / 2, r.y + r.height / 2]; })()"
+        )
+        for kind in ("mousePressed", "mouseReleased"):
+            self._call(
+                "Input.dispatchMouseEvent",
+                type=kind,
+                x=place[0],
+                y=place[1],
+                button="left",
+                clickCount=1,
+            )
+        self.evaluate("new Promise(done => setTimeout(done, 50))")
+
+    def press(self, key: str, text: str = "") -> None:
+        """Press a key, such as Tab or Enter."""
+        code = {"Tab": 9, "Enter": 13}[key]
+        for kind in ("keyDown", "keyUp"):
+            typed = {"text": text} if text and kind == "keyDown" else {}
+            self._call(
+                "Input.dispatchKeyEvent",
+                type=kind,
+                key=key,
+                code=key,
+                windowsVirtualKeyCode=code,
+                **typed,
+            )
+
+    def screenshot(self, *, whole: bool = False) -> bytes:
+        """Return a PNG of the window, or of the whole page."""
+        clip = {}
+        if whole:
+            size = self._call("Page.getLayoutMetrics")["cssContentSize"]
+            clip = {"clip": {"x": 0, "y": 0, "scale": 1, **_area(size)}}
+        answer = self._call("Page.captureScreenshot", captureBeyondViewport=whole, **clip)
+        return base64.b64decode(answer["data"])
+
+    def pdf(self) -> bytes:
+        """Return the page as it prints."""
+        return base64.b64decode(self._call("Page.printToPDF")["data"])
+
+    def close(self) -> None:
+        """Let go of the pipes."""
+        self._read.close()
+        self._write.close()
+
+    def _call(self, method: str, **parameters: Any) -> dict[str, Any]:
+        self._last += 1
+        message: dict[str, Any] = {"id": self._last, "method": method, "params": parameters}
+        if self._session:
+            message["sessionId"] = self._session
+        self._write.write(json.dumps(message).encode() + b"\0")
+        while True:
+            answer = self._receive()
+            if answer.get("id") == self._last:
+                if "error" in answer:
+                    raise AssertionError(f"{method}: {answer['error']}")
+                result: dict[str, Any] = answer["result"]
+                return result
+
+    def _receive(self) -> dict[str, Any]:
+        while b"\0" not in self._rest:
+            chunk = self._read.read(1 << 16)
+            if not chunk:
+                raise AssertionError("the browser has gone away")
+            self._rest += chunk
+        line, _, self._rest = self._rest.partition(b"\0")
+        message: dict[str, Any] = json.loads(line)
+        if "method" in message:
+            self._seen.append(message)
+            self._note(message["method"], message["params"])
+        return message
+
+    def _note(self, method: str, params: dict[str, Any]) -> None:
+        if method == "Runtime.exceptionThrown":
+            self.problems.append(json.dumps(params["exceptionDetails"]))
+        if method == "Runtime.consoleAPICalled" and params["type"] in (
+            "error",
+            "assert",
+            "warning",
+        ):
+            self.problems.append(json.dumps(params["args"]))
+        if method == "Log.entryAdded" and params["entry"]["level"] in ("error", "warning"):
+            self.problems.append(params["entry"]["text"])
+
+
+def _area(size: dict[str, float]) -> dict[str, float]:
+    return {"width": size["width"], "height": size["height"]}
+
+
+@contextmanager
+def browser_page(browser: str, profile: Path) -> Iterator[Page]:
+    """Start a browser with an empty profile; it ends with the block."""
+    to_browser, write = os.pipe()
+    read, from_browser = os.pipe()
+    command = [browser, *FLAGS, "--remote-debugging-pipe", f"--user-data-dir={profile}"]
+    script = f'exec "$@" 3<&{to_browser} 4>&{from_browser}'
+    with (profile.parent / "browser.log").open("wb") as log:
+        process = subprocess.Popen(
+            ["bash", "-c", script, "bash", *command],
+            pass_fds=(to_browser, from_browser),
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    os.close(to_browser)
+    os.close(from_browser)
+    page = None
+    try:
+        page = Page(process, read, write)
+        yield page
+    finally:
+        process.terminate()
+        process.wait(20)
+        if page is not None:
+            page.close()
