@@ -7,14 +7,17 @@ import itertools
 import json
 import struct
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Timer
 from typing import Any
 
 import pytest
 
+from smp.errors import SetupError
 from smp.local.jobs.context import StepFailure
 from smp.local.jobs.transform import run_transform
+from smp.local.sandbox.choose import choose_sandbox
 from tests.local.jobs.workspace import BUCKET, Workspace, transform_request
 
 SUM_OF_ROW = """
@@ -360,6 +363,23 @@ def test_takes_the_code_from_an_archive_in_the_bucket(workspace: Workspace) -> N
     request = transform_request(model, workspace.put("in/data.csv", "x"))
     run_transform(workspace.context("predict", "Transform", request))
     assert workspace.read("out/data.csv.out") == b"<x>"
+
+
+@pytest.mark.parametrize("sandbox", ["namespaces", "rewriting"])
+def test_two_jobs_at_once_serve_in_other_sandboxes_too(workspace: Workspace, sandbox: str) -> None:
+    try:
+        workspace.sandbox = choose_sandbox(sandbox)
+    except SetupError as error:
+        pytest.skip(str(error))
+    contexts = []
+    for number in (1, 2):
+        model = workspace.make_model(script(f"import time; time.sleep(0.3); return '{number}'"))
+        request = transform_request(model, workspace.put("in/data.csv", "x"))
+        request["TransformOutput"]["S3OutputPath"] = f"{BUCKET}/out/{number}"
+        contexts.append(workspace.context("predict", "Transform", request))
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(run_transform, contexts))
+    assert [workspace.read(f"out/{number}/data.csv.out") for number in (1, 2)] == [b"1", b"2"]
 
 
 def test_retries_a_failing_request(workspace: Workspace) -> None:

@@ -20,6 +20,7 @@ from smp.local.jobs.context import StepContext
 from smp.local.jobs.model import run_model
 from smp.local.object_store import ObjectStore
 from smp.local.places import Places
+from smp.local.sandbox.base import Sandbox
 from smp.local.sandbox.bubblewrap import Bubblewrap
 
 BUCKET = "s3://smp-local"
@@ -33,6 +34,8 @@ class Workspace:
     root: Path
     lines: list[str] = field(default_factory=list)
     stop: Event = field(default_factory=Event)
+    sandbox: Sandbox | None = None
+    """Bubblewrap where it is not set."""
     steps: Iterator[int] = field(default_factory=lambda: iter(range(1000)))
 
     @property
@@ -93,7 +96,7 @@ class Workspace:
                 "churn", {"Steps": []}, (), self.root / "code", model_package_groups=groups
             ),
             store=self.store,
-            sandbox=Bubblewrap(bubblewrap()),
+            sandbox=self.sandbox or Bubblewrap(bubblewrap()),
             python=PYTHON,
             stop=self.stop,
             network=False,
@@ -103,7 +106,8 @@ class Workspace:
 
     def make_model(self, code: str, environment: Mapping[str, str] | None = None) -> str:
         """Make a model that serves by the given script, and return its name."""
-        uri = self.put_model({"code/inference.py": code, "weight.txt": "10"})
+        key = f"models/{next(self.steps)}/model.tar.gz"
+        uri = self.put_model({"code/inference.py": code, "weight.txt": "10"}, key)
         return self.make_model_of(uri, environment)
 
     def make_model_of(self, uri: str, environment: Mapping[str, str] | None = None) -> str:
@@ -118,7 +122,9 @@ class Workspace:
             },
         }
         arguments = {"PrimaryContainer": container, "ExecutionRoleArn": "arn:aws:iam::0:role/x"}
-        name = run_model(self.context("own-model", "Model", arguments))["ModelName"]
+        name = run_model(self.context(f"own-model-{next(self.steps)}", "Model", arguments))[
+            "ModelName"
+        ]
         assert isinstance(name, str)
         return name
 
