@@ -21,6 +21,7 @@ MAX_TRAINING_CHANNELS = 20
 MANIFEST_FROM = 7
 """From this many static inputs on, one manifest takes their place."""
 MANIFEST_INPUT = "train"
+CODE_INPUT = "code"
 TRAINING_CODE_CHANNELS = ("code", "sm_drivers")
 MAX_CHANNEL_NAME = 64
 
@@ -121,7 +122,7 @@ def _check_processing(
                 f"its {len(files)} static inputs are manifests themselves and cannot be joined",
                 allowed=f"fewer than {MANIFEST_FROM} inputs with s3_data_type: ManifestFile",
             )
-    names = [*static, *(f"{chain.source}-input-{chain.channel}" for chain in chained), "code"]
+    names = [*static, *(f"{chain.source}-input-{chain.channel}" for chain in chained), CODE_INPUT]
     _check_names(checker, step, names, MAX_PROCESSING_INPUTS, "input")
     if len(section.channels) > MAX_PROCESSING_INPUTS:
         checker.report_step(
@@ -225,7 +226,7 @@ def _check_metrics(
         for channel in section.channels.values()
         for file in channel.data_files
     ]
-    names = [*files, *(f"{chain.source}-input" for chain in chained), "code"]
+    names = [*files, *(f"{chain.source}-input" for chain in chained), CODE_INPUT]
     _check_names(checker, step, names, MAX_PROCESSING_INPUTS, "input")
 
 

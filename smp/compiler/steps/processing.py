@@ -25,7 +25,7 @@ from smp.compiler.steps.images import processing_image
 from smp.compiler.steps.manifest import add_manifest
 from smp.config.jobs import EvaluateChannel, EvaluateSection, PreprocessChannel, PreprocessSection
 from smp.graph.nodes import REPORT_OUTPUT, StepNode
-from smp.graph.steps import MANIFEST_FROM, MANIFEST_INPUT
+from smp.graph.steps import CODE_INPUT, MANIFEST_FROM, MANIFEST_INPUT
 
 CODE_DIRECTORY = "/opt/ml/processing/input/code"
 INPUT_DIRECTORY = "/opt/ml/processing/input"
@@ -149,8 +149,19 @@ def _step(
     property_files: list[PropertyFile],
 ) -> ProcessingStep:
     tree = context.code_tree(node)
-    code = ProcessingInput(
-        input_name="code",
+    processor = _processor(context, node, section, launch_command(section.entry_point, tree))
+    return ProcessingStep(
+        name=node.emitted[0],
+        step_args=processor.run(inputs=[*inputs, _code_input(context, tree)], outputs=outputs),
+        cache_config=context.cache_config(node),
+        property_files=property_files or None,
+        depends_on=context.waits_for(node) or None,
+    )
+
+
+def _code_input(context: StepContext, tree: CodeTree) -> ProcessingInput:
+    return ProcessingInput(
+        input_name=CODE_INPUT,
         s3_input=ProcessingS3Input(
             s3_uri=context.session.add_tree(tree),
             local_path=CODE_DIRECTORY,
@@ -159,10 +170,18 @@ def _step(
             s3_data_distribution_type="FullyReplicated",
         ),
     )
-    processor = Processor(
+
+
+def _processor(
+    context: StepContext,
+    node: StepNode,
+    section: PreprocessSection | EvaluateSection,
+    command: str,
+) -> Processor:
+    return Processor(
         role=context.role,
         image_uri=processing_image(context, section),
-        entrypoint=["/bin/bash", "-c", launch_command(section.entry_point, tree)],
+        entrypoint=["/bin/bash", "-c", command],
         instance_count=section.instance_count,
         instance_type=section.instance_type,
         volume_size_in_gb=section.volume_size_in_gb,
@@ -179,13 +198,6 @@ def _step(
             subnets=context.subnets,
             encrypt_inter_container_traffic=True,
         ),
-    )
-    return ProcessingStep(
-        name=node.emitted[0],
-        step_args=processor.run(inputs=[*inputs, code], outputs=outputs),
-        cache_config=context.cache_config(node),
-        property_files=property_files or None,
-        depends_on=context.waits_for(node) or None,
     )
 
 

@@ -57,15 +57,7 @@ def render_training(context: StepContext, node: StepNode) -> list[Any]:
         trainer.with_metric_definitions(
             [MetricDefinition(name=m.name, regex=m.regex) for m in section.metric_definitions]
         )
-    channels = [
-        *_static_channels(context, node, section, written),
-        *(
-            _channel(training_channel(chain), context.uri_of(chain), section)
-            for chain in node.chained
-        ),
-    ]
-    if section.model_data_uri:
-        channels.append(_channel(MODEL_CHANNEL, section.model_data_uri, section))
+    channels = _channels(context, node, section, written)
     return [
         TrainingStep(
             name=node.emitted[0],
@@ -133,6 +125,18 @@ def _trainer(
         ),
         **options,
     )
+
+
+def _channels(
+    context: StepContext, node: StepNode, section: TrainSection, written: TrainSection
+) -> list[Channel]:
+    channels = _static_channels(context, node, section, written)
+    channels += [
+        _channel(training_channel(chain), context.uri_of(chain), section) for chain in node.chained
+    ]
+    if section.model_data_uri:
+        channels.append(_channel(MODEL_CHANNEL, section.model_data_uri, section))
+    return channels
 
 
 def _static_channels(

@@ -12,33 +12,16 @@ from sagemaker.core.workflow.functions import Join
 from sagemaker.mlops.workflow.steps import TransformStep
 
 from smp.compiler.steps.context import StepContext, sdk_tags, sdk_view
-from smp.config.jobs import Channel
+from smp.config.jobs import Channel, TransformSection
 from smp.graph.nodes import StepNode
 
 
 def render_transform(context: StepContext, node: StepNode) -> list[Any]:
     """Render a Transform step; its predictions lie below each execution."""
     assert node.model.config.transform is not None
-    assert node.create_model is not None
     section = sdk_view(node.model.config.transform)
     channel = next(iter(section.channels.values()), Channel())
-    transformer = Transformer(
-        model_name=context.made[node.create_model][-1].properties.ModelName,
-        instance_count=section.instance_count,
-        instance_type=section.instance_type,
-        strategy=section.strategy,
-        assemble_with=section.assemble_with,
-        max_payload=section.max_payload,
-        output_path=context.per_execution(_output_prefix(context, node, channel)),
-        output_kms_key=context.kms_key,
-        volume_kms_key=context.volume_key(section.instance_type),
-        accept=section.content_type,
-        tags=sdk_tags(section.tags),
-        env=dict(section.env) or None,
-        base_transform_job_name=section.base_job_name or node.name,
-        sagemaker_session=context.session,
-    )
-    arguments = transformer.transform(
+    arguments = _transformer(context, node, section, channel).transform(
         data=_input_uri(context, node, channel),
         content_type=section.content_type,
         split_type=section.split_type,
@@ -54,6 +37,28 @@ def render_transform(context: StepContext, node: StepNode) -> list[Any]:
             depends_on=context.waits_for(node) or None,
         )
     ]
+
+
+def _transformer(
+    context: StepContext, node: StepNode, section: TransformSection, channel: Channel
+) -> Transformer:
+    assert node.create_model is not None
+    return Transformer(
+        model_name=context.made[node.create_model][-1].properties.ModelName,
+        instance_count=section.instance_count,
+        instance_type=section.instance_type,
+        strategy=section.strategy,
+        assemble_with=section.assemble_with,
+        max_payload=section.max_payload,
+        output_path=context.per_execution(_output_prefix(context, node, channel)),
+        output_kms_key=context.kms_key,
+        volume_kms_key=context.volume_key(section.instance_type),
+        accept=section.content_type,
+        tags=sdk_tags(section.tags),
+        env=dict(section.env) or None,
+        base_transform_job_name=section.base_job_name or node.name,
+        sagemaker_session=context.session,
+    )
 
 
 def _output_prefix(context: StepContext, node: StepNode, channel: Channel) -> str:
