@@ -45,6 +45,9 @@ class Foundation(cdk.Stack):
             job_role=self._job_role(settings),
             **network,
         )
+        if settings.kms_key_arn and settings.bucket_name and settings.network.subnet_ids:
+            # CloudFormation takes no stack without a resource; this one is nothing and costs nothing.
+            cdk.CfnWaitConditionHandle(self, "EverythingWasBrought")
 
     @property
     def availability_zones(self) -> list[str]:

@@ -1,0 +1,57 @@
+"""One synthesis for most tests: starting the CDK is the slow part."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.stacks.pipelines import full_pipeline, many_steps, processing_only
+from tests.stacks.synthesis import ROOT, Synthesis, synthesize
+
+os.environ.setdefault("JSII_RUNTIME_PACKAGE_CACHE_ROOT", str(ROOT / ".cache" / "jsii"))
+
+
+@pytest.fixture(scope="session")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("store")
+
+
+@pytest.fixture(scope="session")
+def agnostic(tmp_path_factory: pytest.TempPathFactory, store: Path) -> Synthesis:
+    """No account, no region, a way out, three pipelines: `churn`, `prepare` (egress), `wide` (large)."""
+    pipelines = [
+        full_pipeline(store),
+        processing_only(store, internet_egress=True),
+        many_steps(store, 60),
+    ]
+    directory = tmp_path_factory.mktemp("agnostic")
+    return synthesize(directory, pipelines, {"network": {"internetEgress": True}})
+
+
+@pytest.fixture(scope="session")
+def isolated(tmp_path_factory: pytest.TempPathFactory, store: Path) -> Synthesis:
+    """A named account and region, no way out, tags, `churn` and another pipeline."""
+    settings = {"account": "123456789012", "region": "eu-west-1", "tags": {"stage": "production"}}
+    pipelines = [full_pipeline(store, "another"), full_pipeline(store)]
+    return synthesize(tmp_path_factory.mktemp("isolated"), pipelines, settings, "production")
+
+
+@pytest.fixture(scope="session")
+def brought(tmp_path_factory: pytest.TempPathFactory, store: Path) -> Synthesis:
+    """Key, bucket, network and job role are somebody else's."""
+    settings = {
+        "account": "123456789012",
+        "region": "eu-west-1",
+        "kmsKeyArn": "arn:aws:kms:eu-west-1:123456789012:key/11111111-2222-3333-4444-555555555555",
+        "bucketName": "company-pipelines",
+        "jobRoleArn": "arn:aws:iam::123456789012:role/company/jobs",
+        "network": {
+            "subnetIds": ["subnet-1", "subnet-2"],
+            "egressSubnetIds": ["subnet-3"],
+            "securityGroupIds": ["sg-1"],
+        },
+    }
+    pipelines = [full_pipeline(store), processing_only(store, internet_egress=True)]
+    return synthesize(tmp_path_factory.mktemp("brought"), pipelines, settings)
