@@ -56,6 +56,11 @@ class Facts:
         }
         return {name: reports for name, reports in found.items() if reports}
 
+    @cached_property
+    def types(self) -> dict[str, str]:
+        """The type of every step of the definition."""
+        return {step["Name"]: step["Type"] for step in self.compiled.steps()}
+
     def state(self, step: str) -> str:
         """Return the word for a step's state."""
         return shown_state(self.steps[step]) if step in self.steps else NOT_IN_RUN

@@ -19,8 +19,13 @@ MAX_POINTS = 400
 Point = tuple[float, float]
 
 
-def plot(values: Sequence[float], label: str, *, dots: bool = False) -> Html:
-    """Plot values by their number, which counts from 1; those that are not finite leave a gap."""
+def plot(
+    values: Sequence[float], label: str, *, dots: bool = False, best: int | None = None
+) -> Html:
+    """Plot values by their number, which counts from 1; those that are not finite leave a gap.
+
+    `best` is the number of the value to point out.
+    """
     points = [(index, value) for index, value in enumerate(values, start=1)]
     finite = [value for _, value in points if math.isfinite(value)]
     if not finite:
@@ -32,7 +37,7 @@ def plot(values: Sequence[float], label: str, *, dots: bool = False) -> Html:
         "svg",
         *(_value_tick(scale, tick) for tick in ticks),
         *(_count_tick(scale, tick) for tick in _count_ticks(len(points))),
-        *(_dots(scale, points) if dots else _line(scale, thin_out(points))),
+        *(_dots(scale, points, best) if dots else _line(scale, thin_out(points))),
         class_="plot",
         viewBox=f"0 0 {px(WIDTH)} {px(HEIGHT)}",
         role="img",
@@ -78,12 +83,14 @@ def _line(scale: _Scale, points: Sequence[Point]) -> list[Html]:
     return [element("path", class_="curve", d=path), *end]
 
 
-def _dots(scale: _Scale, points: Sequence[Point]) -> list[Html]:
-    return [_dot(scale, point) for point in points if math.isfinite(point[1])]
+def _dots(scale: _Scale, points: Sequence[Point], best: int | None) -> list[Html]:
+    finite = [point for point in points if math.isfinite(point[1])]
+    return [_dot(scale, point, "best" if point[0] == best else "dot") for point in finite]
 
 
-def _dot(scale: _Scale, point: Point) -> Html:
-    return element("circle", class_="dot", cx=px(scale.x(point[0])), cy=px(scale.y(point[1])), r=3)
+def _dot(scale: _Scale, point: Point, kind: str = "dot") -> Html:
+    x, y = px(scale.x(point[0])), px(scale.y(point[1]))
+    return element("circle", class_=kind, cx=x, cy=y, r=5 if kind == "best" else 3)
 
 
 def nice_ticks(low: float, high: float, count: int) -> list[float]:

@@ -151,7 +151,7 @@ def _trials(listed: Sequence[Trial]) -> Html:
     values = [math.nan if trial.value is None else trial.value for trial in listed]
     best = next((n for n, trial in enumerate(listed, start=1) if trial.is_best), None)
     said = f"{objective} of {counted(len(listed), 'trial')}" + (f", best is {best}" if best else "")
-    drawing = plot(values, said, dots=True)
+    drawing = plot(values, said, dots=True, best=best)
     caption = element("figcaption", element("strong", said))
     figure = element("figure", caption, drawing) if drawing else Html()
     return join([element("div", figure, class_="plots"), table])

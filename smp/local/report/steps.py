@@ -87,7 +87,7 @@ def _step(report: Facts, name: str) -> Html:
     summary = join(
         [
             element("span", name, class_="name"),
-            element("span", step.type if step else "", class_="small"),
+            element("span", report.types.get(name, ""), class_="small"),
             element("span", "stand-in", class_="tag") if step and step.stand_in else "",
             badge(state),
             element("span", report.took(step), class_="took"),

@@ -43,7 +43,7 @@ def _axis(seconds: float) -> list[Html]:
     return [
         element("span", f"{tick / unit:g} {name}", style=f"left:{tick / seconds:.4%}")
         for tick in ticks
-        if tick <= seconds * 0.9
+        if tick <= seconds * 0.86
     ]
 
 
