@@ -60,10 +60,13 @@ def arguments(job: Job) -> list[str]:
     for name in KERNEL_SETTINGS:
         files += ["--ro-bind-try", f"/proc/{name}", f"/proc/{name}"]
     files += ["--tmpfs", "/opt", *_pairs("--ro-bind", _entries(Path("/opt")))]
+    empty = job.opt_ml.parent / "empty"
+    empty.touch()
     for path in hidden_paths():
-        files += ["--tmpfs", str(path)] if path.is_dir() else ["--ro-bind", "/dev/null", str(path)]
+        files += ["--tmpfs", str(path)] if path.is_dir() else ["--ro-bind", str(empty), str(path)]
     files += ["--ro-bind", str(job.python.parent), str(job.python.parent)]
-    files += ["--bind", str(job.opt_ml), "/opt/ml", "--ro-bind", str(hosts), "/etc/hosts"]
+    files += ["--bind", str(job.opt_ml), "/opt/ml", "--remount-ro", "/opt"]
+    files += ["--ro-bind", str(hosts), "/etc/hosts"]
     return [*shared, *files, "--chdir", job.working_directory, "--"]
 
 
