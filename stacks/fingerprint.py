@@ -205,7 +205,4 @@ def _passed_validation(directory: Path) -> bool:
         return True
     except (OSError, ValueError):
         return False
-    return all(
-        plugin.get("conclusion", plugin.get("summary", {}).get("status")) == "success"
-        for plugin in report.get("pluginReports", [])
-    )
+    return all(plugin["conclusion"] == "success" for plugin in report["pluginReports"])

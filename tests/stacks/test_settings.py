@@ -46,14 +46,14 @@ def test_nothing_written_is_an_agnostic_environment(tmp_path: Path) -> None:
 
 
 def test_an_environment_is_chosen_by_context(tmp_path: Path) -> None:
-    smp = {"environments": {"default": {}, "production": {"region": "eu-west-1"}}}
+    smp: dict[str, Any] = {"environments": {"default": {}, "production": {"region": "eu-west-1"}}}
     deployment = load(tmp_path, smp, environment="production")
     assert deployment.environment.region == "eu-west-1"
     assert deployment.stack_prefix == "Smp-production"
 
 
 def test_the_command_line_wins_over_the_file(tmp_path: Path) -> None:
-    smp = {"environments": {"default": {}, "production": {}}}
+    smp: dict[str, Any] = {"environments": {"default": {}, "production": {}}}
     environ = {"CDK_CONTEXT_JSON": json.dumps({"smp": smp, "environment": "production"})}
     assert load(tmp_path, {}, environ).name == "production"
 
@@ -61,7 +61,7 @@ def test_the_command_line_wins_over_the_file(tmp_path: Path) -> None:
 def test_a_context_too_large_for_a_variable_is_read_from_its_file(tmp_path: Path) -> None:
     overflow = tmp_path / "context.json"
     overflow.write_text(json.dumps({"environment": "other"}))
-    smp = {"environments": {"other": {}}}
+    smp: dict[str, Any] = {"environments": {"other": {}}}
     environ = {"CONTEXT_OVERFLOW_LOCATION": str(overflow)}
     assert load(tmp_path, smp, environ).name == "other"
 
@@ -144,7 +144,7 @@ def test_fails_with_all_faults_at_once(tmp_path: Path) -> None:
 
 
 def test_fails_for_an_environment_that_is_not_there(tmp_path: Path) -> None:
-    smp = {"environments": {"production": {}, "staging": {}}}
+    smp: dict[str, Any] = {"environments": {"production": {}, "staging": {}}}
     message = faults(tmp_path, smp, environment="prodution")
     assert "there is no environment 'prodution'" in message
     assert "allowed: production, staging" in message

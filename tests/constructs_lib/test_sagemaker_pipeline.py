@@ -1,0 +1,115 @@
+"""The pipeline construct by itself, as a hand-written stack uses it."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import aws_cdk as cdk
+import pytest
+from aws_cdk import assertions
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
+
+from constructs_lib.job_environment import JobEnvironment
+from constructs_lib.role_policy import RolePolicy, Statement
+from constructs_lib.sagemaker_pipeline import SageMakerPipeline
+from smp.compiler.compiled import CompiledPipeline
+from smp.errors import SetupError
+from tests.stacks.pipelines import definition, full_pipeline, processing_only
+from tests.stacks.synthesis import ROOT
+
+os.environ.setdefault("JSII_RUNTIME_PACKAGE_CACHE_ROOT", str(ROOT / ".cache" / "jsii"))
+
+
+def stack(region: str | None = None) -> cdk.Stack:
+    return cdk.Stack(cdk.App(), "Own", env=cdk.Environment(region=region))
+
+
+def environment(scope: cdk.Stack, **fields: Any) -> JobEnvironment:
+    return JobEnvironment(
+        bucket=s3.Bucket.from_bucket_name(scope, "Bucket", "own-bucket"),
+        key=kms.Key.from_key_arn(scope, "Key", "arn:aws:kms:eu-west-1:123456789012:key/1"),
+        subnet_ids=["subnet-1"],
+        security_group_ids=["sg-1"],
+        **fields,
+    )
+
+
+def test_fails_for_egress_where_there_is_no_way_out(tmp_path: Path) -> None:
+    scope = stack()
+    with pytest.raises(SetupError) as caught:
+        SageMakerPipeline(
+            scope,
+            "Pipeline",
+            pipeline=processing_only(tmp_path, internet_egress=True),
+            environment=environment(scope),
+        )
+    assert "conf.sagemakerNetworkSecurity.internet_egress" in str(caught.value)
+    assert "network.internetEgress" in str(caught.value)
+
+
+def test_fails_for_an_image_that_the_region_does_not_have(tmp_path: Path) -> None:
+    scope = stack(region="mars-north-1")
+    with pytest.raises(SetupError, match=r"image 'sklearn-1\.2-1' is not offered") as caught:
+        SageMakerPipeline(
+            scope, "Pipeline", pipeline=full_pipeline(tmp_path), environment=environment(scope)
+        )
+    assert "allowed: eu-west-1, us-east-1" in str(caught.value)
+
+
+def unknown_steps(store: Path) -> CompiledPipeline:
+    steps = {"Name": "emr", "Type": "EMR", "Arguments": {}}
+    return processing_only(store, definition=definition(steps), code=())
+
+
+def test_fails_for_a_step_type_whose_permissions_are_not_known(tmp_path: Path) -> None:
+    scope = stack()
+    with pytest.raises(SetupError, match="step type 'EMR'") as caught:
+        SageMakerPipeline(
+            scope, "Pipeline", pipeline=unknown_steps(tmp_path), environment=environment(scope)
+        )
+    assert "pass a pipeline_role" in str(caught.value)
+
+
+def test_any_step_type_runs_with_an_own_pipeline_role(tmp_path: Path) -> None:
+    scope = stack()
+    role = iam.Role.from_role_arn(scope, "Role", "arn:aws:iam::123456789012:role/runner")
+    pipeline = SageMakerPipeline(
+        scope,
+        "Pipeline",
+        pipeline=unknown_steps(tmp_path),
+        environment=environment(scope),
+        pipeline_role=role,
+    )
+    assert pipeline.resource.role_arn == "arn:aws:iam::123456789012:role/runner"
+
+
+def test_a_pipeline_without_code_uploads_nothing(tmp_path: Path) -> None:
+    scope = stack()
+    SageMakerPipeline(
+        scope,
+        "Pipeline",
+        pipeline=processing_only(tmp_path, code=()),
+        environment=environment(scope),
+    )
+    template = json.dumps(assertions.Template.from_stack(scope).to_json())
+    assert "CDKBucketDeployment" not in template
+    assert "AWS::SageMaker::Pipeline" in template
+
+
+def test_fails_for_a_policy_that_iam_would_refuse() -> None:
+    scope = stack()
+    role = iam.Role(scope, "Role", assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com"))
+    resources = [f"arn:aws:s3:::bucket/{'x' * 100}/{number}" for number in range(100)]
+    with pytest.raises(SetupError, match="too large for IAM"):
+        RolePolicy(
+            scope,
+            "Policy",
+            role=role,
+            description="too much",
+            statements=[Statement("Read", ["s3:GetObject"], resources)],
+        )
