@@ -8,13 +8,14 @@ from __future__ import annotations
 import hashlib
 import shutil
 import tempfile
-from collections.abc import Iterable, Mapping
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path, PurePosixPath
 
 from smp.compiler.compiled import CodeFile, CodeTree
-from smp.compiler.source_files import read_source_files
+from smp.compiler.source_files import IGNORE_FILE, read_source_files
 from smp.config.project import Model
-from smp.errors import SetupError
+from smp.config.wording import dotted
+from smp.errors import Problem, ScriptError, SetupError
 
 
 class CodeStore:
@@ -99,9 +100,26 @@ class CodeStore:
 
 
 def code_tree(model: Model, store: CodeStore) -> CodeTree:
-    """Pack a model's source directory. Raises ScriptError."""
+    """Pack a model's source directory. Raises ScriptError, also where a script is left out of it."""
     origin = model.source_directory.relative_to(model.directory.parent).as_posix()
-    return store.add_directory(model.source_directory, origin, model.directory)
+    tree = store.add_directory(model.source_directory, origin, model.directory)
+    missing = list(_left_out(model, {file.path for file in tree.files}))
+    if missing:
+        raise ScriptError(missing)
+    return tree
+
+
+def _left_out(model: Model, packed: set[str]) -> Iterator[Problem]:
+    for section in ("preprocess", "train", "transform", "evaluate"):
+        script = getattr(getattr(model.config, section), "entry_point", None)
+        if script is not None and PurePosixPath(script).as_posix() not in packed:
+            yield Problem(
+                "is left out of what the jobs get",
+                model.locate(section, "entry_point"),
+                dotted(("conf", "models", model.name, section, "entry_point")),
+                repr(script),
+                hint=f"rename it, or take it out of {IGNORE_FILE}",
+            )
 
 
 def _tree_hash(files: Iterable[CodeFile]) -> str:

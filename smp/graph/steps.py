@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypedDict
 
 from smp.config.jobs import Channel
 from smp.graph.chains import Declared
+from smp.graph.entry_points import entry_point_problems
 from smp.graph.nodes import CACHEABLE_CLASSES, ChainedInput
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ class Implied(TypedDict, total=False):
 def check_step(checker: GraphChecker, step: Declared, chained: tuple[ChainedInput, ...]) -> Implied:
     """Report what is wrong with a step and return the steps that it relies on by its class."""
     _check_keys(checker, step)
+    checker.problems += entry_point_problems(step.config.step_class, step.model)
     match step.config.step_class:
         case "Processing":
             _check_processing(checker, step, chained)

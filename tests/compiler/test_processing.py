@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from smp.errors import CompileError
+from smp.errors import CompileError, ScriptError
 from tests.compiler.compiling import (
     arguments,
     compile_demo,
@@ -271,6 +271,17 @@ def test_fails_for_a_framework_version_without_image(tmp_path: Path) -> None:
     assert str(error.value).startswith(
         f"{DIRECTORY}/conf/pipeline.yaml:7:13: conf.sagemakerPipeline.models.demo.steps[0]: "
         "step prep: SageMaker has no scikit-learn image '9.9-9'; it has 0.20.0"
+    )
+
+
+def test_fails_where_the_ignore_file_leaves_the_script_out(tmp_path: Path) -> None:
+    write(tmp_path / DIRECTORY / "scripts/.smpignore", "pre*\n")
+    with pytest.raises(ScriptError) as error:
+        compile_demo(tmp_path, "prep: Processing")
+    assert str(error.value) == (
+        f"{DIRECTORY}/conf/models.yaml:5:98: conf.models.demo.preprocess.entry_point: is left out of "
+        "what the jobs get\n    found: 'preprocess.py'\n"
+        "    hint: rename it, or take it out of .smpignore"
     )
 
 

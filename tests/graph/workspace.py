@@ -11,6 +11,7 @@ from smp.graph import PipelineGraph, build_graph
 IMAGE = "111122223333.dkr.ecr.eu-west-1.amazonaws.com/image:1"
 DIRECTORY = "model_configs/demo"
 SCRIPTS = ("preprocess.py", "train.py", "inference.py", "evaluate.py")
+ODD_SCRIPTS = ("pre.process.py", "a b.sh", "a;b.py", "-serve.py")
 
 SECTIONS = {
     "preprocess": f"{{image_uri: {IMAGE}, entry_point: preprocess.py, channels: {{train: "
@@ -38,6 +39,9 @@ def write_models(workspace: Path, overrides: dict[str, str]) -> None:
 
 def load(workspace: Path, pipeline: str, **overrides: str) -> Project:
     """Load both models and the text of `pipeline.yaml`; `demo__train="…"` replaces a section."""
+    for script in ODD_SCRIPTS:
+        if any(script in text for text in overrides.values()):
+            write(workspace / DIRECTORY / "scripts" / script, "")
     write_models(workspace, {key.replace("__", "."): text for key, text in overrides.items()})
     write(workspace / DIRECTORY / "conf/pipeline.yaml", pipeline)
     return load_project(workspace)
