@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 import botocore.loaders
@@ -50,19 +51,43 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
 
 def check_requests(compiled: CompiledPipeline) -> list[tuple[str, Problem]]:
     """Return every fault in the steps' arguments with its step's name, in the order of the definition."""
+    defaults = {
+        parameter["Name"]: parameter["DefaultValue"]
+        for parameter in compiled.definition.get("Parameters", [])
+        if parameter.get("DefaultValue") not in (None, "")
+    }
     return [
         (step["Name"], Problem(f"the service would refuse {path}: {reason}"))
         for step in compiled.steps()
-        for path, reason in check_step_request(step)
+        for path, reason in check_step_request(step, defaults)
     ]
 
 
-def check_step_request(step: Json) -> list[tuple[str, str]]:
-    """Return the (path, reason) pairs of a step's faults; a step type without an API call has none."""
+def check_step_request(
+    step: Json, defaults: Mapping[str, Any] = MappingProxyType({})
+) -> list[tuple[str, str]]:
+    """Return the (path, reason) pairs of a step's faults; a step type without an API call has none.
+
+    A parameter counts as its default: a number where the service takes text is refused at run time.
+    """
     operation = OPERATIONS.get(step["Type"])
     if operation is None:
         return []
-    return list(_faults(step["Arguments"], _shape(operation), "Arguments"))
+    arguments = _with_defaults(step["Arguments"], defaults)
+    return list(_faults(arguments, _shape(operation), "Arguments"))
+
+
+def _with_defaults(value: Any, defaults: Mapping[str, Any]) -> Any:
+    if not defaults:
+        return value
+    if isinstance(value, list):
+        return [_with_defaults(item, defaults) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if is_expression(value):
+        scope, _, name = str(value.get("Get", "")).partition(".")
+        return defaults.get(name, value) if scope == "Parameters" else value
+    return {key: _with_defaults(item, defaults) for key, item in value.items()}
 
 
 @lru_cache(maxsize=1)

@@ -131,6 +131,17 @@ def test_a_deploy_time_name_may_stand_in_any_text(compiled: CompiledPipeline) ->
     assert check_step_request(changed) == []
 
 
+def test_a_parameter_counts_as_its_default(compiled: CompiledPipeline) -> None:
+    """An integer parameter inside HyperParameters stays an integer, and the service takes texts only."""
+    expression = {"Get": "Parameters.Depth"}
+    changed = mutated(compiled, "fit", ("HyperParameters",), {"depth": expression})
+    assert check_step_request(changed) == []
+    assert check_step_request(changed, {"Depth": "3"}) == []
+    assert check_step_request(changed, {"Depth": 3}) == [
+        ("Arguments.HyperParameters.depth", "expected a string, found 3")
+    ]
+
+
 def test_a_step_type_without_a_request_has_no_faults() -> None:
     assert check_step_request({"Name": "c", "Type": "Condition", "Arguments": {"x": 1}}) == []
 
