@@ -7,15 +7,20 @@ import tempfile
 from pathlib import Path
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Write a text beside its place and rename it there; missing directories are made."""
+def write_atomically(path: Path, text: str, *, durable: bool = True) -> None:
+    """Write a text beside its place and rename it there; missing directories are made.
+
+    One that is not `durable` may be lost or empty after a power cut, but not after a mere kill; it does
+    not wait for the disk.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
         Path(name).chmod(0o644)
         Path(name).replace(path)
     except BaseException:

@@ -13,7 +13,7 @@ import hashlib
 import json
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -94,20 +94,22 @@ class StepCache:
             "metrics": list(kept.metrics),
             "attributes": key_attributes(step["Type"], arguments),
         }
-        text = json.dumps(value, indent=1)
-        write_atomically(self._path(step, arguments), text)
-        write_atomically(self.directory / f"{step['Name']}.latest", text)
+        write_atomically(self._path(step, arguments), json.dumps(value, indent=1), durable=False)
 
     def _path(self, step: Json, arguments: Json) -> Path:
         attributes = key_attributes(step["Type"], arguments)
         text = json.dumps([step["Name"], step["Type"], attributes], sort_keys=True)
         return self.directory / f"{step['Name']}-{hashlib.sha256(text.encode()).hexdigest()}.json"
 
+    def _all_of(self, name: str) -> Iterator[Path]:
+        pattern = re.compile(re.escape(name) + r"-[0-9a-f]{64}\.json")
+        yield from (path for path in self.directory.iterdir() if pattern.fullmatch(path.name))
+
     def _why(self, step: Json, arguments: Json) -> str:
         """Name the attributes that differ from the step's latest success."""
         try:
-            text = (self.directory / f"{step['Name']}.latest").read_text(encoding="utf-8")
-            before = json.loads(text)["attributes"]
+            latest = max(self._all_of(step["Name"]), key=lambda path: path.stat().st_mtime_ns)
+            before = json.loads(latest.read_text(encoding="utf-8"))["attributes"]
         except (OSError, ValueError, KeyError):
             return "it has not succeeded before"
         now = key_attributes(step["Type"], arguments)

@@ -121,16 +121,17 @@ class Run:
         return CompiledPipeline.from_json(text, code_store)
 
     def step(self, name: str) -> StepRecord | None:
-        """Read a step's record; None where the step has not begun."""
+        """Read a step's record; None where the step has not begun, or a power cut took its record."""
         path = self.step_directory(name) / "step.json"
-        if not path.exists():
+        if not path.exists() or path.stat().st_size == 0:
             return None
         value = _read(path)
         return StepRecord(**{**value, "metrics": tuple(value["metrics"])})
 
     def write_step(self, record: StepRecord) -> None:
-        """Replace a step's record."""
-        _write(self.step_directory(record.name) / "step.json", asdict(record))
+        """Replace a step's record; only that of a step that has ended waits for the disk."""
+        path = self.step_directory(record.name) / "step.json"
+        _write(path, asdict(record), durable=record.status in FINISHED)
 
     def steps(self) -> Iterator[StepRecord]:
         """Yield the record of every step of the run that has begun, in the run's order."""
@@ -208,5 +209,6 @@ def _read(path: Path) -> dict[str, Any]:
     return value
 
 
-def _write(path: Path, value: Mapping[str, Any]) -> None:
-    write_atomically(path, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
+def _write(path: Path, value: Mapping[str, Any], *, durable: bool = True) -> None:
+    text = json.dumps(value, indent=1, ensure_ascii=False) + "\n"
+    write_atomically(path, text, durable=durable)

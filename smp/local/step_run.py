@@ -119,9 +119,7 @@ class StepRunner:
                 metrics=kept.metrics,
                 reused_from=kept.run,
             )
-        record = replace(record, why=why)
-        self._say(record)
-        record = self._attempts(step, record)
+        record = self._attempts(step, replace(record, why=why))
         ended = Kept(self.run.id, time.time(), record.result, record.metrics)
         cache.keep(step, arguments, ended)
         return record
@@ -175,11 +173,12 @@ class StepRunner:
             grace_seconds=self.options.grace_seconds,
             on_line=lambda line: self.on_line(record.name, line),
         )
-        self.run.write_step(record)
+        self._say(record)
         try:
             result = JOBS[record.type](context)
-        finally:
+        except BaseException:
             self.run.write_step(replace(record, metrics=tuple(context.metrics)))
+            raise
         if not self.options.keep:
             shutil.rmtree(directory, ignore_errors=True)
         return replace(

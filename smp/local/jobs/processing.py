@@ -5,8 +5,9 @@ It never knows what the script does.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
@@ -30,14 +31,8 @@ def run_processing(context: StepContext) -> dict[str, Any]:
     for index, (host, place) in enumerate(zip(hosts, places, strict=True)):
         _lay_out(context, place, host, hosts, index)
     outputs = arguments.get("ProcessingOutputConfig", {}).get("Outputs", [])
-    done = Event()
-    uploader = Thread(target=_upload_continuously, args=(context, places, outputs, done))
-    uploader.start()
-    try:
+    with _continuous_upload(context, places, outputs):
         endings = _run_all(context, hosts, places)
-    finally:
-        done.set()
-        uploader.join()
     limit = _max_seconds(arguments)
     for ended, place in zip(endings, places, strict=True):
         raise_unless_succeeded(ended, limit, said_in(inside(place, "/opt/ml/output/message")))
@@ -47,6 +42,8 @@ def run_processing(context: StepContext) -> dict[str, Any]:
 
 
 def _run_all(context: StepContext, hosts: tuple[str, ...], places: list[Path]) -> list[Ended]:
+    if len(hosts) == 1:
+        return [_run(context, hosts[0], places[0], hosts)]
     with ThreadPoolExecutor(len(hosts)) as pool:
         return list(pool.map(lambda host, place: _run(context, host, place, hosts), hosts, places))
 
@@ -109,17 +106,33 @@ def _upload(context: StepContext, places: list[Path], output: Mapping[str, Any])
         context.store.put_tree(inside(place, target["LocalPath"]), target["S3Uri"])
 
 
-def _upload_continuously(
-    context: StepContext, places: list[Path], outputs: list[Mapping[str, Any]], done: Event
-) -> None:
+@contextmanager
+def _continuous_upload(
+    context: StepContext, places: list[Path], outputs: list[Mapping[str, Any]]
+) -> Iterator[None]:
     """Upload Continuous outputs while the job runs, and once more after it, however it ended."""
     continuous = [o for o in outputs if o["S3Output"].get("S3UploadMode") == "Continuous"]
-    while continuous:
+    if not continuous:
+        yield
+        return
+    done = Event()
+    uploader = Thread(target=_upload_until, args=(context, places, continuous, done))
+    uploader.start()
+    try:
+        yield
+    finally:
+        done.set()
+        uploader.join()
+
+
+def _upload_until(
+    context: StepContext, places: list[Path], outputs: list[Mapping[str, Any]], done: Event
+) -> None:
+    last = False
+    while not last:
         last = done.wait(CONTINUOUS_SECONDS)
-        for output in continuous:
+        for output in outputs:
             _upload(context, places, output)
-        if last:
-            return
 
 
 def _max_seconds(arguments: Mapping[str, Any]) -> float:
