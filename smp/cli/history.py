@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import shutil
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from smp.cli.console import write_json, write_output
@@ -32,11 +33,17 @@ def add_commands(commands: Commands) -> None:
     compare.add_argument("before", metavar="RUN", help=RUN_HELP)
     compare.add_argument("after", metavar="RUN", help=RUN_HELP)
     compare.set_defaults(run=_compare)
+    report = commands.add_parser("report", help="write a run's report, one HTML file")
+    report.add_argument("run_id", metavar="RUN", help=RUN_HELP)
+    report.add_argument(
+        "-o", "--output", metavar="FILE", type=Path, help="default: report.html of the run"
+    )
+    report.set_defaults(run=_report)
     logs = commands.add_parser("logs", help="print the log of a step")
     logs.add_argument("run_id", metavar="RUN", help=RUN_HELP)
     logs.add_argument("step", metavar="STEP")
     logs.set_defaults(run=_logs)
-    for command in (runs, show, compare, logs):
+    for command in (runs, show, compare, report, logs):
         add_workspace_option(command)
     for command in (runs, show, compare):
         _add_format(command)
@@ -109,6 +116,18 @@ def _compare(arguments: argparse.Namespace) -> int:
         write_json(comparison(before, after, places))
     else:
         write_output(compare_runs(before, after, places))
+    return 0
+
+
+def _report(arguments: argparse.Namespace) -> int:
+    from smp.local.report import render_report
+
+    run, places = _get(arguments, arguments.run_id), places_of(arguments)
+    target = arguments.output or run.directory / "report.html"
+    write_output(
+        render_report(run, run.compiled(places.code), places, target.parent.resolve()), target
+    )
+    write_output(f"{target}\n")
     return 0
 
 
