@@ -8,14 +8,17 @@ from __future__ import annotations
 import base64
 import json
 import os
+import select
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+TIMEOUT_SECONDS = 30
 FLAGS = (
     "--headless",
     "--no-sandbox",
@@ -101,7 +104,7 @@ class Page:
                 button="left",
                 clickCount=1,
             )
-        self.evaluate("new Promise(done => setTimeout(done, 50))")
+        time.sleep(0.05)
 
     def press(self, key: str, text: str = "") -> None:
         """Press a key, such as Tab or Enter."""
@@ -151,6 +154,9 @@ class Page:
 
     def _receive(self) -> dict[str, Any]:
         while b"\0" not in self._rest:
+            ready, _, _ = select.select([self._read], [], [], TIMEOUT_SECONDS)
+            if not ready:
+                raise AssertionError(f"the browser said nothing for {TIMEOUT_SECONDS} s")
             chunk = self._read.read(1 << 16)
             if not chunk:
                 raise AssertionError("the browser has gone away")
