@@ -1,6 +1,7 @@
 """Does the main job on the bundled examples, as far as it goes without an AWS account.
 
-Validates, compiles, synthesizes with the real CDK CLI, and says where everything lies. Never deploys.
+Validates, compiles, synthesizes with the real CDK CLI, says where everything lies, and runs one
+pipeline on this machine. Never deploys.
 """
 
 import json
@@ -11,11 +12,16 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from smp.cli import main as main_of_smp
 from smp.compiler.cache import compile_all
 from smp.compiler.compiled import CompiledPipeline
 from smp.config.load import load_project
 from smp.errors import SmpError
 from smp.graph import PipelineGraph, build_graphs
+from smp.local.places import Places
+from smp.local.report import render_report
+from smp.local.run_store import RunStore
+from smp.local.show import show_fields
 from smp.review.dag import read_dag
 from smp.review.listing import render_steps
 from smp.review.picture import render_svg
@@ -23,6 +29,8 @@ from smp.review.picture import render_svg
 ROOT = Path(__file__).resolve().parents[1]
 WORK = ROOT / ".smp"
 PICTURES = ROOT / "build"
+RUN_HERE = "churn-lightgbm"
+SHOWN_METRICS = ("auc", "accuracy", "f1")
 ASSEMBLY = ROOT / "cdk.out"
 
 
@@ -37,7 +45,7 @@ def main() -> int:
     if status := _synthesize():
         return status
     _show(graphs, compiled)
-    return 0
+    return _run_here(RUN_HERE)
 
 
 def _validate() -> tuple[PipelineGraph, ...]:
@@ -76,8 +84,32 @@ def _show(graphs: Sequence[PipelineGraph], compiled: Sequence[CompiledPipeline])
         print(f"\n{render_steps(pipeline, model_of)}")
         print(f"  picture   {picture.relative_to(ROOT)}")
         print(f"  template  {templates[pipeline.name].relative_to(ROOT)}")
-    print("\nTo deploy to the account that you are logged in to:")
+
+
+def _run_here(pipeline: str) -> int:
+    """Stage a pipeline's data, run it, and show what came of it."""
+    for command in (("stage", pipeline), ("run", pipeline)):
+        print(f"\n==> smp {' '.join(command)}", flush=True)
+        if status := main_of_smp([*command, "--workspace", str(ROOT)]):
+            return status
+    places = Places(WORK)
+    run = RunStore(places.runs).get("last")
+    fields = show_fields(run, places)
+    print("\nmetrics of the model on data that it has not seen")
+    for metrics in fields["metrics"].values():
+        for name in SHOWN_METRICS:
+            if name in metrics:
+                print(f"  {name:<10} {metrics[name]:.3f}")
+    for version in fields["registered"]:
+        print(f"registered  {version['group']} version {version['version']}, {version['approval']}")
+    report = run.directory / "report.html"
+    report.write_text(render_report(run, run.compiled(places.code), places), encoding="utf-8")
+    print(f"report      {report.relative_to(ROOT)}")
+    print("\nTo look closer: .venv/bin/smp show last; to approve the model:")
+    print(f"  .venv/bin/smp models approve {pipeline}")
+    print("To deploy to the account that you are logged in to:")
     print("  tools/cdk bootstrap && tools/cdk deploy --all")
+    return 0
 
 
 def _template_of_each_pipeline() -> dict[str, Path]:
