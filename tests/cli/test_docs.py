@@ -48,8 +48,10 @@ def test_every_smp_command_of_the_readme_runs(
     monkeypatch.chdir(tmp_path)
     lines = [line for block in blocks(README, "sh") for line in block.splitlines()]
     commands = [shlex.split(line)[1:] for line in lines if line.startswith("smp ")]
-    assert {command[0] for command in commands} == {"validate", "list", "graph", "compile", "init"}
-    for command in commands:
+    tested_elsewhere = {"stage", "run", "show", "report", "models"}
+    here = {"validate", "list", "graph", "compile", "init"}
+    assert {command[0] for command in commands} == here | tested_elsewhere
+    for command in [command for command in commands if command[0] in here]:
         done = run_smp(*command)
         assert (done.status, done.err) == (0, ""), command
     assert (tmp_path / "build" / "housing.svg").is_file()
