@@ -15,6 +15,12 @@ KEEP_REPLACED_DAYS = 90
 KEEP_UPLOADS_DAYS = 7
 
 
+NO_REPLICATION = (
+    "Versions are kept; a copy in another region is a decision about where data may lie, "
+    "which whoever deploys takes."
+)
+
+
 class DataBucket(Construct):
     """An encrypted, versioned, private bucket and the bucket for its access logs.
 
@@ -53,6 +59,9 @@ class DataBucket(Construct):
             self.access_logs,
             {
                 "AwsSolutions-S1": "It receives the access logs; logging into itself would never end.",
+                "NIST.800.53.R5-S3DefaultEncryptionKMS": "S3 delivers access logs only to a bucket "
+                "with S3-managed keys (S3 user guide, enabling server access logging).",
+                "NIST.800.53.R5-S3BucketReplicationEnabled": NO_REPLICATION,
             },
         )
         self.bucket = s3.Bucket(
@@ -87,3 +96,4 @@ class DataBucket(Construct):
             ],
             removal_policy=removal_policy,
         )
+        acknowledge(self.bucket, {"NIST.800.53.R5-S3BucketReplicationEnabled": NO_REPLICATION})

@@ -9,6 +9,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from constructs_lib.acknowledgement import acknowledge
 from constructs_lib.role_policy import RolePolicy, Statement
 
 ISOLATED = "Isolated"
@@ -71,7 +72,7 @@ def _add_vpc(scope: Network, internet_egress: bool) -> ec2.Vpc:
             map_public_ip_on_launch=False,
         ),
     ]
-    return ec2.Vpc(
+    vpc = ec2.Vpc(
         scope,
         "Vpc",
         ip_addresses=ec2.IpAddresses.cidr("10.0.0.0/16"),
@@ -80,6 +81,15 @@ def _add_vpc(scope: Network, internet_egress: bool) -> ec2.Vpc:
         nat_gateways=1 if internet_egress else 0,
         restrict_default_security_group=True,
     )
+    for subnet in vpc.public_subnets:
+        acknowledge(
+            subnet,
+            {
+                "NIST.800.53.R5-VPCNoUnrestrictedRouteToIGW": "The NAT gateway is all there is in it: "
+                "the way out that a setting asked for, with no way in.",
+            },
+        )
+    return vpc
 
 
 def _add_job_security_group(scope: Network, vpc: ec2.Vpc) -> ec2.SecurityGroup:
@@ -95,6 +105,13 @@ def _add_job_security_group(scope: Network, vpc: ec2.Vpc) -> ec2.SecurityGroup:
     )
     group.add_ingress_rule(group, ec2.Port.all_traffic(), "Hosts of one job")
     group.add_egress_rule(group, ec2.Port.all_traffic(), "Hosts of one job")
+    acknowledge(
+        group,
+        {
+            "NIST.800.53.R5-EC2RestrictedCommonPorts": "Hosts of one distributed job talk on ports "
+            "that their framework picks; the rule admits the group itself and nobody else.",
+        },
+    )
     return group
 
 

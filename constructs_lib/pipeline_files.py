@@ -177,5 +177,12 @@ def _acknowledge_copy_function(stack: cdk.Stack) -> None:
         if child.node.id.startswith("Custom::CDKBucketDeployment"):
             acknowledge(
                 child,
-                {"AwsSolutions-L1": "The CDK's own function; its runtime moves with the library."},
+                {
+                    "AwsSolutions-L1": "The CDK's own function; its runtime moves with the library.",
+                    "NIST.800.53.R5-LambdaConcurrency": "It runs while a stack is deployed, once.",
+                    "NIST.800.53.R5-LambdaDLQ": "CloudFormation waits for its answer and reports "
+                    "a failure; there is no event to keep.",
+                    "NIST.800.53.R5-LambdaInsideVPC": "It answers CloudFormation over the internet, "
+                    "which the isolated subnets do not reach.",
+                },
             )

@@ -16,13 +16,22 @@ from stacks.pipeline import PipelineStack, pipeline_stack_id
 from stacks.settings import Deployment
 
 
+NO_TRACES = {"aws:cdk:disable-creation-stack-traces": True}
+"""Traces name temporary directories: with them no two syntheses would be equal."""
+
+
 class Environment:
     """`<prefix>-Foundation`, and `<prefix>-Pipeline-<name>` for each pipeline."""
 
     def __init__(
         self, deployment: Deployment, *, context: Mapping[str, object], directory: Path
     ) -> None:
-        self.app = cdk.App(context=context, outdir=str(directory), analytics_reporting=False)
+        self.app = cdk.App(
+            context={**context, **NO_TRACES},
+            outdir=str(directory),
+            analytics_reporting=False,
+            stack_traces=False,
+        )
         self._deployment = deployment
         self._settings = deployment.environment
         self._place = cdk.Environment(account=self._settings.account, region=self._settings.region)

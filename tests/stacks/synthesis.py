@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import aws_cdk as cdk
+from cdk_nag import NIST80053R5Checks
+
 from smp.compiler.compiled import CompiledPipeline, Json
 from stacks.environment import Environment
 from stacks.policy_checks import PolicyChecks
@@ -27,7 +30,7 @@ def synthesize(
     settings: Mapping[str, Any],
     name: str = "default",
 ) -> Synthesis:
-    """Make every stack of an environment, with the policy checks of the app."""
+    """Make every stack of an environment, with the policy checks of the app and NIST 800-53 R5."""
     deployment = Deployment(
         name=name,
         model_configs="unused",
@@ -37,6 +40,7 @@ def synthesize(
     environment = Environment(deployment, context=FLAGS, directory=directory)
     environment.add_pipelines(pipelines)
     checks.add_to(environment.app)
+    cdk.Validations.of(environment.app).add_plugins(NIST80053R5Checks(environment.app))
     environment.app.synth()
     return Synthesis(directory)
 

@@ -1,4 +1,7 @@
-"""Every template as a whole, with asset hashes masked. `pytest tests/stacks --update-snapshots` accepts a change."""
+"""Every template as a whole, with asset hashes masked.
+
+`pytest tests/stacks --update-snapshots` accepts a change.
+"""
 
 from __future__ import annotations
 
@@ -36,4 +39,6 @@ def test_template_is_as_it_was(
     if update_snapshots:
         kept.parent.mkdir(exist_ok=True)
         kept.write_text(found, encoding="utf-8")
-    assert found == kept.read_text(encoding="utf-8"), "pytest tests/stacks --update-snapshots accepts the change"
+    assert found == kept.read_text(encoding="utf-8"), (
+        "pytest tests/stacks --update-snapshots accepts the change"
+    )
