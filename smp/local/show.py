@@ -27,6 +27,8 @@ from smp.local.wording import (
     table,
 )
 
+DEVIATION = ".standard_deviation"
+
 
 def runs_fields(runs: Sequence[Run]) -> list[dict[str, Any]]:
     """Return each run's `id`, `pipeline`, `status` and what else fits in a line."""
@@ -185,11 +187,16 @@ def _steps(steps: Sequence[dict[str, Any]]) -> str:
 
 def _metrics(metrics: dict[str, dict[str, float]]) -> str:
     rows = [
-        (step, name, number(value))
+        (step, name, number(value), _deviation(values.get(f"{name}{DEVIATION}")))
         for step, values in metrics.items()
         for name, value in values.items()
+        if not name.endswith(DEVIATION)
     ]
-    return table([("step", "metric", "value"), *rows], right=frozenset({2})) if rows else ""
+    return table([("step", "metric", "value", ""), *rows], right=frozenset({2})) if rows else ""
+
+
+def _deviation(value: float | None) -> str:
+    return "" if value is None else f"± {number(value)}"
 
 
 def _artefacts(artefacts: Sequence[dict[str, Any]]) -> str:

@@ -69,11 +69,13 @@ def size(count: int) -> str:
 
 
 def number(value: object) -> str:
-    """Write a metric's value: five significant digits, whole numbers with their thousands."""
+    """Write a metric's value: five significant digits, large numbers whole with their thousands."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return str(value)
     if isinstance(value, int) or (value.is_integer() and abs(value) < 1e15):
         return f"{int(value):,}"
+    if 10_000 <= abs(value) < 1e12:
+        return f"{value:,.0f}"
     return f"{value:.5g}"
 
 

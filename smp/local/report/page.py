@@ -109,7 +109,7 @@ def _header(report: Facts) -> Html:
         ("Took", took if record.ended else f"{took} so far"),
         ("Steps", ", ".join(counts)),
         ("Sandbox", ", ".join(sandboxes)),
-        *(("Registered", f"{v.group} version {v.version}") for v in versions if v),
+        ("Registered", ", ".join(f"{v.group} version {v.version}" for v in versions if v)),
         *(
             (f"Parameter {name}", code(str(value) if value != "" else '""'))
             for name, value in record.parameters.items()

@@ -39,7 +39,7 @@ def _span(facts: Facts) -> tuple[float, float]:
 
 def _axis(seconds: float) -> list[Html]:
     unit, name = next(scale for scale in SCALES if seconds >= scale[0] * 2 or scale == SCALES[-1])
-    ticks = [tick * unit for tick in nice_ticks(0, seconds / unit, 4)]
+    ticks = [tick * unit for tick in nice_ticks(0, seconds / unit, 5)]
     return [
         element("span", f"{tick / unit:g} {name}", style=f"left:{tick / seconds:.4%}")
         for tick in ticks
@@ -67,7 +67,9 @@ def _bar(facts: Facts, step: StepRecord | None, begin: float, span: float) -> Ht
         return Html()
     left = (step.started - begin) / span
     width = ((step.ended or facts.now) - step.started) / span
-    return element("span", class_="bar", style=f"left:min({left:.3%},100% - 4px);width:{max(width, 0):.3%}")
+    return element(
+        "span", class_="bar", style=f"left:min({left:.3%},100% - 4px);width:{max(width, 0):.3%}"
+    )
 
 
 def why(step: StepRecord | None) -> str:
