@@ -6,6 +6,7 @@ It never shows more of a log than a reader can take in: the file has the rest.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 
 from smp.local.log_tail import read_tail
 from smp.local.report.facts import Facts
@@ -104,38 +105,29 @@ def _step(report: Facts, name: str) -> Html:
 
 
 def _body(report: Facts, step: StepRecord) -> Html:
-    pairs: list[tuple[str, Child]] = [
-        ("Reason", step.reason or ""),
-        ("Result", why(step)),
-        ("Stand-in", f"{step.stand_in} ran in place of the algorithm" if step.stand_in else ""),
-        ("Started", moment(step.started) if step.started is not None else ""),
-        ("Took", report.took(step)),
-        ("Attempts", str(step.attempts) if step.attempts > 1 else ""),
-        ("Sandbox", step.sandbox or ""),
-        ("Model", report.compiled.step_models.get(step.name, "")),
-        *(
-            (
-                "Code",
-                join(
-                    [
-                        link(report.href(report.data.code_directory(t)), code(t.origin)),
-                        " ",
-                        digest(t.sha256),
-                    ]
-                ),
-            )
-            for t in report.data.code(step)
-        ),
-    ]
     return join(
         [
-            facts(pairs),
+            facts(_step_facts(report, step)),
             inputs_table(report, step),
             hyperparameters(step),
             _request(step),
             _log(report, step),
         ]
     )
+
+
+def _step_facts(report: Facts, step: StepRecord) -> Iterator[tuple[str, Child]]:
+    yield "Reason", step.reason or ""
+    yield "Result", why(step)
+    yield "Stand-in", f"{step.stand_in} ran in place of the algorithm" if step.stand_in else ""
+    yield "Started", moment(step.started) if step.started is not None else ""
+    yield "Took", report.took(step)
+    yield "Attempts", str(step.attempts) if step.attempts > 1 else ""
+    yield "Sandbox", step.sandbox or ""
+    yield "Model", report.compiled.step_models.get(step.name, "")
+    for tree in report.data.code(step):
+        place = link(report.href(report.data.code_directory(tree)), code(tree.origin))
+        yield "Code", join([place, " ", digest(tree.sha256)])
 
 
 def _request(step: StepRecord) -> Html:
