@@ -140,13 +140,9 @@ def _run(arguments: argparse.Namespace) -> int:
         leaks = "".join(f"\n    {leak}" for leak in sandbox.leaks)
         _say(f"warning: jobs run in the sandbox '{sandbox.name}', which does not hold them:{leaks}")
     signal.signal(signal.SIGTERM, _interrupt)
-    machine = Machine(
-        places,
-        _options(arguments),
-        sandbox,
-        python_finder(project, compiled, places),
-        progress_for(sys.stderr, places, compiled),
-    )
+    progress = progress_for(sys.stderr, places, compiled)
+    python_of = python_finder(project, compiled, places, progress.note)
+    machine = Machine(places, _options(arguments), sandbox, python_of, progress)
     if arguments.resume:
         record = resume_run(_run_of(arguments.resume, compiled.name, places), machine)
     else:
@@ -184,12 +180,12 @@ def _options(arguments: argparse.Namespace) -> RunOptions:
 
 
 def python_finder(
-    project: Project, compiled: CompiledPipeline, places: Places
+    project: Project, compiled: CompiledPipeline, places: Places, say: Callable[[str], None]
 ) -> Callable[[str], Path]:
     """Return a function from a step's name to the `bin` directory of its model's environment."""
     from smp.local.environments import Environments
 
-    environments = Environments(places.environments, _say)
+    environments = Environments(places.environments, say)
 
     def find(step: str) -> Path:
         model = project.models[compiled.step_models[step]]
