@@ -11,7 +11,6 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any
 
 from smp.compiler.compiled import Json
-from smp.errors import Problem, RunError
 from smp.local.plan import Plan
 from smp.local.run_store import FAILED, SKIPPED, STOPPED, SUCCEEDED, StepRecord
 from smp.local.step_run import StepRunner
@@ -33,8 +32,8 @@ class Executor:
     def execute(self) -> str:
         """Run every step that can run and return the run's status.
 
-        A first Ctrl-C ends the jobs as the service would, a second one at once. Raises RunError where
-        the records cannot be written.
+        A first Ctrl-C ends the jobs as the service would, a second one at once. Raises OSError, with no
+        job left running, where the records cannot be written.
         """
         waiting = [name for name in self.plan.run if name not in self.records]
         running: dict[Future[StepRecord], str] = {}
@@ -45,10 +44,8 @@ class Executor:
                     self._collect(running)
             except KeyboardInterrupt:
                 self._stop(running)
-            except BaseException as error:
+            except BaseException:
                 self.runner.stop.set()
-                if isinstance(error, OSError):
-                    raise _unwritable(error) from error
                 raise
         return self._status(waiting)
 
@@ -68,8 +65,6 @@ class Executor:
                 self._collect(running)
             except KeyboardInterrupt:
                 self.runner.stop.at_once = True
-            except OSError as error:
-                raise _unwritable(error) from error
 
     def _start_ready(
         self,
@@ -123,17 +118,6 @@ class Executor:
         if self.runner.stop.is_set() or left or STOPPED in statuses:
             return STOPPED
         return FAILED if FAILED in statuses else SUCCEEDED
-
-
-def _unwritable(error: OSError) -> RunError:
-    return RunError(
-        [
-            Problem(
-                f"the run's records cannot be written: {error}",
-                hint="once that is mended, go on with --resume last",
-            )
-        ]
-    )
 
 
 def _triggers(step: Json) -> dict[str, str]:

@@ -23,6 +23,7 @@ from smp.local.plan import Plan, plan_run
 from smp.local.run_store import EXECUTING, SUCCEEDED, Run, RunRecord, RunStore, StepRecord
 from smp.local.sandbox.base import Sandbox
 from smp.local.step_run import RunOptions, StepRunner, read_property_file
+from smp.local.wording import resume_command
 
 
 class Listener(Protocol):
@@ -121,7 +122,17 @@ def _execute(
         on_line=machine.listener.log_line,
     )
     machine.listener.run_started(run.record(), done)
-    run.finish(Executor(plan, runner, done).execute())
+    try:
+        run.finish(Executor(plan, runner, done).execute())
+    except OSError as error:
+        raise RunError(
+            [
+                Problem(
+                    f"the records of run {run.id} cannot be written: {error}",
+                    hint=f"mend that, then go on: {resume_command(run.record())}",
+                )
+            ]
+        ) from error
     record = run.record()
     machine.listener.run_finished(record)
     return record

@@ -88,6 +88,14 @@ def children_of(pid: int) -> list[int]:
         return []
 
 
+def state_of(pid: int) -> str:
+    """Return the letter of a process's state (`S` for one that waits); empty once it is gone."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return ""
+
+
 def read_info(read_end: int) -> int | None:
     """Read the process id that a launcher reports; None where it failed before."""
     with os.fdopen(read_end) as info:

@@ -1,7 +1,8 @@
 """Runs a command with namespaces of its own; a script by itself, which imports nothing of this package.
 
 Started as `python -I -S launcher.py SPEC` with SPEC a JSON object: `command`, `opt_ml`, `shown` (read-only
-directories that stay visible), `hidden`, `hosts`, `host`, `working_directory`, `network`, `info_fd`.
+directories that stay visible), `hidden`, `hosts`, `host`, `working_directory`, `network`, `info_fd` and
+`parent` (the id of the process that starts it).
 
 Three processes: the outer one makes the namespaces and waits, and dies with whoever started it; the
 inner one is process 1 of the job, sets up the mounts and reaps; the third is the command. When process 1
@@ -48,7 +49,10 @@ def main() -> NoReturn:
     uid, gid = os.getuid(), os.getgid()
     enter_namespaces(uid, gid, bool(spec["network"]))
     die_with_parent()
+    if os.getppid() != spec["parent"]:
+        os._exit(1)
     read_end, write_end = os.pipe()
+    began_read, began_write = os.pipe()
     inner = os.fork()
     if inner == 0:
         os.close(write_end)
@@ -56,7 +60,9 @@ def main() -> NoReturn:
         die_with_parent()
         if select.select([read_end], [], [], 0)[0]:
             os._exit(1)
-        run_inside(spec)
+        run_inside(spec, began_write)
+    os.close(began_write)
+    os.read(began_read, 1)
     with os.fdopen(spec["info_fd"], "w") as info:
         json.dump({"child-pid": inner}, info)
     _, status = os.waitpid(inner, 0)
@@ -87,8 +93,8 @@ def die_with_parent() -> None:
     _check(_libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0), "prctl")
 
 
-def run_inside(spec: dict[str, Any]) -> NoReturn:
-    """Be process 1 of the job."""
+def run_inside(spec: dict[str, Any], began: int) -> NoReturn:
+    """Be process 1 of the job; closing `began` says that the command is a process."""
     try:
         socket.sethostname(spec["host"])
         if not spec["network"]:
@@ -101,6 +107,7 @@ def run_inside(spec: dict[str, Any]) -> NoReturn:
             signal.signal(signal.SIGPIPE, signal.SIG_DFL)
             signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
             os.execvpe(spec["command"][0], spec["command"], os.environ)
+        os.close(began)
     except OSError as error:
         print(f"{spec['command'][0]}: {error}", flush=True)
         os._exit(127 if error.errno in (errno.ENOENT, errno.EACCES) else 126)

@@ -58,5 +58,6 @@ def _spec(job: Job, info_fd: int) -> str:
             "working_directory": job.working_directory,
             "network": job.network,
             "info_fd": info_fd,
+            "parent": os.getpid(),
         }
     )

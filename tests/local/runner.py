@@ -1,0 +1,39 @@
+"""Runs or resumes the pipeline of a test's workspace in a process that the test can kill.
+
+`python -m tests.local.runner WORKSPACE SANDBOX [--resume] [--fresh]`; prints every change of a step.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from smp.compiler.compiled import CompiledPipeline
+from smp.local.run_store import RunStore, StepRecord
+from smp.local.sandbox.choose import choose_sandbox
+from tests.local.pipelines import Heard, Workspace
+
+
+class Printed(Heard):
+    """Prints what it hears."""
+
+    def step_changed(self, record: StepRecord) -> None:
+        print(record.name, record.status, flush=True)
+
+    def log_line(self, step: str, line: str) -> None:
+        print(step, line, flush=True)
+
+
+def main() -> None:
+    root, sandbox, *options = sys.argv[1:]
+    workspace = Workspace(Path(root), choose_sandbox(sandbox), heard=Printed())
+    text = (workspace.root / "compiled.json").read_text()
+    compiled = CompiledPipeline.from_json(text, workspace.places.code)
+    if "--resume" in options:
+        workspace.resume(RunStore(workspace.places.runs).all()[0])
+    else:
+        workspace.run(compiled, fresh="--fresh" in options)
+
+
+if __name__ == "__main__":
+    main()
