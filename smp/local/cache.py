@@ -46,7 +46,7 @@ TUNED_ATTRIBUTES = (
 """The attributes of a tuning step's TrainingJobDefinition that count."""
 
 _UNITS = {"y": 365 * 86400, "m": 30 * 86400, "w": 7 * 86400, "d": 86400}
-_TIME_UNITS = {"h": 3600, "m": 60}
+_TIME_UNITS = {"h": 3600, "m": 60, "s": 1}
 
 
 @dataclass(frozen=True)
@@ -134,5 +134,5 @@ def seconds_of(duration: str) -> float:
     return sum(
         int(number) * units[unit]
         for text, units in ((days, _UNITS), (hours, _TIME_UNITS))
-        for number, unit in re.findall(r"(\d+)([ymwdh])", text.lower())
+        for number, unit in re.findall(r"(\d+)([ymwdhs])", text.lower())
     )

@@ -14,6 +14,9 @@ from smp.errors import RunError
 
 _PART = re.compile(r"\.?([^.\[\]]+)|\[(?:'([^']*)'|\"([^\"]*)\"|(\d+))\]")
 
+NAME_MEMBERS = frozenset({"MetricName", "OutputName", "InputName", "ChannelName"})
+"""What an item of a list in a Describe answer is called by."""
+
 
 @dataclass
 class Scope:
@@ -67,11 +70,22 @@ def lookup(value: Any, path: str, what: str) -> Any:
     """Follow a path into a JSON value; raises RunError naming the part that is not there."""
     for part in path_parts(path):
         try:
-            value = value[part]
-        except (KeyError, IndexError, TypeError):
+            value = _named(value, part) if isinstance(value, list) else value[part]
+        except (KeyError, IndexError, TypeError, StopIteration):
             known = ", ".join(map(str, value)) if isinstance(value, dict) else repr(value)
             raise RunError(f"{what} has no {part!r} (of {path}); it has: {known}") from None
     return value
+
+
+def _named(items: list[Any], part: str | int) -> Any:
+    """Return an item of a list, by its place or, as the service has it for metrics, by its name."""
+    if isinstance(part, int):
+        return items[part]
+    return next(item for item in items if isinstance(item, dict) and part in _names(item))
+
+
+def _names(item: Mapping[str, Any]) -> list[Any]:
+    return [value for key, value in item.items() if key in NAME_MEMBERS]
 
 
 def _get(reference: str, scope: Scope) -> Any:

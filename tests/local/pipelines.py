@@ -225,7 +225,7 @@ def training(
             "ContainerEntrypoint": list(command),
             **({"MetricDefinitions": definitions} if definitions else {}),
         },
-        "InputDataConfig": [_channel(key, value) for key, value in (channels or {}).items()],
+        **({"InputDataConfig": [_channel(*item) for item in channels.items()]} if channels else {}),
         "OutputDataConfig": {"S3OutputPath": f"{BUCKET}/models"},
         "ResourceConfig": {
             "InstanceCount": 1,

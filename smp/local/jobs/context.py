@@ -90,9 +90,11 @@ def image_command(
     return given or without_any
 
 
-def said_in(file: Path) -> str:
-    """Return what a job wrote of its failure; empty where it wrote nothing that is a file of its own."""
-    if file.is_symlink() or not file.is_file():
+def said_in(opt_ml: Path, path: str) -> str:
+    """Return what a job wrote of its failure to a path in the container; a link says nothing."""
+    relative = Path(path).relative_to("/opt/ml")
+    file = opt_ml / relative
+    if not file.is_file() or file.resolve() != opt_ml.resolve() / relative:
         return ""
     with file.open("rb") as content:
         return content.read(MAX_SAID_BYTES).decode("utf-8", "replace")

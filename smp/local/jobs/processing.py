@@ -35,7 +35,7 @@ def run_processing(context: StepContext) -> dict[str, Any]:
         endings = _run_all(context, hosts, places)
     limit = _max_seconds(arguments)
     for ended, place in zip(endings, places, strict=True):
-        raise_unless_succeeded(ended, limit, said_in(inside(place, "/opt/ml/output/message")))
+        raise_unless_succeeded(ended, limit, said_in(place, "/opt/ml/output/message"))
     for output in outputs:
         _upload(context, places, output)
     return _describe(context, outputs)

@@ -47,7 +47,7 @@ def run_training(context: StepContext) -> dict[str, Any]:
         on_line=on_line,
     )
     _upload_checkpoints(context)
-    raise_unless_succeeded(ended, limit, said_in(inside(context.opt_ml, "/opt/ml/output/failure")))
+    raise_unless_succeeded(ended, limit, said_in(context.opt_ml, "/opt/ml/output/failure"))
     return {
         **arguments,
         "TrainingJobName": context.job_name,

@@ -1,0 +1,256 @@
+"""Training steps that run: the container's layout, the artefact, metrics, checkpoints, failures."""
+
+from __future__ import annotations
+
+import json
+import tarfile
+from typing import Any
+
+import pytest
+
+from smp.local.run_store import Run, StepRecord
+from tests.local.pipelines import BUCKET, Workspace, log_of, processing, statuses, step_of, training
+
+
+def run_step(workspace: Workspace, script: str, **options: Any) -> Run:
+    return workspace.run(workspace.pipeline(workspace.training("train", script, **options)))
+
+
+def record_of(run: Run) -> StepRecord:
+    return step_of(run, "train")
+
+
+def members(workspace: Workspace, uri: str) -> dict[str, str]:
+    with tarfile.open(workspace.store.path_of(uri)) as tar:
+        return {
+            item.name: file.read().decode()
+            for item in tar.getmembers()
+            if (file := tar.extractfile(item)) is not None
+        }
+
+
+def test_the_script_finds_what_a_container_has(workspace: Workspace) -> None:
+    script = """
+    import json, os
+    config = '/opt/ml/input/config'
+    print(json.dumps({name: json.load(open(f'{config}/{name}.json'))
+        for name in ('hyperparameters', 'resourceconfig', 'inputdataconfig')}))
+    print(open('/opt/ml/input/data/train/a.csv').read(), os.environ['MODE'])
+    print(sorted(os.listdir('/opt/ml')), os.environ['TRAINING_JOB_NAME'].startswith('train-'))
+    """
+    workspace.put("data/a.csv", "1,2")
+    run = run_step(
+        workspace,
+        script,
+        channels={"train": f"{BUCKET}/data/"},
+        hyperparameters={"depth": "3"},
+        request={"Environment": {"MODE": "fast"}},
+    )
+
+    config, data, layout = log_of(run, "train").splitlines()
+    found = json.loads(config)
+    assert found["hyperparameters"] == {"depth": "3"}
+    assert found["resourceconfig"]["current_host"] == "algo-1"
+    assert found["resourceconfig"]["hosts"] == ["algo-1"]
+    assert found["resourceconfig"]["current_instance_type"] == "ml.m5.large"
+    assert found["inputdataconfig"]["train"]["TrainingInputMode"] == "File"
+    assert data == "1,2 fast"
+    assert layout == "['code', 'input', 'model', 'output'] True"
+
+
+def test_model_and_output_become_archives(workspace: Workspace) -> None:
+    script = """
+    import os
+    os.makedirs('/opt/ml/model/deep')
+    open('/opt/ml/model/deep/weights', 'w').write('w')
+    open('/opt/ml/output/data/plot.txt', 'w').write('p')
+    """
+    run = run_step(workspace, script)
+
+    result = record_of(run).result
+    uri = result["ModelArtifacts"]["S3ModelArtifacts"]
+    name = result["TrainingJobName"]
+    assert uri == f"{BUCKET}/models/{name}/output/model.tar.gz"
+    assert members(workspace, uri) == {"deep/weights": "w"}
+    assert members(workspace, uri.replace("model.tar.gz", "output.tar.gz")) == {"plot.txt": "p"}
+    assert result["TrainingJobStatus"] == "Completed"
+
+
+def test_the_artefact_goes_to_the_next_step(workspace: Workspace) -> None:
+    train = workspace.training("train", "open('/opt/ml/model/m', 'w').write('42')")
+    use = workspace.processing(
+        "use",
+        """
+        import tarfile
+        print(tarfile.open('/opt/ml/processing/input/model/model.tar.gz').extractfile('m').read())
+        """,
+        inputs={"model": {"Get": "Steps.train.ModelArtifacts.S3ModelArtifacts"}},
+    )
+    run = workspace.run(workspace.pipeline(train, use))
+
+    assert log_of(run, "use") == "b'42'\n"
+
+
+def test_metrics_are_read_from_the_log(workspace: Workspace) -> None:
+    script = """
+    for epoch in range(3):
+        print(f'epoch {epoch} loss={1 / (epoch + 1):.2f} auc=0.{epoch}5e-1 other=nan?')
+    """
+    run = run_step(
+        workspace,
+        script,
+        metrics={
+            "loss": "loss=([0-9.]+)",
+            "auc": r"auc=(\S+)",
+            "never": "x=(.*)",
+            "bad": "(other)",
+        },
+    )
+
+    record = record_of(run)
+    assert [item["value"] for item in record.metrics if item["name"] == "loss"] == [1, 0.5, 0.33]
+    final = {m["MetricName"]: m["Value"] for m in record.result["FinalMetricDataList"]}
+    assert final == {"loss": 0.33, "auc": 0.025}
+
+
+def test_metrics_of_a_failing_job_are_kept(workspace: Workspace) -> None:
+    run = run_step(workspace, "print('loss=2'); raise SystemExit(1)", metrics={"loss": "loss=(.*)"})
+
+    assert record_of(run).status == "Failed"
+    assert [item["value"] for item in record_of(run).metrics] == [2]
+
+
+def test_a_condition_reads_a_final_metric(workspace: Workspace) -> None:
+    train = workspace.training("train", "print('auc=0.9')", metrics={"auc": "auc=(.*)"})
+    metric = {"Get": "Steps.train.FinalMetricDataList['auc'].Value"}
+    gate = {
+        "Name": "gate",
+        "Type": "Condition",
+        "Arguments": {
+            "Conditions": [
+                {"Type": "GreaterThanOrEqualTo", "LeftValue": metric, "RightValue": 0.8}
+            ],
+            "IfSteps": [processing("go")],
+            "ElseSteps": [],
+        },
+    }
+    run = workspace.run(workspace.pipeline(train, gate))
+
+    assert statuses(run)["go"] == "Succeeded", step_of(run, "gate").reason
+
+
+def test_checkpoints_are_there_again_and_kept_after_a_failure(workspace: Workspace) -> None:
+    script = """
+    import os
+    path = '/opt/ml/checkpoints/epoch'
+    epoch = int(open(path).read()) if os.path.exists(path) else 0
+    open(path, 'w').write(str(epoch + 1))
+    print('from', epoch)
+    raise SystemExit(0 if epoch else 1)
+    """
+    request = {"CheckpointConfig": {"S3Uri": f"{BUCKET}/checkpoints"}}
+    first = run_step(workspace, script, request=request)
+    second = run_step(workspace, script, request=request)
+
+    assert (record_of(first).status, record_of(second).status) == ("Failed", "Succeeded")
+    assert log_of(second, "train") == "from 1\n"
+    assert workspace.read("checkpoints/epoch") == "2"
+
+
+def test_the_failure_file_is_the_reason(workspace: Workspace) -> None:
+    script = """
+    open('/opt/ml/output/failure', 'w').write('learning rate is negative')
+    raise SystemExit(4)
+    """
+    run = run_step(workspace, script)
+
+    assert record_of(run).reason == (
+        "AlgorithmError: the script ended with exit code 4: learning rate is negative"
+    )
+
+
+@pytest.mark.parametrize("target", ["/etc/hostname", "/opt/ml/output"])
+def test_a_failure_file_that_is_a_link_or_a_directory_says_nothing(
+    workspace: Workspace, target: str
+) -> None:
+    script = f"""
+    import os
+    os.symlink('{target}', '/opt/ml/output/failure')
+    raise SystemExit(4)
+    """
+    run = run_step(workspace, script)
+
+    assert record_of(run).reason == "AlgorithmError: the script ended with exit code 4"
+
+
+def test_a_huge_failure_file_does_no_harm(workspace: Workspace) -> None:
+    script = """
+    open('/opt/ml/output/failure', 'wb').truncate(3_000_000_000)
+    raise SystemExit(4)
+    """
+    run = run_step(workspace, script)
+
+    assert len(str(record_of(run).reason)) < 5_000
+
+
+def test_a_job_past_its_time_keeps_nothing_but_says_so(workspace: Workspace) -> None:
+    run = run_step(workspace, "import time; time.sleep(60)", limit=1)
+
+    assert record_of(run).reason == "it ran longer than MaxRuntimeInSeconds = 1"
+
+
+def test_a_script_that_removes_its_directories_harms_only_itself(workspace: Workspace) -> None:
+    script = """
+    import shutil
+    shutil.rmtree('/opt/ml/model')
+    shutil.rmtree('/opt/ml/output')
+    """
+    run = run_step(workspace, script)
+
+    assert record_of(run).status == "Succeeded"
+    assert members(workspace, record_of(run).result["ModelArtifacts"]["S3ModelArtifacts"]) == {}
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (
+            {
+                "ResourceConfig": {
+                    "InstanceCount": 2,
+                    "InstanceType": "ml.m5.large",
+                    "VolumeSizeInGB": 1,
+                }
+            },
+            "training on several instances needs a network between them",
+        ),
+        (
+            {
+                "InputDataConfig": [
+                    {
+                        "ChannelName": "train",
+                        "InputMode": "Pipe",
+                        "DataSource": {
+                            "S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": f"{BUCKET}/x"}
+                        },
+                    }
+                ]
+            },
+            "channel 'train' is in Pipe mode; use File mode here",
+        ),
+    ],
+)
+def test_fails_for_what_cannot_be_honoured(
+    workspace: Workspace, change: dict[str, Any], reason: str
+) -> None:
+    run = workspace.run(workspace.pipeline(training("train", ["/bin/true"], request=change)))
+
+    assert reason in str(record_of(run).reason)
+
+
+def test_fails_for_an_algorithm_that_only_its_image_has(workspace: Workspace) -> None:
+    step = training("train", ["/bin/true"])
+    del step["Arguments"]["AlgorithmSpecification"]["ContainerEntrypoint"]
+    run = workspace.run(workspace.pipeline(step))
+
+    assert "run with --sandbox docker" in str(record_of(run).reason)
