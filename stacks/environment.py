@@ -15,7 +15,6 @@ from stacks.foundation import Foundation
 from stacks.pipeline import PipelineStack, pipeline_stack_id
 from stacks.settings import Deployment
 
-
 NO_TRACES = {"aws:cdk:disable-creation-stack-traces": True}
 """Traces name temporary directories: with them no two syntheses would be equal."""
 

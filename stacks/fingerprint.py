@@ -36,7 +36,7 @@ DELIVERY_VARIABLES = (
 )
 """Where one of these is set a build delivers: it always makes everything."""
 
-COUNTED_VARIABLES = re.compile(r"(AWS_CDK|CDK|JSII|NODE|PYTHON|SMP)_?[A-Z_]*")
+COUNTED_VARIABLES = re.compile(r"(CDK|JSII|NODE|PYTHON|SMP)_?[A-Za-z0-9_]*")
 UNCOUNTED_VARIABLES = frozenset({"CDK_CONTEXT_JSON", "CDK_OUTDIR"})
 """The context and the directory count as what they mean, not as they are spelt."""
 
