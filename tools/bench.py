@@ -5,6 +5,7 @@ Never compares with numbers of an earlier run or another machine.
 
 import argparse
 import json
+import os
 import statistics
 import sys
 import tempfile
@@ -35,9 +36,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--rounds", type=int, default=7, help="measurements behind each median")
     rounds = parser.parse_args().rounds
+    load_before = os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as directory:
         place = Path(directory)
-        measurements = Measurements(rounds, *_measure_synth(place, rounds), [])
+        measurements = Measurements(rounds, *_measure_synth(place, rounds), [], load_before)
         for units in UNITS:
             measurements.growth.append(_measure_growth(place, units, max(3, rounds // 2)))
     REPORT.write_text(render_report(measurements), encoding="utf-8")

@@ -40,6 +40,8 @@ class Measurements:
     seconds: dict[str, float]
     peak_mib: dict[str, float]
     growth: list[Growth]
+    load_before: float
+    """The machine's load average before the first measurement: above 0.5 something else ran."""
 
     def ratio(self, case: str) -> float:
         return self.seconds[case] / self.seconds["empty"]
@@ -106,6 +108,7 @@ def render_report(measured: Measurements) -> str:
             "",
             f"- Date: {datetime.datetime.now(tz=datetime.UTC).date().isoformat()}",
             f"- Machine: {machine()}",
+            f"- Load average before: {measured.load_before:.2f}",
             f"- Medians of {measured.rounds} rounds; in each round the empty app and this one take "
             "turns at being first.",
             "- Every time is that of a whole process, from its start to its end, after one round that "

