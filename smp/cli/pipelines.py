@@ -139,12 +139,13 @@ def _validate(arguments: argparse.Namespace) -> int:
             write_json({"valid": False, "pipelines": [], "problems": fields, "notes": []})
         print_problems(error.problems)
         return 1
+    notes = [*project.notes, *(note for graph in graphs for note in graph.notes)]
     if arguments.format == "json":
-        notes = [problem_fields(note) for note in project.notes]
+        fields = [problem_fields(note) for note in notes]
         names = [graph.name for graph in graphs]
-        write_json({"valid": True, "pipelines": names, "problems": [], "notes": notes})
+        write_json({"valid": True, "pipelines": names, "problems": [], "notes": fields})
     else:
-        write_output("".join(f"note: {note}\n" for note in project.notes))
+        write_output("".join(f"note: {note}\n" for note in notes))
         write_output(_verdict(project, graphs))
     return 0
 
