@@ -12,7 +12,16 @@ from smp.compiler.compiled import CompiledPipeline, Json
 from smp.errors import Problem, RunError, near_names
 
 RUNNABLE = frozenset(
-    {"Processing", "Training", "Model", "Transform", "RegisterModel", "Condition", "Fail"}
+    {
+        "Processing",
+        "Training",
+        "Tuning",
+        "Model",
+        "Transform",
+        "RegisterModel",
+        "Condition",
+        "Fail",
+    }
 )
 
 INSTEAD: Mapping[str, str] = {

@@ -32,9 +32,25 @@ class Ended:
 
 
 class Stop(Event):
-    """Asks the jobs of a run to end; with `at_once`, without the grace."""
+    """Asks jobs to end; with `at_once`, without the grace. One with a parent follows that as well."""
 
-    at_once = False
+    def __init__(self, parent: Event | None = None) -> None:
+        super().__init__()
+        self._parent = parent
+        self._at_once = False
+
+    def is_set(self) -> bool:
+        """Whether this or the parent asks to end."""
+        return super().is_set() or (self._parent is not None and self._parent.is_set())
+
+    @property
+    def at_once(self) -> bool:
+        """Whether jobs are to end without the grace."""
+        return self._at_once or (isinstance(self._parent, Stop) and self._parent.at_once)
+
+    @at_once.setter
+    def at_once(self, value: bool) -> None:
+        self._at_once = value
 
 
 def run_job(

@@ -27,6 +27,7 @@ from smp.local.jobs.processing import run_processing
 from smp.local.jobs.register import run_register
 from smp.local.jobs.training import run_training
 from smp.local.jobs.transform import run_transform
+from smp.local.jobs.tuning import run_tuning
 from smp.local.object_store import ObjectStore
 from smp.local.places import Places, local_value
 from smp.local.process import Stop
@@ -36,10 +37,20 @@ from smp.local.sandbox.base import Sandbox
 JOBS: Mapping[str, Callable[[StepContext], dict[str, Any]]] = {
     "Processing": run_processing,
     "Training": run_training,
+    "Tuning": run_tuning,
     "Model": run_model,
     "Transform": run_transform,
     "RegisterModel": run_register,
 }
+
+JOB_NAMES: Mapping[str, str] = {
+    "Processing": "ProcessingJobName",
+    "Training": "TrainingJobName",
+    "Tuning": "HyperParameterTuningJobName",
+    "Transform": "TransformJobName",
+    "Model": "ModelName",
+}
+"""The member of a step's arguments that its job's name begins with."""
 
 MACHINE_FAULTS = frozenset({"Step.SERVICE_FAULT", "SageMaker.JOB_INTERNAL_ERROR"})
 """Exception types of retry policies that a fault of this machine, not of the script, counts as."""
@@ -188,12 +199,13 @@ class StepRunner:
     def _job_name(self, step: Json, record: StepRecord) -> str:
         """Return a unique name: the prefix that the step gives its job, or the step's own."""
         arguments = record.arguments
-        names = ("ProcessingJobName", "TrainingJobName", "TransformJobName", "ModelName")
-        prefix = next((str(arguments[n]) for n in names[:3] if n in arguments), None)
-        if step["Type"] == "Model":
-            prefix = str(arguments.get("ModelName", "")) or None
+        prefix = str(arguments.get(JOB_NAMES.get(step["Type"], ""), "") or record.name)
         tail = f"-{self.run.id}-{secrets.token_hex(2)}"
-        return f"{(prefix or record.name)[: 63 - len(tail)]}{tail}"
+        longest = 63
+        if step["Type"] == "Tuning":
+            tail = f"-{self.run.id.rpartition('-')[2]}-{secrets.token_hex(2)}"
+            longest = 32
+        return f"{prefix[: longest - len(tail)]}{tail}"
 
 
 def read_property_file(

@@ -10,8 +10,15 @@ from typing import Any
 
 from smp.errors import RunError
 from smp.local.archive import pack
-from smp.local.container import directories, host_names, inside, resource_config, write_json
+from smp.local.container import OPT_ML, directories, host_names, inside, resource_config, write_json
 from smp.local.jobs.context import StepContext, image_command, raise_unless_succeeded, said_in
+from smp.local.jobs.script_mode import (
+    CODE,
+    is_script_mode,
+    place_source,
+    script_command,
+    script_environment,
+)
 from smp.local.metrics import MetricScraper
 from smp.local.process import run_job
 from smp.local.sandbox.base import Job
@@ -59,15 +66,18 @@ def run_training(context: StepContext) -> dict[str, Any]:
 
 
 def _job(context: StepContext) -> Job:
-    specification = context.arguments["AlgorithmSpecification"]
-    command = image_command(
-        context, specification, image=specification.get("TrainingImage"), without_any=("train",)
-    )
-    count = int(context.arguments["ResourceConfig"].get("InstanceCount", 1))
+    arguments = context.arguments
+    specification = arguments["AlgorithmSpecification"]
+    image = specification.get("TrainingImage")
+    by_script = is_script_mode(arguments) and not context.sandbox.runs_images
+    count = int(arguments["ResourceConfig"].get("InstanceCount", 1))
     return Job(
-        command=command,
+        command=script_command(context)
+        if by_script
+        else image_command(context, specification, image=image, without_any=("train",)),
         environment={
-            **context.arguments.get("Environment", {}),
+            **(script_environment(context) if by_script else {}),
+            **arguments.get("Environment", {}),
             "TRAINING_JOB_NAME": context.job_name,
             "TRAINING_JOB_ARN": context.arn("training-job"),
         },
@@ -75,7 +85,8 @@ def _job(context: StepContext) -> Job:
         python=context.python,
         hosts=host_names(count),
         network=context.network,
-        image=specification.get("TrainingImage"),
+        working_directory=CODE if by_script else OPT_ML,
+        image=image,
         uses_image_entrypoint="ContainerEntrypoint" not in specification,
     )
 
@@ -106,6 +117,8 @@ def _lay_out(context: StepContext) -> None:
             )
         source = channel["DataSource"]["S3DataSource"]
         context.inputs.fetch(source, opt_ml / "input" / "data" / channel["ChannelName"])
+    if is_script_mode(arguments):
+        place_source(context)
     checkpoints = arguments.get("CheckpointConfig")
     if checkpoints:
         directories(opt_ml, [checkpoints.get("LocalPath", "/opt/ml/checkpoints")])
