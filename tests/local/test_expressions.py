@@ -1,0 +1,113 @@
+"""The expressions and conditions of the definition language."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from smp.errors import RunError
+from smp.local.conditions import holds
+from smp.local.expressions import Scope, resolve
+
+SCOPE = Scope(
+    parameters={"Rows": 3, "Name": "a", "Flag": True},
+    execution={"PipelineName": "p"},
+    steps={
+        "train": {
+            "ModelArtifacts": {"S3ModelArtifacts": "s3://b/m"},
+            "FinalMetricDataList": [{"MetricName": "validation:auc", "Value": 0.9}],
+        },
+        "prep": {"ProcessingOutputConfig": {"Outputs": {"o.1": {"S3Uri": "s3://b/o"}}}},
+    },
+    read_json=lambda step, name: {"step": step, "name": name, "list": [{"v": 1}, {"v": 2}]},
+)
+
+
+def report(path: str) -> dict[str, Any]:
+    return {
+        "Std:JsonGet": {"PropertyFile": {"Get": "Steps.eval.PropertyFiles.Report"}, "Path": path}
+    }
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ({"Get": "Parameters.Rows"}, 3),
+        ({"Get": "Execution.PipelineName"}, "p"),
+        ({"Get": "Steps.train.ModelArtifacts.S3ModelArtifacts"}, "s3://b/m"),
+        ({"Get": "Steps.train.FinalMetricDataList[0].Value"}, 0.9),
+        ({"Get": "Steps.train.FinalMetricDataList['validation:auc'].Value"}, 0.9),
+        ({"Get": "Steps.prep.ProcessingOutputConfig.Outputs['o.1'].S3Uri"}, "s3://b/o"),
+        ({"Get": 'Steps.prep.ProcessingOutputConfig.Outputs["o.1"].S3Uri'}, "s3://b/o"),
+        ({"Std:Join": {"On": "/", "Values": ["s3:/", {"Get": "Parameters.Name"}, 1]}}, "s3://a/1"),
+        ({"Std:Join": {"On": "", "Values": []}}, ""),
+        ({"Std:Join": {"Values": [{"Get": "Parameters.Flag"}, "x"]}}, "truex"),
+        (report("list[1].v"), 2),
+        (report("$.step"), "eval"),
+        (report("$['name']"), "Report"),
+        ({"a": [{"b": {"Get": "Parameters.Rows"}}], "c": None}, {"a": [{"b": 3}], "c": None}),
+        ({"Get": ["not", "an", "expression"]}, {"Get": ["not", "an", "expression"]}),
+    ],
+)
+def test_expressions(expression: Any, expected: Any) -> None:
+    assert resolve(expression, SCOPE) == expected
+
+
+@pytest.mark.parametrize(
+    ("expression", "message"),
+    [
+        (
+            {"Get": "Parameters.Row"},
+            "the pipeline's parameters has no 'Row' (of Row); it has: Rows, Name, Flag",
+        ),
+        ({"Get": "Steps.gone.X"}, "Steps.gone.X is read, but step 'gone' did not run"),
+        ({"Get": "Else.X"}, "unknown reference 'Else.X'"),
+        (report("list[2].v"), "has no 2 (of list[2].v)"),
+        (report("list.v"), "has no 'v' (of list.v)"),
+        (report("step[x"), "cannot read the path 'step[x' at character 5"),
+    ],
+)
+def test_fails_for_what_is_not_there(expression: Any, message: str) -> None:
+    with pytest.raises(RunError) as caught:
+        resolve(expression, SCOPE)
+    assert message in str(caught.value)
+
+
+def test_a_property_file_is_only_there_where_one_can_be_read() -> None:
+    with pytest.raises(RunError, match="a property file is read where there is none"):
+        resolve(report("a"), Scope({}, {}))
+
+
+def compare(kind: str, left: Any, right: Any) -> dict[str, Any]:
+    return {"Type": kind, "LeftValue": left, "RightValue": right}
+
+
+@pytest.mark.parametrize(
+    ("condition", "expected"),
+    [
+        (compare("Equals", {"Get": "Parameters.Name"}, "a"), True),
+        (compare("Equals", 1, 1.0), True),
+        (compare("GreaterThan", 2, 2), False),
+        (compare("GreaterThanOrEqualTo", 2, 2), True),
+        (compare("LessThan", report("list[0].v"), 2), True),
+        (compare("LessThanOrEqualTo", 3, 2), False),
+        ({"Type": "Not", "Expression": compare("Equals", 1, 2)}, True),
+        ({"Type": "In", "QueryValue": {"Get": "Parameters.Name"}, "Values": ["b", "a"]}, True),
+        ({"Type": "In", "QueryValue": "c", "Values": ["b", "a"]}, False),
+        ({"Type": "Or", "Conditions": [compare("Equals", 1, 2), compare("Equals", 1, 1)]}, True),
+        ({"Type": "And", "Conditions": [compare("Equals", 1, 2), compare("Equals", 1, 1)]}, False),
+    ],
+)
+def test_conditions(condition: dict[str, Any], expected: bool) -> None:
+    assert holds(condition, SCOPE) is expected
+
+
+def test_fails_to_compare_a_text_with_a_number() -> None:
+    with pytest.raises(RunError, match="cannot compare 'a' with 1 by GreaterThan"):
+        holds(compare("GreaterThan", "a", 1), SCOPE)
+
+
+def test_fails_for_a_condition_of_an_unknown_type() -> None:
+    with pytest.raises(RunError, match="unknown condition type 'Like'"):
+        holds({"Type": "Like"}, SCOPE)
