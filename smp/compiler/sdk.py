@@ -19,6 +19,8 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any, NoReturn
 
+import boto3
+
 from smp.compiler import deploy_values
 from smp.compiler.code_store import CodeStore
 from smp.compiler.compiled import CodeTree
@@ -63,7 +65,36 @@ def offline_environment() -> Iterator[None]:
         os.environ.update(kept)
 
 
-with offline_environment():
+class NoAws:
+    """Stands where the SDK expects a boto3 session or client; using either is a bug of this module."""
+
+    region_name = SDK_REGION
+
+    def __init__(self, service: str = "session") -> None:
+        self._service = service
+        self._user_agent_creator = types.SimpleNamespace(to_string=lambda *_args, **_kwargs: "")
+
+    def client(self, service: str, *_args: Any, **_kwargs: Any) -> NoAws:
+        return NoAws(service)
+
+    resource = client
+
+    def __getattr__(self, operation: str) -> NoReturn:
+        raise RuntimeError(f"compiling must not call AWS: {self._service}.{operation}")
+
+
+@contextmanager
+def _no_clients() -> Iterator[None]:
+    """Keep the SDK from building boto3 clients on import: a class body of it does."""
+    kept = boto3.client
+    boto3.client = lambda service, *_args, **_kwargs: NoAws(service)  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        boto3.client = kept
+
+
+with offline_environment(), _no_clients():
     import sagemaker.mlops.workflow.pipeline
     import sagemaker.serve.model_builder
     import sagemaker.train  # noqa: F401
@@ -100,24 +131,6 @@ class _QuietDirectory:
 
 
 _silence_sdk()
-
-
-class NoAws:
-    """Stands where the SDK expects a boto3 session or client; using either is a bug of this module."""
-
-    region_name = SDK_REGION
-
-    def __init__(self, service: str = "session") -> None:
-        self._service = service
-        self._user_agent_creator = types.SimpleNamespace(to_string=lambda *_args, **_kwargs: "")
-
-    def client(self, service: str, *_args: Any, **_kwargs: Any) -> NoAws:
-        return NoAws(service)
-
-    resource = client
-
-    def __getattr__(self, operation: str) -> NoReturn:
-        raise RuntimeError(f"compiling must not call AWS: {self._service}.{operation}")
 
 
 class OfflineSession(PipelineSession):  # type: ignore[misc]

@@ -5,16 +5,22 @@ It never reads a configuration, and nothing it prints by accident reaches its an
 
 from __future__ import annotations
 
+import gc
 import os
 import pickle
+import signal
 import sys
 
 from smp.compiler.compile import compile_pipeline
+from smp.compiler.light_imports import leave_out_unused
 from smp.errors import SmpError
 
 
 def main() -> None:
     """Answer with one item a pipeline: its JSON text, or the error that says why there is none."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    leave_out_unused()
+    gc.disable()  # a short life, most of it spent on making classes that stay
     answer = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     request = pickle.load(sys.stdin.buffer)
