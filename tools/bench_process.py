@@ -6,7 +6,7 @@ Never measures both at once: looking at memory slows the process down.
 import os
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,12 +24,15 @@ class Finished:
     output: str
 
 
-def run_timed(command: Sequence[str | Path], directory: Path) -> Finished:
+def run_timed(
+    command: Sequence[str | Path], directory: Path, environment: Mapping[str, str] | None = None
+) -> Finished:
     """Run a command; raises RuntimeError with its output where it fails."""
     started = time.perf_counter()
     finished = subprocess.run(
         command,
         cwd=directory,
+        env=environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -15,7 +15,7 @@ def measurements(cold: float, changed: float = 5.0, dearer: float = 1.0) -> Meas
 
     return Measurements(
         rounds=3,
-        seconds={"empty": 4.0, "cold": cold, "unchanged": 1.0, "changed": changed},
+        seconds={"plain": 5.0, "empty": 4.0, "cold": cold, "unchanged": 1.0, "changed": changed},
         peak_mib={"empty": 300.0, "cold": 500.0},
         growth=[growth(1, 0.01), growth(10, 0.1), growth(100, 0.1 + 0.9 * dearer)],
         load_before=0.25,
@@ -59,7 +59,7 @@ def test_the_report_names_date_machine_and_every_case() -> None:
         "- Date: 20",
         "- Load average before: 0.25",
         "cores",
-        "| 6.00 | 1.50x | 500 MiB |",
+        "| 6.00 | 1.50x | 1.20x | 500 MiB |",
         "| 100 | 600 |",
     ):
         assert expected in report
