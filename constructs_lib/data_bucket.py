@@ -8,6 +8,7 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from constructs_lib.acknowledgement import acknowledge
+from smp.compiler.compiled import EXECUTIONS_PREFIX
 
 ACCESS_LOG_DAYS = 365
 COLD_AFTER_DAYS = 30
@@ -24,8 +25,9 @@ NO_REPLICATION = (
 class DataBucket(Construct):
     """An encrypted, versioned, private bucket and the bucket for its access logs.
 
-    What executions wrote is never deleted by age: a model version in the registry may point to any of
-    it. Objects that nobody reads for 30 days cost less from then on, replaced ones go after 90 days.
+    What steps hand on within an execution goes after `intermediate_output_days`. Nothing else is
+    deleted by age: a version in the registry points to its model and its report. Objects that nobody
+    reads for 30 days cost less from then on, replaced ones go after 90 days.
     """
 
     def __init__(
@@ -34,6 +36,7 @@ class DataBucket(Construct):
         construct_id: str,
         *,
         key: kms.IKey,
+        intermediate_output_days: int,
         removal_policy: cdk.RemovalPolicy,
     ) -> None:
         super().__init__(scope, construct_id)
@@ -86,6 +89,11 @@ class DataBucket(Construct):
                             transition_after=cdk.Duration.days(COLD_AFTER_DAYS),
                         )
                     ],
+                ),
+                s3.LifecycleRule(
+                    id="DropIntermediateOutputs",
+                    prefix=f"{EXECUTIONS_PREFIX}/",
+                    expiration=cdk.Duration.days(intermediate_output_days),
                 ),
                 s3.LifecycleRule(
                     id="DropReplacedObjects",

@@ -68,7 +68,13 @@ class Foundation(cdk.Stack):
     ) -> s3.IBucket:
         if settings.bucket_name:
             return s3.Bucket.from_bucket_name(self, "OwnBucket", settings.bucket_name)
-        data = DataBucket(self, "Data", key=key, removal_policy=policy)
+        data = DataBucket(
+            self,
+            "Data",
+            key=key,
+            intermediate_output_days=settings.intermediate_output_days,
+            removal_policy=policy,
+        )
         name = self._share(data.bucket.bucket_name)
         return s3.Bucket.from_bucket_name(self, "SharedBucket", name)
 

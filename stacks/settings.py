@@ -79,6 +79,9 @@ class EnvironmentSettings(ConfigModel):
     kms_key_arn: KeyArn | None = Field(default=None, alias="kmsKeyArn")
     bucket_name: BucketName | None = Field(default=None, alias="bucketName")
     job_role_arn: RoleArn | None = Field(default=None, alias="jobRoleArn")
+    intermediate_output_days: int = Field(
+        default=180, alias="intermediateOutputDays", ge=31, le=3650
+    )
     removal_policy: Literal["retain", "destroy"] = Field(default="retain", alias="removalPolicy")
     termination_protection: bool = Field(default=True, alias="terminationProtection")
     max_inline_definition_characters: int = Field(

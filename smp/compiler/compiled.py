@@ -16,6 +16,9 @@ from smp.errors import CompileError
 CODE_PREFIX = "code"
 """Key prefix of every code tree in the project's bucket: `code/<sha256>/<path>`."""
 
+EXECUTIONS_PREFIX = "executions"
+"""Key prefix of what steps hand on within an execution: only this may expire by age."""
+
 CONTAINERS = ("IfSteps", "ElseSteps", "Steps")
 """Arguments of Condition and ForEach steps that hold steps."""
 

@@ -60,7 +60,7 @@ def test_every_channel_is_an_output_below_each_execution(tmp_path: Path) -> None
                 "Std:Join": {
                     "On": "/",
                     "Values": [
-                        "s3://${smp:bucket}",
+                        "s3://${smp:bucket}/executions",
                         "demo",
                         {"Get": "Execution.PipelineExecutionId"},
                         "prep",

@@ -99,10 +99,11 @@ def test_reads_of_data_are_logged(agnostic: Synthesis) -> None:
     assert shown(logging["DestinationBucketName"]) == "<DataAccessLogsC0C25EE4>"
 
 
-def test_no_current_object_is_ever_deleted_by_age(agnostic: Synthesis) -> None:
-    for rule in data_bucket(agnostic)["LifecycleConfiguration"]["Rules"]:
-        assert "ExpirationInDays" not in rule
-        assert rule["Status"] == "Enabled"
+def test_only_intermediate_outputs_are_deleted_by_age(agnostic: Synthesis) -> None:
+    rules = data_bucket(agnostic)["LifecycleConfiguration"]["Rules"]
+    expiring = {r["Prefix"]: r["ExpirationInDays"] for r in rules if "ExpirationInDays" in r}
+    assert expiring == {"executions/": 180}
+    assert {rule["Status"] for rule in rules} == {"Enabled"}
 
 
 def test_replaced_objects_and_broken_uploads_go(agnostic: Synthesis) -> None:

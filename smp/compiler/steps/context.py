@@ -15,7 +15,7 @@ from sagemaker.mlops.workflow.steps import CacheConfig
 
 from smp.compiler import deploy_values
 from smp.compiler.code_store import CodeStore, code_tree
-from smp.compiler.compiled import CodeTree
+from smp.compiler.compiled import EXECUTIONS_PREFIX, CodeTree
 from smp.compiler.sdk import OfflineSession
 from smp.compiler.stand_ins import to_constants
 from smp.config.fields import ConfigModel, Tag
@@ -107,9 +107,9 @@ class StepContext:
         return CacheConfig(enable_caching=True, expire_after=node.config.cache_expire_after)
 
     def execution_uri(self, node: StepNode, output: str, base: str | None = None) -> Join:
-        """Return `s3://<bucket>/<pipeline>/<execution id>/<step>/output/<output>`."""
+        """Return `s3://<bucket>/executions/<pipeline>/<execution id>/<step>/output/<output>`."""
         execution = ExecutionVariables.PIPELINE_EXECUTION_ID
-        parts = [base or f"s3://{self.bucket}", self.graph.name, execution]
+        parts = [base or f"s3://{self.bucket}/{EXECUTIONS_PREFIX}", self.graph.name, execution]
         return Join(on="/", values=[*parts, node.name, "output", output])
 
     def per_execution(self, prefix: str) -> Join:
