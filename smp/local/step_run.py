@@ -150,12 +150,13 @@ class StepRunner:
 
     def _attempts(self, step: Json, record: StepRecord) -> StepRecord:
         """Run the job, again after a fault of the machine as the step's retry policies say."""
-        attempt = 1
+        attempt, began = 1, time.monotonic()
         while True:
             try:
                 return self._attempt(step, replace(record, attempts=attempt))
             except OSError as error:
-                pause = _pause_before(attempt + 1, step.get("RetryPolicies", []))
+                policies = step.get("RetryPolicies", [])
+                pause = _pause_before(attempt + 1, policies, time.monotonic() - began)
                 if pause is None or self.stop.wait(pause):
                     raise StepFailure(
                         f"this machine failed the job: {error}; {attempt} attempts"
@@ -229,12 +230,12 @@ def read_property_file(
     return read
 
 
-def _pause_before(attempt: int, policies: list[Json]) -> float | None:
+def _pause_before(attempt: int, policies: list[Json], elapsed: float) -> float | None:
     """Return the seconds to wait before an attempt, or None where no policy allows it."""
     for policy in policies:
         if MACHINE_FAULTS.intersection(policy.get("ExceptionType", [])):
-            most = int(policy.get("MaxAttempts", 1))
-            if attempt - 1 <= most:
+            in_time = elapsed < 60 * float(policy.get("ExpireAfterMin", 0))
+            if in_time or attempt - 1 <= int(policy.get("MaxAttempts", 0)):
                 rate = float(policy.get("BackoffRate", 2.0))
                 return float(policy.get("IntervalSeconds", 1)) * rate ** (attempt - 2)
     return None

@@ -291,6 +291,8 @@ class BrokenAtFirst:
             "Succeeded",
             2,
         ),
+        (2, [{"ExceptionType": ["Step.SERVICE_FAULT"], "ExpireAfterMin": 1}], "Succeeded", 3),
+        (1, [{"ExceptionType": ["Step.SERVICE_FAULT"], "ExpireAfterMin": 0}], "Failed", 1),
         (1, [{"ExceptionType": ["Step.THROTTLING"], "MaxAttempts": 5}], "Failed", 1),
         (1, [], "Failed", 1),
     ],
