@@ -113,19 +113,16 @@ DEPLOY_BY_HAND = """
 import sys
 from pathlib import Path
 
-import aws_cdk as cdk
 from stacks.context import read_context
-from stacks.foundation import Foundation
-from stacks.pipeline import PipelineStack
+from stacks.environment import Environment
 from stacks.settings import load_deployment
 
 WORKSPACE = Path(sys.argv[1])
 context = read_context(Path(sys.argv[2]), {{}})
-app = cdk.App(context=context, outdir=str(WORKSPACE / "cdk.out"))
 deployment = load_deployment(context, {{}}, WORKSPACE)
-foundation = Foundation.for_deployment(app, deployment)
+environment = Environment(deployment, context=context, directory=WORKSPACE / "cdk.out")
 {block}
-app.synth()
+environment.app.synth()
 """
 
 

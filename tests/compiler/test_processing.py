@@ -102,7 +102,7 @@ def test_an_output_prefix_replaces_the_bucket_and_pipeline(tmp_path: Path) -> No
 def test_the_projects_bucket_takes_what_has_no_bucket_of_its_own(tmp_path: Path) -> None:
     compiled = compile_demo(tmp_path, "prep: Processing", top="  s3Bucket: sales-data\n")
     uri = processing_outputs(compiled, "prep")["train"]["S3Uri"]["Std:Join"]["Values"]
-    assert uri[0] == "s3://sales-data"
+    assert uri[0] == "s3://sales-data/executions"
 
 
 def test_an_output_path_in_the_container_can_be_set(tmp_path: Path) -> None:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import io
-import shutil
 import sys
-import sysconfig
 import tarfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -16,12 +14,14 @@ from typing import Any
 import pytest
 
 from smp.compiler.compiled import CompiledPipeline, ModelPackageGroup
+from smp.errors import SetupError
 from smp.local.jobs.context import StepContext
 from smp.local.jobs.model import run_model
 from smp.local.object_store import ObjectStore
 from smp.local.places import Places
 from smp.local.sandbox.base import Sandbox
 from smp.local.sandbox.bubblewrap import Bubblewrap
+from smp.local.sandbox.choose import choose_sandbox
 
 BUCKET = "s3://smp-local"
 PYTHON = Path(sys.executable).parent
@@ -156,8 +156,9 @@ def transform_request(model: str, uri: str, **settings: Any) -> dict[str, Any]:
 
 def bubblewrap() -> Path:
     """Return where bubblewrap is installed; the test is skipped where it is not."""
-    beside = Path(sysconfig.get_path("scripts")) / "bwrap"
-    found = shutil.which("bwrap") or (str(beside) if beside.exists() else None)
-    if found is None:
-        pytest.skip("bubblewrap is not installed")
-    return Path(found)
+    try:
+        sandbox = choose_sandbox("bubblewrap")
+    except SetupError as error:
+        pytest.skip(str(error))
+    assert isinstance(sandbox, Bubblewrap)
+    return sandbox.executable
