@@ -83,6 +83,7 @@ def in_tmp(path: Path) -> bool:
 def test_a_job_can_write_nowhere_else(tmp_path: Path, isolating: Sandbox) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()
+    name = f"smp-test-{os.getpid()}"
     places = ["/", "/etc", "/usr", "/opt", "/var/tmp", "/home", "/root", "/sys", "/sys/fs/cgroup"]
     places += ["/proc/sys/kernel", sys.prefix]
     places += [str(path) for path in (Path.home(), Path(__file__).parent) if not in_tmp(path)]
@@ -90,7 +91,7 @@ def test_a_job_can_write_nowhere_else(tmp_path: Path, isolating: Sandbox) -> Non
 import os
 for path in {places}:
     try:
-        os.makedirs(os.path.join(path, 'x')); print('made a directory in', path)
+        os.makedirs(os.path.join(path, '{name}')); print('made a directory in', path)
     except OSError:
         pass
 for path in ['/proc/sys/vm/swappiness', '/proc/sysrq-trigger', '/etc/hosts', '{outside}/file']:
@@ -103,7 +104,7 @@ print('done')
 """
     assert run(tmp_path, isolating, script) == ["done"]
     assert not Path("/tmp/x").exists()
-    assert not any((Path(place) / "x").exists() for place in places)
+    assert not any((Path(place) / name).exists() for place in places)
     assert list(outside.iterdir()) == []
 
 
