@@ -21,7 +21,7 @@ from typing import Any
 
 import smp
 from smp.atomic import write_atomically
-from smp.compiler.code_store import CodeStore, code_tree
+from smp.compiler.code_store import CodeStore, code_tree, stand_in_of
 from smp.compiler.compiled import CompiledPipeline
 from smp.errors import ScriptError, SetupError, SmpError
 from smp.graph.nodes import PipelineGraph
@@ -68,7 +68,7 @@ class Compilation:
             compiled = CompiledPipeline.from_json(kept["compiled"], self._store.root)
         except (OSError, ValueError, KeyError, TypeError):
             return None
-        return compiled if self._store.holds(compiled.code) else None
+        return compiled if self._store.holds(compiled.local_code()) else None
 
     def _path(self, graph: PipelineGraph) -> Path:
         return self._directory / f"{graph.name}.json"
@@ -149,6 +149,8 @@ def compile_key(graph: PipelineGraph, store: CodeStore) -> str:
     for model in graph.models:
         tree = code_tree(model, store)
         parts.append([model.name, model.config.model_dump(mode="json"), tree.origin, tree.sha256])
+        stand_in = stand_in_of(model, store)
+        parts.append(stand_in and stand_in.code.sha256)
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 

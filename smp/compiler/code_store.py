@@ -8,12 +8,12 @@ from __future__ import annotations
 import hashlib
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
-from smp.compiler.compiled import CodeFile, CodeTree
+from smp.compiler.compiled import CodeFile, CodeTree, StandIn
 from smp.compiler.source_files import IGNORE_FILE, read_source_files
-from smp.config.project import Model
+from smp.config.project import STAND_IN, Model
 from smp.config.wording import dotted
 from smp.errors import Problem, ScriptError, SetupError
 
@@ -27,17 +27,24 @@ class CodeStore:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self._packed: dict[Path, CodeTree] = {}
+        self._packed: dict[tuple[Path, str | None], CodeTree] = {}
 
-    def add_directory(self, directory: Path, origin: str, boundary: Path | None = None) -> CodeTree:
-        """Pack a directory, which is read once by each store.
+    def add_directory(
+        self,
+        directory: Path,
+        origin: str,
+        boundary: Path | None = None,
+        without: str | None = None,
+    ) -> CodeTree:
+        """Pack a directory but for the file `without`; each store reads it once.
 
         Links may lead to files inside `boundary`, the directory itself by default. Raises ScriptError.
         """
-        if directory not in self._packed:
+        if (directory, without) not in self._packed:
             files = read_source_files(directory, boundary or directory)
-            self._packed[directory] = self.add_files(files, origin)
-        return self._packed[directory]
+            kept = {path: data for path, data in files.items() if path != without}
+            self._packed[directory, without] = self.add_files(kept, origin)
+        return self._packed[directory, without]
 
     def add_files(
         self, files: Mapping[str, bytes], origin: str, templates: frozenset[str] = frozenset()
@@ -100,26 +107,52 @@ class CodeStore:
 
 
 def code_tree(model: Model, store: CodeStore) -> CodeTree:
-    """Pack a model's source directory. Raises ScriptError, also where a script is left out of it."""
-    origin = model.source_directory.relative_to(model.directory.parent).as_posix()
-    tree = store.add_directory(model.source_directory, origin, model.directory)
-    missing = list(_left_out(model, {file.path for file in tree.files}))
-    if missing:
-        raise ScriptError(missing)
+    """Pack what a model ships: its source directory without a local stand-in.
+
+    Raises ScriptError, also where a script is left out of it.
+    """
+    shipped = {place: _normal(path) for place, path in model.config.scripts.items()}
+    stand_in = shipped.pop(STAND_IN, None)
+    without = None if stand_in in shipped.values() else stand_in
+    tree = store.add_directory(model.source_directory, _origin(model), model.directory, without)
+    _check_packed(model, shipped, tree)
     return tree
 
 
-def _left_out(model: Model, packed: set[str]) -> Iterator[Problem]:
-    for section in ("preprocess", "train", "transform", "evaluate"):
-        script = getattr(getattr(model.config, section), "entry_point", None)
-        if script is not None and PurePosixPath(script).as_posix() not in packed:
-            yield Problem(
-                "is left out of what the jobs get",
-                model.locate(section, "entry_point"),
-                dotted(("conf", "models", model.name, section, "entry_point")),
-                repr(script),
-                hint=f"rename it, or take it out of {IGNORE_FILE}",
-            )
+def stand_in_of(model: Model, store: CodeStore) -> StandIn | None:
+    """Pack a model's whole source directory for its local stand-in; None where it names none."""
+    script = model.config.scripts.get(STAND_IN)
+    if script is None:
+        return None
+    origin = f"{_origin(model)} (local stand-in)"
+    tree = store.add_directory(model.source_directory, origin, model.directory)
+    _check_packed(model, {STAND_IN: _normal(script)}, tree)
+    return StandIn(_normal(script), tree)
+
+
+def _normal(path: str) -> str:
+    return PurePosixPath(path).as_posix()
+
+
+def _origin(model: Model) -> str:
+    return model.source_directory.relative_to(model.directory.parent).as_posix()
+
+
+def _check_packed(model: Model, scripts: Mapping[tuple[str, str], str], tree: CodeTree) -> None:
+    packed = {file.path for file in tree.files}
+    missing = [
+        Problem(
+            "is left out of what the jobs get",
+            model.locate(*place),
+            dotted(("conf", "models", model.name, *place)),
+            repr(model.config.scripts[place]),
+            hint=f"rename it, or take it out of {IGNORE_FILE}",
+        )
+        for place, script in scripts.items()
+        if script not in packed
+    ]
+    if missing:
+        raise ScriptError(missing)
 
 
 def _tree_hash(files: Iterable[CodeFile]) -> str:

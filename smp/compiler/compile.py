@@ -9,8 +9,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from smp.compiler.code_store import CodeStore
-from smp.compiler.compiled import CompiledPipeline, ModelPackageGroup
+from smp.compiler.code_store import CodeStore, stand_in_of
+from smp.compiler.compiled import CompiledPipeline, ModelPackageGroup, StandIn
 from smp.compiler.limits import check_limits
 from smp.compiler.request_check import check_requests
 from smp.errors import CompileError, Problem
@@ -24,7 +24,8 @@ def compile_pipeline(graph: PipelineGraph, code_store: Path) -> CompiledPipeline
     """
     from smp.compiler.render import render
 
-    definition, trees, images = render(graph, CodeStore(code_store))
+    store = CodeStore(code_store)
+    definition, trees, images = render(graph, store)
     config = graph.pipeline.config
     compiled = CompiledPipeline(
         name=graph.name,
@@ -40,6 +41,7 @@ def compile_pipeline(graph: PipelineGraph, code_store: Path) -> CompiledPipeline
         internet_egress=graph.pipeline.network.internet_egress,
         models=tuple(model.name for model in graph.models),
         step_models={name: node.model.name for node in graph.steps for name in node.emitted},
+        stand_ins=_stand_ins(graph, store),
     )
     nodes = {name: node for node in graph.steps for name in node.emitted}
     check_compiled(compiled, lambda name, problem: graph.at_step(nodes[name], problem))
@@ -55,6 +57,15 @@ def check_compiled(compiled: CompiledPipeline, at_step: Callable[[str, Problem],
     problems += [at_step(name, problem) for name, problem in check_requests(compiled)]
     if problems:
         raise CompileError(problems)
+
+
+def _stand_ins(graph: PipelineGraph, store: CodeStore) -> dict[str, StandIn]:
+    found = {
+        node.name: stand_in_of(node.model, store)
+        for node in graph.steps
+        if node.step_class == "Training"
+    }
+    return {name: stand_in for name, stand_in in found.items() if stand_in is not None}
 
 
 def _groups(graph: PipelineGraph) -> tuple[ModelPackageGroup, ...]:

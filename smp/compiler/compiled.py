@@ -55,6 +55,20 @@ class CodeTree:
 
 
 @dataclass(frozen=True)
+class StandIn:
+    """A script that a local run starts where the service would start an image's own algorithm.
+
+    Its tree lies in the code store by its content, as those that the definition refers to do: the value
+    is the same on any machine, and a run that is resumed finds the script as it was. But the definition
+    does not name it and `CompiledPipeline.code` does not list it, so no deployment uploads it.
+    """
+
+    script: str
+    """Its path in the tree, which is the model's whole source directory."""
+    code: CodeTree
+
+
+@dataclass(frozen=True)
 class ModelPackageGroup:
     """A model package group that a RegisterModel step of the pipeline writes to."""
 
@@ -88,6 +102,8 @@ class CompiledPipeline:
     """Names of the configured models whose steps it runs, in the order of the pipeline section."""
     step_models: Mapping[str, str] = field(default_factory=dict)
     """The configured model that each step of the definition belongs to, by step name."""
+    stand_ins: Mapping[str, StandIn] = field(default_factory=dict)
+    """What a local run starts for steps whose algorithm only an image has, by step name."""
 
     def definition_text(self) -> str:
         """Return the definition as JSON text, the same bytes for the same pipeline."""
@@ -103,19 +119,21 @@ class CompiledPipeline:
     def from_json(cls, text: str, code_store: Path) -> CompiledPipeline:
         """Read back what `to_json` wrote."""
         value = json.loads(text)
-        value["code"] = tuple(
-            CodeTree(
-                sha256=tree["sha256"],
-                files=tuple(CodeFile(**file) for file in tree["files"]),
-                origin=tree["origin"],
-            )
-            for tree in value["code"]
-        )
+        value["code"] = tuple(_read_tree(tree) for tree in value["code"])
+        value["stand_ins"] = {
+            step: StandIn(stand_in["script"], _read_tree(stand_in["code"]))
+            for step, stand_in in value.get("stand_ins", {}).items()
+        }
         value["model_package_groups"] = tuple(
             ModelPackageGroup(**group) for group in value["model_package_groups"]
         )
         value["models"] = tuple(value["models"])
         return cls(code_store=code_store, **value)
+
+    def local_code(self) -> tuple[CodeTree, ...]:
+        """Return every tree of the code store that a local run may read."""
+        stand_ins = {item.code.sha256: item.code for item in self.stand_ins.values()}
+        return (*self.code, *stand_ins.values())
 
     def steps(self) -> Iterator[Json]:
         """Yield every step, those inside conditions and loops too, in the order of the definition."""
@@ -145,6 +163,11 @@ class CompiledPipeline:
             for upstream in waiting.values():
                 upstream.discard(ready)
         return tuple(ordered)
+
+
+def _read_tree(value: Json) -> CodeTree:
+    files = tuple(CodeFile(**file) for file in value["files"])
+    return CodeTree(value["sha256"], files, value["origin"])
 
 
 def nested_steps(steps: list[Json]) -> Iterator[Json]:

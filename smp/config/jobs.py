@@ -150,14 +150,23 @@ class MetricDefinition(ConfigModel):
 
 
 class TrainSection(JobSection):
-    """A training job in script mode."""
+    """A training job: a script in an image, or the algorithm that an image brings."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"not": {"required": ["entry_point", "local_stand_in"]}}
+    )
 
     spellings: ClassVar[dict[str, str]] = {**RUNTIME_SPELLINGS, "hyperparams": "hyperparameters"}
 
     image_uri: ImageUri
-    """The image that the script runs in."""
-    entry_point: Text
-    """The script, relative to `source_directory`: a `.py` or `.sh` file."""
+    """The image that the script runs in, or that brings the algorithm."""
+    entry_point: Text | None = None
+    """The script, relative to `source_directory`: a `.py` or `.sh` file. Without it the job runs the
+    algorithm that the image brings, such as a built-in one of SageMaker, and chained inputs are
+    channels of the name that the step before gives its output."""
+    local_stand_in: Text | None = None
+    """In place of `entry_point`: a `.py` file below `source_directory` that runs in a local run where
+    the image's algorithm would; it is not shipped to AWS."""
     instance_type: TrainingInstance = DEFAULT_INSTANCE_TYPE
     """The instance type of the job."""
     env: TrainingEnvironment = Field(default={})
@@ -175,7 +184,7 @@ class TrainSection(JobSection):
     distribution: S3Distribution = "FullyReplicated"
     """Whether each instance gets all data or a part of it."""
     hyperparameters: dict[HyperparameterName, Hyperparameter] = Field(default={}, max_length=100)
-    """Arguments of the script: `--name value`."""
+    """Arguments of the script, `--name value`, or settings of the image's algorithm."""
     metric_definitions: tuple[MetricDefinition, ...] = Field(
         default=(), max_length=40, strict=False
     )
@@ -184,6 +193,13 @@ class TrainSection(JobSection):
     """An artefact to begin from."""
     channels: TrainingChannels = Field(default={}, max_length=20)
     """Data by channel: each at `/opt/ml/input/data/<channel>`."""
+
+    @model_validator(mode="after")
+    def _check_stand_in(self) -> TrainSection:
+        if self.local_stand_in is not None and self.entry_point is not None:
+            reason = "has no effect beside 'entry_point', which runs in a local run too"
+            raise fault(reason, "one of the two", at=("local_stand_in",))
+        return self
 
 
 class TransformSection(JobSection):

@@ -17,9 +17,8 @@ from smp.config.files import FileSet, find_files, read_text
 from smp.config.framework import ConfigFile, without_effect
 from smp.config.merge import MODELS, MergedModel, check_group_names, merge_models, merge_pipelines
 from smp.config.placeholders import resolve_placeholders
-from smp.config.project import Conf, ConfFile, Model, ModelConfig, Project
+from smp.config.project import SCRIPT_KEYS, Conf, ConfFile, Model, ModelConfig, Project
 from smp.config.source_tree import (
-    SCRIPTED,
     find_scripts,
     is_inside,
     lookup_roots,
@@ -123,9 +122,8 @@ class _Loading:
             return None
         config = ModelConfig.model_construct(**merged.values)
         home = merged.home
-        sections = {section: getattr(config, section) for section in SCRIPTED}
-        entry_points = {key: section.entry_point for key, section in sections.items() if section}
-        found = find_scripts(config.source_directory, entry_points, home.directory, self._roots)
+        source = config.source_directory
+        found = find_scripts(source, config.scripts, home.directory, self._roots)
         for fault in found.faults:
             place = merged.positions.get(fault.path, Location(home.document.file, 1, 1))
             self.script_problems.append(fault.problem((*MODELS, merged.name), place))
@@ -144,14 +142,12 @@ class _Loading:
         """Report scripts that a file with other problems names and that are not there."""
         models = _mapping(_mapping(file.document.data).get("conf")).get("models")
         for name, model in _mapping(models).items():
-            sections = {key: _mapping(_mapping(model).get(key)) for key in SCRIPTED}
-            entry_points = {key: section.get("entry_point") for key, section in sections.items()}
-            source = _mapping(model).get("source_directory")
-            if any(
-                isinstance(path, str) and "$" in path for path in (source, *entry_points.values())
-            ):
+            sections = _mapping(model)
+            named = {(s, key): _mapping(sections.get(s)).get(key) for s, key in SCRIPT_KEYS}
+            source = sections.get("source_directory")
+            if any(isinstance(path, str) and "$" in path for path in (source, *named.values())):
                 continue
-            found = find_scripts(source, entry_points, file.directory, self._roots)
+            found = find_scripts(source, named, file.directory, self._roots)
             for fault in found.faults:
                 place = file.document.locate((*MODELS, name, *fault.path))
                 self.script_problems.append(fault.problem((*MODELS, name), place))

@@ -34,6 +34,16 @@ from smp.errors import Location, Problem
 
 SECTIONS = ("preprocess", "train", "transform", "evaluate", "registry")
 
+STAND_IN = ("train", "local_stand_in")
+SCRIPT_KEYS = (
+    ("preprocess", "entry_point"),
+    ("train", "entry_point"),
+    STAND_IN,
+    ("transform", "entry_point"),
+    ("evaluate", "entry_point"),
+)
+"""The section and the key of every script that a model may name."""
+
 
 class ModelPart(ConfigModel):
     """What one file says of a model; its other sections may stand in other files."""
@@ -59,6 +69,15 @@ class ModelConfig(ModelPart):
     """One modeling unit, joined from all files that mention it."""
 
     source_directory: Text
+
+    @property
+    def scripts(self) -> dict[tuple[str, str], str]:
+        """The scripts that the sections name, by section and key."""
+        named = {
+            (section, key): getattr(getattr(self, section), key, None)
+            for section, key in SCRIPT_KEYS
+        }
+        return {place: script for place, script in named.items() if script is not None}
 
 
 class NetworkSecurity(ConfigModel):

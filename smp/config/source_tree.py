@@ -1,4 +1,4 @@
-"""Finds what a model's configuration names beside it: its directory, scripts and entry points.
+"""Finds what a model's configuration names beside it: its directory and scripts.
 
 It never opens a script, and lets no path or link lead out of the model's own directory.
 """
@@ -17,8 +17,7 @@ from smp.errors import Location, Problem
 
 CONF_DIRECTORY = "conf"
 
-SCRIPTED = ("preprocess", "train", "transform", "evaluate")
-SCRIPT_SUFFIXES = {"train": (".py", ".sh")}
+SCRIPT_SUFFIXES = {("train", "entry_point"): (".py", ".sh")}
 PYTHON = (".py",)
 
 
@@ -65,9 +64,12 @@ class Scripts:
 
 
 def find_scripts(
-    written: Any, entry_points: Mapping[str, Any], directory: Path, roots: tuple[Path, ...]
+    written: Any,
+    named: Mapping[tuple[str, str], Any],
+    directory: Path,
+    roots: tuple[Path, ...],
 ) -> Scripts:
-    """Find the source directory, and the entry point that each section names.
+    """Find the source directory, and the scripts that the sections name, by section and key.
 
     `directory` is the model's own, its links followed; `roots` are where a source directory is
     looked up after it. What is no text is left to others to report.
@@ -79,9 +81,9 @@ def find_scripts(
         return Scripts(None, (source,))
     faults = (
         fault
-        for section, entry_point in entry_points.items()
-        if isinstance(entry_point, str) and entry_point
-        for fault in _entry_point_faults(section, entry_point, source, directory)
+        for key, script in named.items()
+        if isinstance(script, str) and script
+        for fault in _script_faults(key, script, source, directory)
     )
     return Scripts(source, tuple(faults))
 
@@ -108,11 +110,10 @@ def _source_directory(written: str, directory: Path, roots: tuple[Path, ...]) ->
     return PathFault(path, "there is no such directory", shown(written), f"a path below {places}")
 
 
-def _entry_point_faults(
-    section: str, written: str, source: Path, directory: Path
+def _script_faults(
+    path: tuple[str, str], written: str, source: Path, directory: Path
 ) -> Iterator[PathFault]:
-    path = (section, "entry_point")
-    suffixes = SCRIPT_SUFFIXES.get(section, PYTHON)
+    suffixes = SCRIPT_SUFFIXES.get(path, PYTHON)
     target = source / written
     parts = PurePosixPath(written)
     if parts.is_absolute() or ".." in parts.parts or "\0" in written or "\\" in written:

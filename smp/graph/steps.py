@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, TypedDict
 
-from smp.config.jobs import Channel
+from smp.config.jobs import Channel, TrainSection
 from smp.graph.chains import Declared
 from smp.graph.entry_points import entry_point_problems
 from smp.graph.nodes import CACHEABLE_CLASSES, ChainedInput
@@ -55,8 +55,14 @@ def check_step(checker: GraphChecker, step: Declared, chained: tuple[ChainedInpu
     return {}
 
 
-def training_channel(chain: ChainedInput) -> str:
-    """Return the channel of a chained input; the driver exports it as a variable, so no `-`."""
+def training_channel(chain: ChainedInput, section: TrainSection) -> str:
+    """Return the channel of a chained input.
+
+    A script's start file exports it as a variable, so it has no `-`. An image's own algorithm looks for
+    names of its own, such as `train`: there it is the name of the output alone.
+    """
+    if section.entry_point is None:
+        return chain.channel
     return f"{chain.source}-{chain.channel}".replace("-", "_").replace(".", "_")
 
 
@@ -162,7 +168,9 @@ def _check_training(
     if section is None:
         return
     static = {name: channel for name, channel in section.channels.items() if channel.data_files}
-    names = [*static, *(training_channel(chain) for chain in chained), *TRAINING_CODE_CHANNELS]
+    names = [*static, *(training_channel(chain, section) for chain in chained)]
+    if section.entry_point is not None:
+        names += TRAINING_CODE_CHANNELS
     if section.model_data_uri:
         names.append("model")
     for name, channel in static.items():

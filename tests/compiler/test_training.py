@@ -7,7 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.compiler.compiling import arguments, channels, compile_demo, uri_of
+from smp.compiler.cache import compile_key
+from smp.compiler.code_store import CodeStore
+from smp.compiler.compiled import CompiledPipeline
+from smp.errors import ScriptError
+from tests.compiler.compiling import arguments, channels, compile_demo, demo_graph, uri_of
 from tests.graph.workspace import DIRECTORY, IMAGE, write
 
 
@@ -165,3 +169,81 @@ def test_the_drivers_hold_nothing_of_this_machine(tmp_path: Path) -> None:
     ]
     assert not [file.path for file in tree.files if file.path.endswith(".pyc")]
     assert not [text for text in texts if str(tmp_path) in text or str(Path.home()) in text]
+
+
+ALGORITHM = f"{{image_uri: {IMAGE}, local_stand_in: local/factorise.py, hyperparameters: {{k: 3}}}}"
+STAND_IN = f"{DIRECTORY}/scripts/local/factorise.py"
+
+
+def test_without_an_entry_point_the_job_runs_what_the_image_brings(tmp_path: Path) -> None:
+    compiled = compile_demo(
+        tmp_path, "fit: Training", demo__train=f"{{image_uri: {IMAGE}, hyperparameters: {{k: 3}}}}"
+    )
+    found = arguments(compiled, "fit")
+    assert found["AlgorithmSpecification"] == {"TrainingImage": IMAGE, "TrainingInputMode": "File"}
+    assert found["HyperParameters"] == {"k": "3"}
+    assert "InputDataConfig" not in found or found["InputDataConfig"] == []
+    assert (compiled.code, compiled.stand_ins) == ((), {})
+
+
+def test_an_image_s_algorithm_gets_chained_channels_by_the_names_it_knows(tmp_path: Path) -> None:
+    write(tmp_path / STAND_IN, "")
+    compiled = compile_demo(
+        tmp_path,
+        "prep: Processing\nfit: Training, chain_input_source_step: prep",
+        demo__train=ALGORITHM,
+    )
+    assert list(channels(compiled, "fit")) == ["train", "test"]
+
+
+def test_a_stand_in_lies_in_the_code_store_and_is_not_shipped(tmp_path: Path) -> None:
+    write(tmp_path / STAND_IN, "print('here')")
+    compiled = compile_demo(tmp_path, "prep: Processing\nfit: Training", demo__train=ALGORITHM)
+    (stand_in,) = compiled.stand_ins.values()
+    assert list(compiled.stand_ins) == ["fit"]
+    kept = compiled.code_store / stand_in.code.sha256 / stand_in.script
+    assert kept.read_text(encoding="utf-8") == "print('here')"
+
+    shipped = [file.path for tree in compiled.code for file in tree.files]
+    assert "preprocess.py" in shipped
+    assert stand_in.script not in shipped
+    assert stand_in.code.sha256 not in compiled.definition_text()
+    assert CompiledPipeline.from_json(compiled.to_json(), compiled.code_store) == compiled
+
+
+def test_an_edited_stand_in_changes_only_the_local_run(tmp_path: Path) -> None:
+    steps = "prep: Processing\nfit: Training"
+    write(tmp_path / STAND_IN, "1")
+    before = compile_demo(tmp_path, steps, demo__train=ALGORITHM)
+    key = compile_key(demo_graph(tmp_path, steps, demo__train=ALGORITHM), CodeStore(tmp_path / "c"))
+    write(tmp_path / STAND_IN, "2")
+    after = compile_demo(tmp_path, steps, demo__train=ALGORITHM)
+
+    assert (after.definition, after.code) == (before.definition, before.code)
+    assert after.stand_ins != before.stand_ins
+    changed = compile_key(
+        demo_graph(tmp_path, steps, demo__train=ALGORITHM), CodeStore(tmp_path / "c")
+    )
+    assert changed != key
+
+
+def test_the_stand_in_is_the_same_value_wherever_the_workspace_lies(tmp_path: Path) -> None:
+    texts = []
+    for place in ("here", "elsewhere/deeper"):
+        write(tmp_path / place / STAND_IN, "print('here')")
+        compiled = compile_demo(tmp_path / place, "fit: Training", demo__train=ALGORITHM)
+        texts.append(compiled.to_json())
+    assert texts[0] == texts[1]
+
+
+def test_a_script_that_is_also_an_entry_point_is_shipped(tmp_path: Path) -> None:
+    section = f"{{image_uri: {IMAGE}, local_stand_in: ./preprocess.py}}"
+    compiled = compile_demo(tmp_path, "prep: Processing\nfit: Training", demo__train=section)
+    assert "preprocess.py" in [file.path for tree in compiled.code for file in tree.files]
+
+
+def test_fails_where_the_stand_in_is_left_out_of_the_packed_files(tmp_path: Path) -> None:
+    write(tmp_path / STAND_IN, "")
+    write(tmp_path / DIRECTORY / "scripts/.smpignore", "local\n")
+    with pytest.raises(ScriptError, match=r"demo\.train\.local_stand_in: is left out of what"):
+        compile_demo(tmp_path, "fit: Training", demo__train=ALGORITHM)

@@ -91,7 +91,9 @@ def test_hyphens_and_dots_of_a_chained_channel_become_underscores(tmp_path: Path
     graph = graph_of(
         tmp_path, "my-prep: Processing\nfit: Training, chain_input_source_step: my-prep"
     )
-    channels = [training_channel(chain) for chain in graph.node("fit").chained]
+    section = graph.node("fit").model.config.train
+    assert section is not None
+    channels = [training_channel(chain, section) for chain in graph.node("fit").chained]
     assert channels == ["my_prep_train", "my_prep_test"]
 
 

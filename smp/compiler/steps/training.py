@@ -37,16 +37,16 @@ REPACK_COMMAND = (
 
 
 def render_training(context: StepContext, node: StepNode) -> list[Any]:
-    """Render a Training step in script mode."""
+    """Render a Training step: a script, or without an entry point what the image brings."""
     written = node.model.config.train
     assert written is not None
     section = sdk_view(written)
-    tree = context.code_tree(node)
+    script = section.entry_point
     trainer = _trainer(
         context,
         node.emitted[0],
         section,
-        source_code=_source_code(context, tree, entry_script=section.entry_point),
+        source_code=script and _source_code(context, context.code_tree(node), entry_script=script),
         training_image=section.image_uri,
         hyperparameters=dict(section.hyperparameters),
         environment=dict(section.env),
@@ -83,8 +83,7 @@ def render_repack(context: StepContext, node: StepNode, artifact: Any) -> Traini
         source_code=_source_code(context, tree, command=REPACK_COMMAND, requirements=None),
         training_image=sklearn_image(context, REPACK_SKLEARN_VERSION),
     )
-    plain = TrainSection(image_uri=section.image_uri, entry_point=section.entry_point)
-    channel = _channel(MODEL_CHANNEL, artifact, plain)
+    channel = _channel(MODEL_CHANNEL, artifact, TrainSection(image_uri=section.image_uri))
     return TrainingStep(
         name=node.emitted[0],
         description="Packs the inference code into the model's artefact",
@@ -132,7 +131,8 @@ def _channels(
 ) -> list[Channel]:
     channels = _static_channels(context, node, section, written)
     channels += [
-        _channel(training_channel(chain), context.uri_of(chain), section) for chain in node.chained
+        _channel(training_channel(chain, section), context.uri_of(chain), section)
+        for chain in node.chained
     ]
     if section.model_data_uri:
         channels.append(_channel(MODEL_CHANNEL, section.model_data_uri, section))
