@@ -24,7 +24,7 @@ from tools.bench_workspace import (
 )
 
 REPORT = ROOT / "docs" / "benchmarks.md"
-UNITS = (1, 10, 100)
+UNITS = (1, 10, 50, 100)
 
 _SYNTH = (ROOT / "tools" / "cdk", "synth", "--quiet", "--no-notices")
 _PLAIN_SYNTH = (
@@ -44,9 +44,9 @@ def main() -> int:
     load_before = os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as directory:
         place = Path(directory)
-        measurements = Measurements(rounds, *_measure_synth(place, rounds), [], load_before)
-        for units in UNITS:
-            measurements.growth.append(_measure_growth(place, units, max(3, rounds // 2)))
+        seconds, peak_mib = _measure_synth(place, rounds)
+        growth = _measure_growth(place, max(3, rounds // 2))
+    measurements = Measurements(rounds, seconds, peak_mib, growth, load_before)
     REPORT.write_text(render_report(measurements), encoding="utf-8")
     results = verdicts(measurements)
     for verdict in results:
@@ -102,26 +102,37 @@ def _plain_environment() -> dict[str, str]:
     return environment | {"JSII_NODE": str(ROOT / "tools" / "jsii-node")}
 
 
-def _measure_growth(place: Path, units: int, rounds: int) -> Growth:
-    app = make_generated_app(place / f"units-{units}", units)
-    seconds: dict[str, list[float]] = defaultdict(list)
+def _measure_growth(place: Path, rounds: int) -> list[Growth]:
+    """Measure every count of generated models once a round, so that all meet the same machine."""
+    apps = {units: make_generated_app(place / f"units-{units}", units) for units in UNITS}
+    seconds: dict[int, dict[str, list[float]]] = {units: defaultdict(list) for units in UNITS}
+    compiled: dict[int, dict[str, float]] = {}
     for number in range(rounds):
-        _say(f"{units} generated models, round {number + 1} of {rounds}")
-        forget_results(app)
-        command = (sys.executable, "-m", "tools.bench_compile", app)
-        phases = json.loads(run_timed(command, ROOT).output)
-        for name in ("load", "import", "compile"):
-            seconds[name].append(phases[f"{name}_seconds"])
-        forget_results(app)
-        seconds["cold"].append(run_timed(_SYNTH, app).seconds)
-        seconds["unchanged"].append(run_timed(_SYNTH, app).seconds)
-    return Growth(
-        units=units,
-        steps=phases["steps"],
-        seconds={name: statistics.median(taken) for name, taken in seconds.items()},
-        compile_peak_mib=phases["peak_mib"],
-        synth_peak_mib=_peak_memory_cold(app),
-    )
+        for units, app in apps.items():
+            _say(f"{units} generated models, round {number + 1} of {rounds}")
+            compiled[units] = _measure_generated(app, seconds[units])
+    return [
+        Growth(
+            units=units,
+            steps=int(compiled[units]["steps"]),
+            seconds={name: statistics.median(taken) for name, taken in seconds[units].items()},
+            compile_peak_mib=compiled[units]["peak_mib"],
+            synth_peak_mib=_peak_memory_cold(app),
+        )
+        for units, app in apps.items()
+    ]
+
+
+def _measure_generated(app: Path, seconds: dict[str, list[float]]) -> dict[str, float]:
+    forget_results(app)
+    command = (sys.executable, "-m", "tools.bench_compile", app)
+    phases: dict[str, float] = json.loads(run_timed(command, ROOT).output)
+    for name in ("load", "import", "compile"):
+        seconds[name].append(phases[f"{name}_seconds"])
+    forget_results(app)
+    seconds["cold"].append(run_timed(_SYNTH, app).seconds)
+    seconds["unchanged"].append(run_timed(_SYNTH, app).seconds)
+    return phases
 
 
 def _peak_memory_cold(app: Path) -> float:

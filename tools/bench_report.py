@@ -90,12 +90,12 @@ def verdicts(measured: Measurements) -> list[Verdict]:
 
 
 def marginal_seconds(growth: Sequence[Growth], phase: str) -> tuple[float, float]:
-    """Return what one further model costs between the first two and the last two counts."""
+    """Return what one further model costs between the last three counts, which are far apart."""
 
     def between(fewer: Growth, more: Growth) -> float:
         return (more.seconds[phase] - fewer.seconds[phase]) / (more.units - fewer.units)
 
-    return between(growth[0], growth[1]), between(growth[-2], growth[-1])
+    return between(growth[-3], growth[-2]), between(growth[-2], growth[-1])
 
 
 def render_report(measured: Measurements) -> str:

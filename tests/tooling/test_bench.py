@@ -17,7 +17,12 @@ def measurements(cold: float, changed: float = 5.0, dearer: float = 1.0) -> Meas
         rounds=3,
         seconds={"plain": 5.0, "empty": 4.0, "cold": cold, "unchanged": 1.0, "changed": changed},
         peak_mib={"empty": 300.0, "cold": 500.0},
-        growth=[growth(1, 0.01), growth(10, 0.1), growth(100, 0.1 + 0.9 * dearer)],
+        growth=[
+            growth(1, 0.01),
+            growth(10, 0.1),
+            growth(50, 0.5),
+            growth(100, 0.5 + 0.5 * dearer),
+        ],
         load_before=0.25,
     )
 
