@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from smp.atomic import write_atomically
-from smp.compiler.compiled import Json
+from smp.compiler.compiled import Json, StandIn
 
 KEY_ATTRIBUTES: Mapping[str, tuple[str, ...]] = {
     "Processing": ("AppSpecification", "Environment", "ProcessingInputs"),
@@ -45,6 +45,9 @@ TUNED_ATTRIBUTES = (
 )
 """The attributes of a tuning step's TrainingJobDefinition that count."""
 
+STAND_IN = "the local stand-in"
+"""The attribute that counts beside the service's own where a stand-in runs."""
+
 _UNITS = {"y": 365 * 86400, "m": 30 * 86400, "w": 7 * 86400, "d": 86400}
 _TIME_UNITS = {"h": 3600, "m": 60, "s": 1}
 
@@ -65,39 +68,47 @@ class StepCache:
     def __init__(self, root: Path, pipeline: str) -> None:
         self.directory = root / pipeline
 
-    def find(self, step: Json, arguments: Json) -> tuple[Kept | None, str]:
-        """Return the latest result that the step may reuse, and why there is none if so."""
+    def find(
+        self, step: Json, arguments: Json, stand_in: StandIn | None = None
+    ) -> tuple[Kept | None, str]:
+        """Return the latest result that the step may reuse, and why there is none if so.
+
+        A result of a stand-in is only for the same stand-in with the same sources.
+        """
         config = step.get("CacheConfig", {})
         if step["Type"] not in KEY_ATTRIBUTES:
             return None, f"{step['Type']} steps are not cached"
         if not config.get("Enabled"):
             return None, "caching is not enabled"
-        path = self._path(step, arguments)
+        attributes = key_attributes(step["Type"], arguments, stand_in)
+        path = self._path(step, attributes)
         try:
             value = json.loads(path.read_text(encoding="utf-8"))
             kept = Kept(value["run"], value["ended"], value["result"], tuple(value["metrics"]))
         except (OSError, ValueError, KeyError):
-            return None, self._why(step, arguments)
+            return None, self._why(step, attributes)
         limit = config.get("ExpireAfter")
         if limit and time.time() - kept.ended > seconds_of(limit):
             return None, f"the result of run {kept.run} is older than {limit}"
         return kept, ""
 
-    def keep(self, step: Json, arguments: Json, kept: Kept) -> None:
+    def keep(
+        self, step: Json, arguments: Json, kept: Kept, stand_in: StandIn | None = None
+    ) -> None:
         """Remember a successful step's result."""
         if step["Type"] not in KEY_ATTRIBUTES:
             return
+        attributes = key_attributes(step["Type"], arguments, stand_in)
         value = {
             "run": kept.run,
             "ended": kept.ended,
             "result": kept.result,
             "metrics": list(kept.metrics),
-            "attributes": key_attributes(step["Type"], arguments),
+            "attributes": attributes,
         }
-        write_atomically(self._path(step, arguments), json.dumps(value, indent=1), durable=False)
+        write_atomically(self._path(step, attributes), json.dumps(value, indent=1), durable=False)
 
-    def _path(self, step: Json, arguments: Json) -> Path:
-        attributes = key_attributes(step["Type"], arguments)
+    def _path(self, step: Json, attributes: Json) -> Path:
         text = json.dumps([step["Name"], step["Type"], attributes], sort_keys=True)
         return self.directory / f"{step['Name']}-{hashlib.sha256(text.encode()).hexdigest()}.json"
 
@@ -105,26 +116,27 @@ class StepCache:
         pattern = re.compile(re.escape(name) + r"-[0-9a-f]{64}\.json")
         yield from (path for path in self.directory.iterdir() if pattern.fullmatch(path.name))
 
-    def _why(self, step: Json, arguments: Json) -> str:
+    def _why(self, step: Json, now: Json) -> str:
         """Name the attributes that differ from the step's latest success."""
         try:
             latest = max(self._all_of(step["Name"]), key=lambda path: path.stat().st_mtime_ns)
             before = json.loads(latest.read_text(encoding="utf-8"))["attributes"]
         except (OSError, ValueError, KeyError):
             return "it has not succeeded before"
-        now = key_attributes(step["Type"], arguments)
         changed = sorted(k for k in {*before, *now} if before.get(k) != now.get(k))
         return f"changed since its latest success: {', '.join(changed)}"
 
 
-def key_attributes(step_type: str, arguments: Json) -> Json:
-    """Return the part of a step's resolved arguments that its cache key is made of."""
+def key_attributes(step_type: str, arguments: Json, stand_in: StandIn | None = None) -> Json:
+    """Return the part of a step's resolved arguments that its cache key is made of, and its stand-in."""
     chosen = {name: arguments[name] for name in KEY_ATTRIBUTES[step_type] if name in arguments}
     definition = chosen.get("TrainingJobDefinition")
     if isinstance(definition, dict):
         chosen["TrainingJobDefinition"] = {
             name: definition[name] for name in TUNED_ATTRIBUTES if name in definition
         }
+    if stand_in is not None:
+        chosen[STAND_IN] = {"script": stand_in.script, "code": stand_in.code.sha256}
     return chosen
 
 

@@ -71,7 +71,7 @@ def _differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterato
 
 def _code_changes(before: CompiledPipeline, after: CompiledPipeline) -> Iterator[dict[str, Any]]:
     """Yield each origin whose trees differ, with the files that do."""
-    then, now = _by_origin(before.code), _by_origin(after.code)
+    then, now = _by_origin(before.local_code()), _by_origin(after.local_code())
     for origin in dict.fromkeys((*then, *now)):
         old, new = then.get(origin, ()), now.get(origin, ())
         hashes = [sorted(tree.sha256 for tree in trees) for trees in (old, new)]

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from smp.compiler.compiled import CODE_PREFIX, CompiledPipeline
+from smp.compiler.compiled import CODE_PREFIX, CodeFile, CodeTree, CompiledPipeline
 from smp.compiler.deploy_values import substitute
 from smp.errors import RunError
 from smp.local.object_store import ObjectStore, S3Object, copy_file
@@ -97,7 +97,15 @@ class Inputs:
 
     def _fetch_code(self, uri: str, directory: Path) -> int:
         sha256, _, rest = uri.removeprefix(f"s3://{BUCKET}/{CODE_PREFIX}/").partition("/")
-        files = [f for f in self._trees[sha256].files if f.path.startswith(rest)]
+        return self._place(
+            [f for f in self._trees[sha256].files if f.path.startswith(rest)], sha256, directory
+        )
+
+    def place_tree(self, tree: CodeTree, directory: Path) -> None:
+        """Copy a whole code tree, also one that the definition does not refer to."""
+        self._place(tree.files, tree.sha256, directory)
+
+    def _place(self, files: Sequence[CodeFile], sha256: str, directory: Path) -> int:
         for file in files:
             source = self.compiled.code_store / sha256 / file.path
             copy_file(source, directory / file.path)

@@ -5,11 +5,12 @@ It never runs a step.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from smp.compiler.compiled import CompiledPipeline, Json
 from smp.errors import Problem, RunError, near_names
+from smp.local.jobs.script_mode import PROGRAM, is_script_mode
 
 RUNNABLE = frozenset(
     {
@@ -108,3 +109,55 @@ def _refuse_unrunnable(compiled: CompiledPipeline, steps: Iterable[Json]) -> Non
     ]
     if problems:
         raise RunError(problems)
+
+
+def refuse_images(
+    compiled: CompiledPipeline, plan: Plan, runs_images: bool, done: Collection[str] = ()
+) -> None:
+    """Raise RunError for the steps that need what only their image has, where no image can run.
+
+    Those in `done` have run. A Training step whose model names a local stand-in is not refused.
+    """
+    waiting = [name for name in plan.run if name not in done and name not in compiled.stand_ins]
+    problems = [
+        Problem(
+            f"step {name} of {compiled.name} runs what its image brings, "
+            "which only a container engine can",
+            found=image,
+            hint=_without_image(compiled, plan.steps[name]),
+        )
+        for name in waiting
+        for image in _needed_images(plan.steps[name])
+    ]
+    if problems and not runs_images:
+        raise RunError(problems)
+
+
+def _needed_images(step: Json) -> Iterator[str]:
+    """Yield the image of each job of a step that names no command and no script."""
+    arguments = step.get("Arguments", {})
+    if step["Type"] == "Processing":
+        specification = arguments["AppSpecification"]
+        if "ContainerEntrypoint" not in specification:
+            yield str(specification.get("ImageUri"))
+    elif step["Type"] == "Training":
+        specification = arguments["AlgorithmSpecification"]
+        if "ContainerEntrypoint" not in specification and not is_script_mode(arguments):
+            yield str(specification.get("TrainingImage") or specification.get("AlgorithmName"))
+    elif step["Type"] == "Tuning":
+        for definition in _tuned(arguments):
+            if PROGRAM not in definition.get("StaticHyperParameters", {}):
+                yield str(definition["AlgorithmSpecification"].get("TrainingImage"))
+
+
+def _tuned(arguments: Json) -> list[Json]:
+    one = arguments.get("TrainingJobDefinition")
+    return arguments.get("TrainingJobDefinitions", []) if one is None else [one]
+
+
+def _without_image(compiled: CompiledPipeline, step: Json) -> str:
+    model = compiled.step_models.get(step["Name"])
+    if step["Type"] == "Training" and model is not None:
+        key = f"conf.models.{model}.train.local_stand_in"
+        return f"set {key} to a script that runs here in its place, or run with --sandbox docker"
+    return "give the step a script, run with --sandbox docker, or go around it with --from"

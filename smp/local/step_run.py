@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from smp.compiler.compiled import CompiledPipeline, Json
+from smp.compiler.compiled import CompiledPipeline, Json, StandIn
 from smp.compiler.deploy_values import substitute
 from smp.compiler.request_check import OPERATIONS, check_step_request
 from smp.errors import RunError, SmpError
@@ -117,11 +117,16 @@ class StepRunner:
             )
             return replace(record, status=SUCCEEDED, result={"Outcome": outcome})
         arguments = self._arguments(step)
-        record = replace(record, arguments=arguments)
+        stand_in = self._stand_in(record.name)
+        record = replace(
+            record, arguments=arguments, stand_in=stand_in.script if stand_in else None
+        )
         if step["Type"] == "Fail":
             raise StepFailure(str(arguments.get("ErrorMessage", "the Fail step was reached")))
         cache = StepCache(self.places.cache, self.compiled.name)
-        kept, why = (None, "--fresh") if self.options.fresh else cache.find(step, arguments)
+        kept, why = (
+            (None, "--fresh") if self.options.fresh else cache.find(step, arguments, stand_in)
+        )
         if kept is not None:
             return replace(
                 record,
@@ -132,8 +137,12 @@ class StepRunner:
             )
         record = self._attempts(step, replace(record, why=why))
         ended = Kept(self.run.id, time.time(), record.result, record.metrics)
-        cache.keep(step, arguments, ended)
+        cache.keep(step, arguments, ended, stand_in)
         return record
+
+    def _stand_in(self, step: str) -> StandIn | None:
+        """Return what runs in place of the step's image, where the sandbox has no images."""
+        return None if self.sandbox.runs_images else self.compiled.stand_ins.get(step)
 
     def _arguments(self, step: Json) -> Json:
         """Return the request that the step makes, checked against the API's shape."""
@@ -184,6 +193,7 @@ class StepRunner:
             network=self.options.network,
             grace_seconds=self.options.grace_seconds,
             on_line=lambda line: self.on_line(record.name, line),
+            stand_in=self._stand_in(record.name),
         )
         self._say(record)
         try:

@@ -62,6 +62,7 @@ class StepData:
 
     def __init__(self, compiled: CompiledPipeline, places: Places) -> None:
         self._trees = {tree.sha256: tree for tree in compiled.code}
+        self._stand_ins = compiled.stand_ins
         self._store = ObjectStore(places.buckets)
         self._code = places.code
 
@@ -75,7 +76,9 @@ class StepData:
         return [self.find(name, uri) for name, uri in pairs if not uri.startswith(CODE_URI)]
 
     def code(self, step: StepRecord) -> list[CodeTree]:
-        """Return the code trees that a step was to read."""
+        """Return the code trees that a step was to read; for a stand-in, its own."""
+        if step.stand_in and step.name in self._stand_ins:
+            return [self._stand_ins[step.name].code]
         hashes = [
             uri.removeprefix(CODE_URI).partition("/")[0]
             for _, uri in _input_uris(step.arguments)

@@ -11,7 +11,7 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
-from smp.compiler.compiled import CompiledPipeline, Json
+from smp.compiler.compiled import CompiledPipeline, Json, StandIn
 from smp.errors import RunError
 from smp.local.container import Inputs
 from smp.local.object_store import ObjectStore
@@ -52,6 +52,8 @@ class StepContext:
     grace_seconds: float
     on_line: Callable[[str], None]
     metrics: list[Mapping[str, Any]] = field(default_factory=list)
+    stand_in: StandIn | None = None
+    """What runs in place of the algorithm that only the step's image has."""
 
     @property
     def opt_ml(self) -> Path:

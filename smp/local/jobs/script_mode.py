@@ -1,7 +1,8 @@
 """Script mode: what a framework's image does where a request names a script but no entry point.
 
 The hyperparameters `sagemaker_program` and `sagemaker_submit_directory` name the script and where its
-source lies. It never runs anything. Source: the SageMaker training toolkit's documented environment.
+source lies. A local stand-in of an image's own algorithm runs in the same way. It never runs anything.
+Source: the SageMaker training toolkit's documented environment.
 """
 
 from __future__ import annotations
@@ -21,13 +22,15 @@ CODE = "/opt/ml/code"
 
 def is_script_mode(arguments: Mapping[str, Any]) -> bool:
     """Whether a training request is for a framework's image to run a script."""
-    return "ContainerEntrypoint" not in arguments[
-        "AlgorithmSpecification"
-    ] and PROGRAM in arguments.get("HyperParameters", {})
+    named = arguments.get("HyperParameters", {})
+    return PROGRAM in named and "ContainerEntrypoint" not in arguments["AlgorithmSpecification"]
 
 
 def place_source(context: StepContext) -> None:
     """Put the script's source where the toolkit does."""
+    if context.stand_in is not None:
+        context.inputs.place_tree(context.stand_in.code, context.opt_ml / "code")
+        return
     source = _decoded(context.arguments["HyperParameters"].get(SOURCE))
     if not isinstance(source, str) or not source.startswith("s3://"):
         return
@@ -42,7 +45,7 @@ def place_source(context: StepContext) -> None:
 def script_command(context: StepContext) -> tuple[str, ...]:
     """Return the command that the toolkit would run: the script with the hyperparameters as options."""
     given = _hyperparameters(context.arguments)
-    program = Path(str(_decoded(context.arguments["HyperParameters"][PROGRAM]))).name
+    program = context.stand_in.script if context.stand_in else _program(context.arguments)
     options = [text for name, value in given.items() for text in (f"--{name}", _text(value))]
     runner = "/bin/sh" if program.endswith(".sh") else "python3"
     return (runner, f"{CODE}/{program}", *options)
@@ -68,6 +71,10 @@ def script_environment(context: StepContext) -> dict[str, str]:
         **{f"SM_CHANNEL_{name.upper()}": f"/opt/ml/input/data/{name}" for name in channels},
         **{f"SM_HP_{name.upper()}": _text(value) for name, value in given.items()},
     }
+
+
+def _program(arguments: Mapping[str, Any]) -> str:
+    return Path(str(_decoded(arguments["HyperParameters"][PROGRAM]))).name
 
 
 def _hyperparameters(arguments: Mapping[str, Any]) -> dict[str, Any]:

@@ -69,7 +69,7 @@ def _job(context: StepContext) -> Job:
     arguments = context.arguments
     specification = arguments["AlgorithmSpecification"]
     image = specification.get("TrainingImage")
-    by_script = is_script_mode(arguments) and not context.sandbox.runs_images
+    by_script = _is_by_script(context) and not context.sandbox.runs_images
     count = int(arguments["ResourceConfig"].get("InstanceCount", 1))
     return Job(
         command=script_command(context)
@@ -89,6 +89,10 @@ def _job(context: StepContext) -> Job:
         image=image,
         uses_image_entrypoint="ContainerEntrypoint" not in specification,
     )
+
+
+def _is_by_script(context: StepContext) -> bool:
+    return context.stand_in is not None or is_script_mode(context.arguments)
 
 
 def _lay_out(context: StepContext) -> None:
@@ -117,7 +121,7 @@ def _lay_out(context: StepContext) -> None:
             )
         source = channel["DataSource"]["S3DataSource"]
         context.inputs.fetch(source, opt_ml / "input" / "data" / channel["ChannelName"])
-    if is_script_mode(arguments):
+    if _is_by_script(context):
         place_source(context)
     checkpoints = arguments.get("CheckpointConfig")
     if checkpoints:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from smp.errors import RunError
 from smp.local.run_store import Run, StepRecord
 from tests.local.pipelines import BUCKET, Workspace, log_of, processing, statuses, step_of, training
 
@@ -248,9 +249,11 @@ def test_fails_for_what_cannot_be_honoured(
     assert reason in str(record_of(run).reason)
 
 
-def test_fails_for_an_algorithm_that_only_its_image_has(workspace: Workspace) -> None:
+def test_fails_before_anything_starts_for_an_algorithm_that_only_its_image_has(
+    workspace: Workspace,
+) -> None:
     step = training("train", ["/bin/true"])
     del step["Arguments"]["AlgorithmSpecification"]["ContainerEntrypoint"]
-    run = workspace.run(workspace.pipeline(step))
-
-    assert "run with --sandbox docker" in str(record_of(run).reason)
+    with pytest.raises(RunError, match="run with --sandbox docker"):
+        workspace.run(workspace.pipeline(step))
+    assert not workspace.places.runs.exists()

@@ -1,0 +1,58 @@
+"""The stand-in of docs/local-run.md, from its configuration to the report."""
+
+from __future__ import annotations
+
+import html
+import re
+from pathlib import Path
+
+import pytest
+
+import smp
+from smp.local.places import Places
+from smp.local.run_store import RunStore
+from tests.cli.conftest import RunSmp
+
+PAGE = Path(smp.__file__).parents[1] / "docs" / "local-run.md"
+RATINGS = "\n".join(
+    f"{user},{item},{1 + (user + item) % 2 * 4}" for user in range(6) for item in range(6)
+)
+
+
+@pytest.fixture
+def ratings(tmp_path: Path) -> Path:
+    """The workspace that the page writes, with data in its local bucket."""
+    for block in re.findall(r"^```\w+\n# (\S+\n.*?)^```$", PAGE.read_text("utf-8"), re.S | re.M):
+        name, _, text = block.partition("\n")
+        file = tmp_path / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, "utf-8")
+    (tmp_path / "ratings.csv").write_text(RATINGS, "utf-8")
+    return tmp_path
+
+
+def test_the_stand_in_of_the_page_learns_and_is_named_everywhere(
+    run_smp: RunSmp, ratings: Path
+) -> None:
+    script, here = "local/factorise.py", ("--workspace", ratings)
+    put = run_smp(
+        "s3", "put", ratings / "ratings.csv", "s3://local/ratings/train/ratings.csv", *here
+    )
+    assert put.status == 0, put.err
+    done = run_smp("run", "ratings", *here)
+    assert done.status == 0, done.err
+    assert f"(stand-in {script})" in done.err
+
+    assert f"stand-in: {script}" in run_smp("show", "last", *here).out
+    page = ratings / "report.html"
+    assert run_smp("report", "last", "-o", page, *here).status == 0
+    text = html.unescape(re.sub(r"<[^>]+>", "", page.read_text("utf-8")))
+    assert f"ratings-training ran a stand-in: {script}" in text
+    assert f"STAND-IN: {script}" in text
+
+    run = RunStore(Places(ratings / ".smp").runs).get("last")
+    record = run.step("ratings-training")
+    assert record is not None
+    values = [metric["value"] for metric in record.metrics]
+    assert len(values) == 60
+    assert values[-1] < 0.2 < values[0]
