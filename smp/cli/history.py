@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from smp.cli.console import write_json, write_output
 from smp.cli.pipelines import Commands, add_workspace_option
-from smp.cli.running import places_of
+from smp.cli.running import add_mlflow_option, places_of
+from smp.errors import Problem, SetupError
 
 if TYPE_CHECKING:
     from smp.local.registry import Registry
@@ -43,7 +44,11 @@ def add_commands(commands: Commands) -> None:
     logs.add_argument("run_id", metavar="RUN", help=RUN_HELP)
     logs.add_argument("step", metavar="STEP")
     logs.set_defaults(run=_logs)
-    for command in (runs, show, compare, report, logs):
+    mlflow = commands.add_parser("mlflow", help="log a run to MLflow, for the first time or again")
+    mlflow.add_argument("run_id", metavar="RUN", help=RUN_HELP)
+    add_mlflow_option(mlflow, "--uri")
+    mlflow.set_defaults(run=_mlflow)
+    for command in (runs, show, compare, report, logs, mlflow):
         add_workspace_option(command)
     for command in (runs, show, compare):
         _add_format(command)
@@ -138,6 +143,23 @@ def _logs(arguments: argparse.Namespace) -> int:
     sys.stdout.flush()
     with path.open("rb") as log:
         shutil.copyfileobj(log, sys.stdout.buffer)
+    return 0
+
+
+def _mlflow(arguments: argparse.Namespace) -> int:
+    from smp.local.mlflow_export import export_run
+
+    run = _get(arguments, arguments.run_id)
+    if not arguments.tracking_uri:
+        raise SetupError(
+            [
+                Problem(
+                    "no MLflow server or store is named",
+                    hint=f"smp mlflow {run.id} --uri URI, or set MLFLOW_TRACKING_URI",
+                )
+            ]
+        )
+    write_output(f"{export_run(run, places_of(arguments), arguments.tracking_uri)}\n")
     return 0
 
 

@@ -23,7 +23,7 @@ from smp.cli.pipelines import (
     add_workspace_option,
     load_workspace,
 )
-from smp.errors import Problem, RunError, SetupError
+from smp.errors import Problem, RunError, SetupError, SmpError
 
 if TYPE_CHECKING:
     from smp.compiler.compiled import CompiledPipeline
@@ -90,6 +90,7 @@ def _add_run(commands: Commands) -> None:
         default=120.0,
         help="time between SIGTERM and SIGKILL for a job that is to end (default: 120)",
     )
+    add_mlflow_option(run, "--mlflow")
     add_workspace_option(run)
     add_models_option(run)
     run.set_defaults(run=_run)
@@ -106,6 +107,17 @@ def _add_stage(commands: Commands) -> None:
     add_workspace_option(stage)
     add_models_option(stage)
     stage.set_defaults(run=_stage)
+
+
+def add_mlflow_option(command: argparse.ArgumentParser, name: str) -> None:
+    """Add the option that says where a run is logged; a command stores it as `tracking_uri`."""
+    command.add_argument(
+        name,
+        dest="tracking_uri",
+        metavar="URI",
+        default=os.environ.get("MLFLOW_TRACKING_URI"),
+        help="MLflow server or store that the run is logged to (default: $MLFLOW_TRACKING_URI)",
+    )
 
 
 def _positive(text: str) -> int:
@@ -150,7 +162,21 @@ def _run(arguments: argparse.Namespace) -> int:
         record = start_run(
             compiled, machine, parameters=values, only=arguments.only, start=arguments.start
         )
+    _export(record.id, places, arguments.tracking_uri)
     return 0 if record.status == SUCCEEDED else 1
+
+
+def _export(run_id: str, places: Places, uri: str | None) -> None:
+    """Log a run to MLflow where that is asked for; what goes wrong there is a warning."""
+    if not uri:
+        return
+    from smp.local.mlflow_export import export_run
+    from smp.local.run_store import RunStore
+
+    try:
+        _say(export_run(RunStore(places.runs).get(run_id), places, uri))
+    except SmpError as error:
+        _say(f"warning: {error}")
 
 
 def _run_of(run_id: str, pipeline: str, places: Places) -> Run:
