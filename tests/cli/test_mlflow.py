@@ -15,9 +15,14 @@ BAD = "nonsense://x"
 
 @pytest.fixture
 def ready(compiled_workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A workspace of one's own whose pipeline is compiled; its data is not staged, so its run fails."""
+    """A workspace of one's own whose pipeline is compiled; its data is not staged, so its run fails.
+
+    Without packages of its own: nothing is to be installed.
+    """
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    return Path(shutil.copytree(compiled_workspace, tmp_path / "ready"))
+    workspace = Path(shutil.copytree(compiled_workspace, tmp_path / "ready"))
+    (workspace / "model_configs" / "fraud_check" / "requirements-local.txt").unlink()
+    return workspace
 
 
 def test_without_a_tracking_uri_mlflow_is_never_imported(
