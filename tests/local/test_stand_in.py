@@ -11,6 +11,8 @@ import pytest
 
 from smp.compiler.compiled import CodeFile, CodeTree, CompiledPipeline, StandIn
 from smp.errors import RunError
+from smp.local.cache import StepCache
+from smp.local.plan import plan_run, refuse_images
 from smp.local.run_store import Run
 from tests.local.pipelines import Workspace, cached, log_of, statuses, step_of, training
 
@@ -104,3 +106,21 @@ def test_a_failing_stand_in_fails_its_step(workspace: Workspace) -> None:
     record = step_of(run, "fit")
     assert (record.status, record.stand_in) == ("Failed", SCRIPT)
     assert record.reason == "AlgorithmError: the script ended with exit code 3"
+
+
+def test_only_a_container_engine_may_run_what_the_image_brings(workspace: Workspace) -> None:
+    compiled = pipeline(workspace, None)
+    plan = plan_run(compiled)
+    refuse_images(compiled, plan, runs_images=True)
+    refuse_images(compiled, plan, runs_images=False, done=["fit"])
+    with pytest.raises(RunError, match="only a container engine can"):
+        refuse_images(compiled, plan, runs_images=False)
+
+
+def test_a_container_s_result_is_not_a_stand_in_s(workspace: Workspace) -> None:
+    run = workspace.run(pipeline(workspace))
+    cache = StepCache(workspace.places.cache, "test-pipeline")
+    step = next(pipeline(workspace).steps())
+    arguments = dict(step_of(run, "fit").arguments)
+    kept, why = cache.find(step, arguments)
+    assert (kept, why) == (None, "changed since its latest success: the local stand-in")
