@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from smp.config.pipeline import StepConfig
 from smp.config.project import Model, Pipeline, Project
-from smp.config.wording import dotted
-from smp.errors import Problem, near_names
+from smp.errors import near_names
 from smp.graph.chains import ChainError, Declared, resolve_chain
 from smp.graph.dependencies import find_cycle, links, read_line
+from smp.graph.findings import Findings
 from smp.graph.nodes import (
     SECTION_OF_CLASS,
     ChainedInput,
@@ -24,15 +24,12 @@ MAX_STEP_NAME = 64
 """CreatePipeline's limit on a step's name (botocore 1.44.5)."""
 
 
-class GraphChecker:
-    """Collects the problems of one pipeline while its graph is put together."""
+class GraphChecker(Findings):
+    """Puts the graph of one pipeline together and finds what is wrong with it."""
 
     def __init__(self, pipeline: Pipeline, project: Project) -> None:
-        self.pipeline = pipeline
+        super().__init__(pipeline)
         self.project = project
-        self.problems: list[Problem] = []
-        self._places: dict[str, tuple[str, int]] = {}
-        self._steps: dict[str, Declared] = {}
         self._lines: dict[tuple[str, str], int] = {}
         """Which line of `dependencies` puts one step before another."""
 
@@ -40,51 +37,10 @@ class GraphChecker:
         """Return the graph, or None where a problem was found."""
         self._declare()
         after = self._read_dependencies()
-        nodes = tuple(self._node(step, after) for step in self._steps.values())
+        nodes = tuple(self._node(step, after) for step in self.steps.values())
         self._check_emitted_names(nodes)
         self._check_cycle(nodes)
         return None if self.problems else PipelineGraph(self.pipeline, nodes)
-
-    def report(
-        self,
-        reason: str,
-        *path: str | int,
-        found: str | None = None,
-        allowed: str | None = None,
-        hint: str | None = None,
-    ) -> None:
-        """Add a problem at a path below `conf.sagemakerPipeline`."""
-        full = ("sagemakerPipeline", *path)
-        location = self.pipeline.locate(*full)
-        text = dotted(("conf", *full))
-        self.problems.append(Problem(reason, location, text, found, allowed, hint))
-
-    def report_step(
-        self, step: StepConfig, reason: str, key: str = "", **details: str | None
-    ) -> None:
-        """Add a problem at a key of a step."""
-        model, index = self._places[step.step_name]
-        self.report(reason, "models", model, "steps", index, *([key] if key else []), **details)
-
-    def steps_of(self, model: Model, step_class: str) -> list[str]:
-        """Return the names of a model's steps of one class, in the order written."""
-        return [
-            name
-            for name, step in self._steps.items()
-            if step.model is model and step.config.step_class == step_class
-        ]
-
-    def config_of(self, name: str) -> StepConfig:
-        """Return a step by its name; the pipeline has it."""
-        return self._steps[name].config
-
-    def last_before(self, step: StepConfig, model: Model, step_class: str) -> str | None:
-        """Return the last step of a class that the model has before this one, else its last at all."""
-        names = self.steps_of(model, step_class)
-        order = list(self._steps)
-        before = [name for name in names if order.index(name) < order.index(step.step_name)]
-        candidates = before or names
-        return candidates[-1] if candidates else None
 
     def _declare(self) -> None:
         for model_name, section in self.pipeline.config.models.items():
@@ -103,7 +59,7 @@ class GraphChecker:
     def _declare_step(
         self, model_name: str, index: int, step: StepConfig, model: Model | None
     ) -> None:
-        if step.step_name in self._places:
+        if step.step_name in self.places:
             first = self.pipeline.locate(
                 "sagemakerPipeline", "models", *self._step_path(step.step_name), "step_name"
             )
@@ -117,13 +73,13 @@ class GraphChecker:
                 hint="step names are unique in a pipeline",
             )
             return
-        self._places[step.step_name] = (model_name, index)
+        self.places[step.step_name] = (model_name, index)
         if model is not None:
-            self._steps[step.step_name] = Declared(step, model)
+            self.steps[step.step_name] = Declared(step, model)
             self._check_section(step, model)
 
     def _step_path(self, name: str) -> tuple[str | int, ...]:
-        model, index = self._places[name]
+        model, index = self.places[name]
         return (model, "steps", index)
 
     def _check_section(self, step: StepConfig, model: Model) -> None:
@@ -144,7 +100,7 @@ class GraphChecker:
             )
 
     def _read_dependencies(self) -> dict[str, list[str]]:
-        after: dict[str, list[str]] = {name: [] for name in self._steps}
+        after: dict[str, list[str]] = {name: [] for name in self.steps}
         for index, line in enumerate(self.pipeline.config.dependencies):
             names = read_line(line)
             if len(names) < 2:
@@ -162,14 +118,14 @@ class GraphChecker:
         return after
 
     def _check_dependency(self, name: str, index: int, line: str) -> bool:
-        if name in self._places:
+        if name in self.places:
             return True
         reason = f"'{name}' is not a step of this pipeline" if name else "a step's name is missing"
         configured = configured_name(name)
         hint = (
             f"write '{configured}': steps are named here as in step_name"
-            if configured in self._places
-            else near_names(name, self._places)
+            if configured in self.places
+            else near_names(name, self.places)
         )
         self.report(reason, "dependencies", index, found=line, hint=hint)
         return False
@@ -189,11 +145,11 @@ class GraphChecker:
                 if source in seen:
                     raise ChainError("is chained twice")
                 seen.add(source)
-                if source in self._places and source not in self._steps:
+                if source in self.places and source not in self.steps:
                     continue
-                found += resolve_chain(step, source, self._steps)
+                found += resolve_chain(step, source, self.steps)
             except ChainError as fault:
-                model, place = self._places[step.config.step_name]
+                model, place = self.places[step.config.step_name]
                 self.report(
                     f"'{source}' {fault.reason}",
                     *("models", model, "steps", place, "chain_input_source_step", index),

@@ -7,15 +7,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, TypedDict
+from typing import TypedDict
 
 from smp.config.jobs import Channel, TrainSection
 from smp.graph.chains import Declared
 from smp.graph.entry_points import entry_point_problems
+from smp.graph.findings import Findings
 from smp.graph.nodes import CACHEABLE_CLASSES, ChainedInput
-
-if TYPE_CHECKING:
-    from smp.graph.check import GraphChecker
 
 MAX_PROCESSING_INPUTS = 10
 MAX_TRAINING_CHANNELS = 20
@@ -35,23 +33,23 @@ class Implied(TypedDict, total=False):
     metrics: str | None
 
 
-def check_step(checker: GraphChecker, step: Declared, chained: tuple[ChainedInput, ...]) -> Implied:
+def check_step(findings: Findings, step: Declared, chained: tuple[ChainedInput, ...]) -> Implied:
     """Report what is wrong with a step and return the steps that it relies on by its class."""
-    _check_keys(checker, step)
-    checker.problems += entry_point_problems(step.config.step_class, step.model)
+    _check_keys(findings, step)
+    findings.problems += entry_point_problems(step.config.step_class, step.model)
     match step.config.step_class:
         case "Processing":
-            _check_processing(checker, step, chained)
+            _check_processing(findings, step, chained)
         case "Training":
-            _check_training(checker, step, chained)
+            _check_training(findings, step, chained)
         case "CreateModel":
-            return {"training": _need_training(checker, step)}
+            return {"training": _need_training(findings, step)}
         case "Transform":
-            return _check_transform(checker, step)
+            return _check_transform(findings, step)
         case "Metrics":
-            _check_metrics(checker, step, chained)
+            _check_metrics(findings, step, chained)
         case "RegisterModel":
-            return _check_register(checker, step)
+            return _check_register(findings, step)
     return {}
 
 
@@ -66,17 +64,17 @@ def training_channel(chain: ChainedInput, section: TrainSection) -> str:
     return f"{chain.source}-{chain.channel}".replace("-", "_").replace(".", "_")
 
 
-def _check_keys(checker: GraphChecker, step: Declared) -> None:
+def _check_keys(findings: Findings, step: Declared) -> None:
     config = step.config
     if config.enable_cache and config.step_class not in CACHEABLE_CLASSES:
-        checker.report_step(
+        findings.report_step(
             config,
             f"a {config.step_class} step cannot be cached by the service",
             "enable_cache",
             hint="remove enable_cache",
         )
     if config.chain_input_source_step and config.step_class in ("CreateModel", "RegisterModel"):
-        checker.report_step(
+        findings.report_step(
             config,
             f"a {config.step_class} step reads no other step's output",
             "chain_input_source_step",
@@ -85,7 +83,7 @@ def _check_keys(checker: GraphChecker, step: Declared) -> None:
     if config.chain_input_additional_prefix and not (
         config.step_class == "Transform" and config.chain_input_source_step
     ):
-        checker.report_step(
+        findings.report_step(
             config,
             "only a Transform step with a chained input takes it",
             "chain_input_additional_prefix",
@@ -93,25 +91,25 @@ def _check_keys(checker: GraphChecker, step: Declared) -> None:
 
 
 def _check_names(
-    checker: GraphChecker, step: Declared, names: list[str], limit: int, what: str
+    findings: Findings, step: Declared, names: list[str], limit: int, what: str
 ) -> None:
     for name, count in Counter(names).items():
         if count > 1:
-            checker.report_step(step.config, f"{count} {what}s have the name '{name}'")
+            findings.report_step(step.config, f"{count} {what}s have the name '{name}'")
         if len(name) > MAX_CHANNEL_NAME:
-            checker.report_step(
+            findings.report_step(
                 step.config,
                 f"the {what} '{name}' has {len(name)} characters",
                 allowed=f"{MAX_CHANNEL_NAME} characters: shorten the step or the channel",
             )
     if len(names) > limit:
-        checker.report_step(
+        findings.report_step(
             step.config, f"it has {len(names)} {what}s with its code", allowed=str(limit)
         )
 
 
 def _check_processing(
-    checker: GraphChecker, step: Declared, chained: tuple[ChainedInput, ...]
+    findings: Findings, step: Declared, chained: tuple[ChainedInput, ...]
 ) -> None:
     section = step.model.config.preprocess
     if section is None:
@@ -123,17 +121,17 @@ def _check_processing(
     ]
     static = files if len(files) < MANIFEST_FROM else [MANIFEST_INPUT]
     if len(files) >= MANIFEST_FROM:
-        _check_manifest(checker, step, section.channels.values(), "its static inputs")
+        _check_manifest(findings, step, section.channels.values(), "its static inputs")
         if section.s3_data_type == "ManifestFile":
-            checker.report_step(
+            findings.report_step(
                 step.config,
                 f"its {len(files)} static inputs are manifests themselves and cannot be joined",
                 allowed=f"fewer than {MANIFEST_FROM} inputs with s3_data_type: ManifestFile",
             )
     names = [*static, *(f"{chain.source}-input-{chain.channel}" for chain in chained), CODE_INPUT]
-    _check_names(checker, step, names, MAX_PROCESSING_INPUTS, "input")
+    _check_names(findings, step, names, MAX_PROCESSING_INPUTS, "input")
     if len(section.channels) > MAX_PROCESSING_INPUTS:
-        checker.report_step(
+        findings.report_step(
             step.config,
             f"it has {len(section.channels)} outputs, one a channel",
             allowed=str(MAX_PROCESSING_INPUTS),
@@ -141,29 +139,27 @@ def _check_processing(
 
 
 def _check_manifest(
-    checker: GraphChecker, step: Declared, channels: Iterable[Channel], what: str
+    findings: Findings, step: Declared, channels: Iterable[Channel], what: str
 ) -> None:
     """Several files in one input become a manifest: objects of one bucket, no prefixes."""
     uris = [channel.uri_of(file) for channel in channels for file in channel.data_files]
     buckets = sorted({uri.split("/")[2] for uri in uris})
     if len(buckets) > 1:
-        checker.report_step(
+        findings.report_step(
             step.config,
             f"{what} become one manifest, which can name one bucket only",
             found=", ".join(buckets),
         )
     for uri in uris:
         if uri.endswith("/"):
-            checker.report_step(
+            findings.report_step(
                 step.config,
                 f"{what} become one manifest, which names objects, not prefixes",
                 found=uri,
             )
 
 
-def _check_training(
-    checker: GraphChecker, step: Declared, chained: tuple[ChainedInput, ...]
-) -> None:
+def _check_training(findings: Findings, step: Declared, chained: tuple[ChainedInput, ...]) -> None:
     section = step.model.config.train
     if section is None:
         return
@@ -175,14 +171,14 @@ def _check_training(
         names.append("model")
     for name, channel in static.items():
         if len(channel.data_files) > 1:
-            _check_manifest(checker, step, [channel], f"the files of channel '{name}'")
-    _check_names(checker, step, names, MAX_TRAINING_CHANNELS, "channel")
+            _check_manifest(findings, step, [channel], f"the files of channel '{name}'")
+    _check_names(findings, step, names, MAX_TRAINING_CHANNELS, "channel")
 
 
-def _need_training(checker: GraphChecker, step: Declared) -> str | None:
-    training = checker.last_before(step.config, step.model, "Training")
+def _need_training(findings: Findings, step: Declared) -> str | None:
+    training = findings.last_before(step.config, step.model, "Training")
     if training is None:
-        checker.report_step(
+        findings.report_step(
             step.config,
             f"a {step.config.step_class} step needs a Training step of model '{step.model.name}' "
             "in this pipeline",
@@ -190,7 +186,7 @@ def _need_training(checker: GraphChecker, step: Declared) -> str | None:
     registry, transform = step.model.config.registry, step.model.config.transform
     has_script = transform is not None and transform.entry_point is not None
     if registry is not None and registry.model_repack and not has_script:
-        checker.report_step(
+        findings.report_step(
             step.config,
             f"packing a model needs its inference script: "
             f"conf.models.{step.model.name}.transform.entry_point",
@@ -199,11 +195,11 @@ def _need_training(checker: GraphChecker, step: Declared) -> str | None:
     return training
 
 
-def _check_transform(checker: GraphChecker, step: Declared) -> Implied:
+def _check_transform(findings: Findings, step: Declared) -> Implied:
     section = step.model.config.transform
-    create_model = checker.last_before(step.config, step.model, "CreateModel")
+    create_model = findings.last_before(step.config, step.model, "CreateModel")
     if create_model is None:
-        checker.report_step(
+        findings.report_step(
             step.config,
             f"a Transform step needs a CreateModel step of model '{step.model.name}' in this pipeline",
         )
@@ -211,7 +207,7 @@ def _check_transform(checker: GraphChecker, step: Declared) -> Implied:
         files = [file for channel in section.channels.values() for file in channel.data_files]
         sources = len(step.config.chain_input_source_step)
         if sources + len(files) != 1:
-            checker.report_step(
+            findings.report_step(
                 step.config,
                 f"a Transform step takes one input; it has {len(files)} data files and "
                 f"{sources} chained steps",
@@ -220,12 +216,10 @@ def _check_transform(checker: GraphChecker, step: Declared) -> Implied:
     return {"create_model": create_model}
 
 
-def _check_metrics(
-    checker: GraphChecker, step: Declared, chained: tuple[ChainedInput, ...]
-) -> None:
+def _check_metrics(findings: Findings, step: Declared, chained: tuple[ChainedInput, ...]) -> None:
     section = step.model.config.evaluate
-    if not checker.steps_of(step.model, "Transform"):
-        checker.report_step(
+    if not findings.steps_of(step.model, "Transform"):
+        findings.report_step(
             step.config,
             f"a Metrics step needs a Transform step of model '{step.model.name}' in this pipeline",
         )
@@ -237,23 +231,23 @@ def _check_metrics(
         for file in channel.data_files
     ]
     names = [*files, *(f"{chain.source}-input" for chain in chained), CODE_INPUT]
-    _check_names(checker, step, names, MAX_PROCESSING_INPUTS, "input")
+    _check_names(findings, step, names, MAX_PROCESSING_INPUTS, "input")
 
 
-def _check_register(checker: GraphChecker, step: Declared) -> Implied:
+def _check_register(findings: Findings, step: Declared) -> Implied:
     return {
-        "training": _need_training(checker, step),
-        "create_model": _packed_by(checker, step),
-        "metrics": checker.last_before(step.config, step.model, "Metrics"),
+        "training": _need_training(findings, step),
+        "create_model": _packed_by(findings, step),
+        "metrics": findings.last_before(step.config, step.model, "Metrics"),
     }
 
 
-def _packed_by(checker: GraphChecker, step: Declared) -> str | None:
+def _packed_by(findings: Findings, step: Declared) -> str | None:
     """Return the CreateModel step that packs the very artefact which a RegisterModel step registers."""
     registry = step.model.config.registry
-    name = checker.last_before(step.config, step.model, "CreateModel")
+    name = findings.last_before(step.config, step.model, "CreateModel")
     if registry is None or not registry.model_repack or name is None:
         return None
-    packed = checker.last_before(checker.config_of(name), step.model, "Training")
-    own = checker.last_before(step.config, step.model, "Training")
+    packed = findings.last_before(findings.config_of(name), step.model, "Training")
+    own = findings.last_before(step.config, step.model, "Training")
     return name if packed == own else None

@@ -1,0 +1,64 @@
+"""What is known of a pipeline while it is checked: its declared steps, and every problem found so far.
+
+It never checks anything itself.
+"""
+
+from __future__ import annotations
+
+from smp.config.pipeline import StepConfig
+from smp.config.project import Model, Pipeline
+from smp.config.wording import dotted
+from smp.errors import Problem
+from smp.graph.chains import Declared
+
+
+class Findings:
+    """The steps of one pipeline by name, where each was written, and the problems among them."""
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        self.pipeline = pipeline
+        self.problems: list[Problem] = []
+        self.places: dict[str, tuple[str, int]] = {}
+        """The model section and the position in it of each step."""
+        self.steps: dict[str, Declared] = {}
+
+    def report(
+        self,
+        reason: str,
+        *path: str | int,
+        found: str | None = None,
+        allowed: str | None = None,
+        hint: str | None = None,
+    ) -> None:
+        """Add a problem at a path below `conf.sagemakerPipeline`."""
+        full = ("sagemakerPipeline", *path)
+        location = self.pipeline.locate(*full)
+        text = dotted(("conf", *full))
+        self.problems.append(Problem(reason, location, text, found, allowed, hint))
+
+    def report_step(
+        self, step: StepConfig, reason: str, key: str = "", **details: str | None
+    ) -> None:
+        """Add a problem at a key of a step."""
+        model, index = self.places[step.step_name]
+        self.report(reason, "models", model, "steps", index, *([key] if key else []), **details)
+
+    def steps_of(self, model: Model, step_class: str) -> list[str]:
+        """Return the names of a model's steps of one class, in the order written."""
+        return [
+            name
+            for name, step in self.steps.items()
+            if step.model is model and step.config.step_class == step_class
+        ]
+
+    def config_of(self, name: str) -> StepConfig:
+        """Return a step by its name; the pipeline has it."""
+        return self.steps[name].config
+
+    def last_before(self, step: StepConfig, model: Model, step_class: str) -> str | None:
+        """Return the last step of a class that the model has before this one, else its last at all."""
+        names = self.steps_of(model, step_class)
+        order = list(self.steps)
+        before = [name for name in names if order.index(name) < order.index(step.step_name)]
+        candidates = before or names
+        return candidates[-1] if candidates else None
