@@ -20,6 +20,9 @@ from smp.local.jobs.transform import run_transform
 from smp.local.sandbox.choose import choose_sandbox
 from tests.local.jobs.workspace import BUCKET, Workspace, transform_request
 
+ENDS_BY_ITSELF_SECONDS = 20
+"""Far below what a server that nobody ends would take, far above what a busy machine needs."""
+
 SUM_OF_ROW = """
 from pathlib import Path
 
@@ -509,7 +512,7 @@ def test_fails_saying_why_the_model_was_not_loaded(
 ) -> None:
     started = time.monotonic()
     assert expected in failure(workspace, code, "1,2\n")
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < ENDS_BY_ITSELF_SECONDS
 
 
 def test_fails_where_the_artefact_lacks_the_script(workspace: Workspace) -> None:
@@ -548,7 +551,7 @@ def test_fails_without_output_when_it_is_stopped(workspace: Workspace) -> None:
     started = time.monotonic()
     with pytest.raises(StepFailure, match="the run was stopped"):
         run_transform(workspace.context("predict", "Transform", request))
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < ENDS_BY_ITSELF_SECONDS
     assert workspace.keys("out") == []
 
 
