@@ -16,6 +16,7 @@ import warnings
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any, NoReturn
 
@@ -100,6 +101,7 @@ with offline_environment(), _no_clients():
     import sagemaker.train  # noqa: F401
     import sagemaker.train.model_trainer as _model_trainer
 
+import sagemaker.core.common_utils as _common_utils  # noqa: E402
 import sagemaker.core.telemetry.telemetry_logging as _telemetry  # noqa: E402
 import sagemaker.mlops.workflow.steps as _sdk_steps  # noqa: E402
 from sagemaker.core.workflow.pipeline_context import PipelineSession  # noqa: E402
@@ -109,7 +111,11 @@ __all__ = ["NoAws", "OfflineSession", "Pipeline", "offline_environment"]
 
 
 def _silence_sdk() -> None:
-    """Switch off telemetry, the local client that each job step would build, and litter."""
+    """Switch off telemetry, the local client that each job step would build, litter, and repetition.
+
+    The SDK reads botocore's table of endpoints anew for each region of an image.
+    """
+    _common_utils._botocore_resolver = lru_cache(maxsize=1)(_common_utils._botocore_resolver)
     _telemetry._send_telemetry_request = lambda *_args, **_kwargs: None
     callers = ("create_processing_job", "create_training_job", "create_transform_job")
     local_client = types.SimpleNamespace(
