@@ -44,7 +44,7 @@ def main() -> int:
         return 1
     if status := _synthesize():
         return status
-    _show(graphs, compiled)
+    _show(compiled)
     return _run_here(RUN_HERE)
 
 
@@ -74,14 +74,13 @@ def _synthesize() -> int:
     return finished.returncode
 
 
-def _show(graphs: Sequence[PipelineGraph], compiled: Sequence[CompiledPipeline]) -> None:
+def _show(compiled: Sequence[CompiledPipeline]) -> None:
     PICTURES.mkdir(exist_ok=True)
     templates = _template_of_each_pipeline()
-    for graph, pipeline in zip(graphs, compiled, strict=True):
-        model_of = {name: node.model.name for node in graph.steps for name in node.emitted}
+    for pipeline in compiled:
         picture = PICTURES / f"{pipeline.name}.svg"
-        picture.write_text(render_svg(read_dag(pipeline, model_of)), encoding="utf-8")
-        print(f"\n{render_steps(pipeline, model_of)}")
+        picture.write_text(render_svg(read_dag(pipeline, pipeline.step_models)), encoding="utf-8")
+        print(f"\n{render_steps(pipeline, pipeline.step_models)}")
         print(f"  picture   {picture.relative_to(ROOT)}")
         print(f"  template  {templates[pipeline.name].relative_to(ROOT)}")
 

@@ -179,7 +179,7 @@ def _list(arguments: argparse.Namespace) -> int:
 
 
 def _compile(arguments: argparse.Namespace) -> int:
-    compiled, _ = _compile_one(arguments)
+    compiled = _compile_one(arguments)
     write_output(compiled.definition_text(), arguments.output)
     return 0
 
@@ -189,22 +189,17 @@ def _graph(arguments: argparse.Namespace) -> int:
     from smp.review.mermaid import render_mermaid
     from smp.review.picture import render_svg
 
-    compiled, graph = _compile_one(arguments)
-    dag = read_dag(compiled, models_of_steps(graph))
+    compiled = _compile_one(arguments)
+    dag = read_dag(compiled, compiled.step_models)
     draw = render_svg if arguments.format == "svg" else render_mermaid
     write_output(draw(dag), arguments.output)
     return 0
 
 
-def models_of_steps(graph: PipelineGraph) -> dict[str, str]:
-    """Map the name of each step of the definition to the model that it belongs to."""
-    return {name: node.model.name for node in graph.steps for name in node.emitted}
-
-
-def _compile_one(arguments: argparse.Namespace) -> tuple[CompiledPipeline, PipelineGraph]:
+def _compile_one(arguments: argparse.Namespace) -> CompiledPipeline:
     from smp.compiler.cache import compile_all
     from smp.graph import build_graph
 
     graph = build_graph(load_workspace(arguments), arguments.pipeline)
     (compiled,) = compile_all([graph], arguments.workspace / WORK_DIRECTORY).result()
-    return compiled, graph
+    return compiled
