@@ -7,58 +7,30 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, Field, ValidationError
 
 from smp.config.faults import problems_of
-from smp.config.fields import ConfigModel, ScalarText, Text, TextList, pattern, split_commas
+from smp.config.fields import ConfigModel, ScalarText, Text, TextList
 from smp.config.load import DEFAULT_PATTERN
 from smp.config.project import Pipeline
 from smp.config.yaml_tree import Document, read_document
 from smp.errors import Location, Problem, SetupError, SmpError, near_names
 from smp.graph import PipelineGraph
 from stacks.context import CDK_JSON, SETTINGS_KEY, Context
+from stacks.delivery_settings import DeliverySettings
+from stacks.setting_values import (
+    Account,
+    BucketName,
+    CommaList,
+    EnvironmentName,
+    KeyArn,
+    Region,
+    RoleArn,
+)
 
 DEFAULT_ENVIRONMENT = "default"
-
-CommaList = Annotated[
-    tuple[Text, ...],
-    Field(strict=False),
-    BeforeValidator(split_commas, json_schema_input_type=str | list[str]),
-]
-Account = Annotated[str, Field(pattern=pattern(r"^[0-9]{12}$", "an account number: 12 digits"))]
-Region = Annotated[
-    str,
-    Field(pattern=pattern(r"^[a-z]{2}(-[a-z]+)+-[0-9]$", "a region's name, such as eu-west-1")),
-]
-KeyArn = Annotated[
-    str,
-    Field(
-        pattern=pattern(
-            r"^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$", "the ARN of a KMS key"
-        )
-    ),
-]
-RoleArn = Annotated[
-    str,
-    Field(
-        pattern=pattern(
-            r"^arn:aws[a-z-]*:iam::[0-9]{12}:role/[A-Za-z0-9+=,.@_/-]+$", "the ARN of an IAM role"
-        )
-    ),
-]
-BucketName = Annotated[
-    str,
-    Field(pattern=pattern(r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", "a bucket's name")),
-]
-EnvironmentName = Annotated[
-    str,
-    Field(
-        max_length=32,
-        pattern=pattern(r"^[A-Za-z][A-Za-z0-9-]*$", "letters, digits and hyphens, a letter first"),
-    ),
-]
 
 
 class NetworkSettings(ConfigModel):
@@ -97,6 +69,7 @@ class Settings(ConfigModel):
     environments: dict[EnvironmentName, EnvironmentSettings] = Field(
         default={DEFAULT_ENVIRONMENT: EnvironmentSettings()}, min_length=1
     )
+    delivery: DeliverySettings | None = None
 
 
 class _Context(ConfigModel):

@@ -1,0 +1,50 @@
+"""The kinds of value that settings are made of, each with what may stand there.
+
+It never knows a setting.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field
+
+from smp.config.fields import Text, pattern, split_commas
+
+CommaList = Annotated[
+    tuple[Text, ...],
+    Field(strict=False),
+    BeforeValidator(split_commas, json_schema_input_type=str | list[str]),
+]
+Account = Annotated[str, Field(pattern=pattern(r"^[0-9]{12}$", "an account number: 12 digits"))]
+Region = Annotated[
+    str,
+    Field(pattern=pattern(r"^[a-z]{2}(-[a-z]+)+-[0-9]$", "a region's name, such as eu-west-1")),
+]
+KeyArn = Annotated[
+    str,
+    Field(
+        pattern=pattern(
+            r"^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$", "the ARN of a KMS key"
+        )
+    ),
+]
+RoleArn = Annotated[
+    str,
+    Field(
+        pattern=pattern(
+            r"^arn:aws[a-z-]*:iam::[0-9]{12}:role/[A-Za-z0-9+=,.@_/-]+$", "the ARN of an IAM role"
+        )
+    ),
+]
+BucketName = Annotated[
+    str,
+    Field(pattern=pattern(r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", "a bucket's name")),
+]
+EnvironmentName = Annotated[
+    str,
+    Field(
+        max_length=32,
+        pattern=pattern(r"^[A-Za-z][A-Za-z0-9-]*$", "letters, digits and hyphens, a letter first"),
+    ),
+]
