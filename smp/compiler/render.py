@@ -20,7 +20,8 @@ from smp.compiler.steps.training import render_training
 from smp.compiler.steps.transform import render_transform
 from smp.config.jobs import JobSection
 from smp.errors import CompileError, Problem, SmpError
-from smp.graph.nodes import SECTION_OF_CLASS, PipelineGraph, StepNode
+from smp.graph.nodes import PipelineGraph, StepNode
+from smp.graph.step_classes import STEP_CLASSES
 
 RENDERERS: Mapping[str, Callable[[StepContext, StepNode], list[Any]]] = {
     "Processing": render_processing,
@@ -73,7 +74,7 @@ def _name_jobs(graph: PipelineGraph, definition: Json) -> None:
 def _configured_name(node: StepNode) -> str | None:
     if node.step_class == "CreateModel":
         return node.model.config.name
-    section = SECTION_OF_CLASS[node.step_class]
+    section = STEP_CLASSES[node.step_class].section
     job = getattr(node.model.config, section) if section else None
     return job.base_job_name if isinstance(job, JobSection) else None
 

@@ -8,16 +8,12 @@ from __future__ import annotations
 from smp.config.pipeline import StepConfig
 from smp.config.project import Model, Pipeline, Project
 from smp.errors import near_names
-from smp.graph.chains import ChainError, Declared, resolve_chain
+from smp.graph.chains import ChainError, resolve_chain
+from smp.graph.declared import Declared
 from smp.graph.dependencies import find_cycle, links, read_line
 from smp.graph.findings import Findings
-from smp.graph.nodes import (
-    SECTION_OF_CLASS,
-    ChainedInput,
-    PipelineGraph,
-    StepNode,
-    configured_name,
-)
+from smp.graph.nodes import ChainedInput, PipelineGraph, StepNode, configured_name
+from smp.graph.step_classes import STEP_CLASSES
 from smp.graph.steps import check_step
 
 MAX_STEP_NAME = 64
@@ -83,7 +79,7 @@ class GraphChecker(Findings):
         return (model, "steps", index)
 
     def _check_section(self, step: StepConfig, model: Model) -> None:
-        section = SECTION_OF_CLASS[step.step_class]
+        section = STEP_CLASSES[step.step_class].section
         if step.step_type is not None and step.step_type != section:
             self.report_step(
                 step,

@@ -12,23 +12,15 @@ from smp.config.project import Model
 from smp.config.wording import dotted
 from smp.errors import Problem
 
-SCRIPTS_OF_CLASS = {
-    "Processing": "preprocess",
-    "Training": "train",
-    "CreateModel": "transform",
-    "Metrics": "evaluate",
-    "RegisterModel": "transform",
-}
-"""The section whose script each step class runs, or puts into what it makes."""
-
 PATH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*")
 MODULE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*(/[A-Za-z0-9_][A-Za-z0-9_-]*)*\.py")
 
 
-def entry_point_problems(step_class: str, model: Model) -> Iterator[Problem]:
-    """Yield what is wrong with the name of the script of a step."""
-    section = SCRIPTS_OF_CLASS.get(step_class, "")
-    written = getattr(getattr(model.config, section, None), "entry_point", None)
+def entry_point_problems(section: str | None, model: Model) -> Iterator[Problem]:
+    """Yield what is wrong with the name of the script that a section has."""
+    if section is None:
+        return
+    written = getattr(getattr(model.config, section), "entry_point", None)
     if written is None:
         return
     if section == "train":

@@ -9,7 +9,7 @@ from smp.config.pipeline import StepConfig
 from smp.config.project import Model, Pipeline
 from smp.config.wording import dotted
 from smp.errors import Problem
-from smp.graph.chains import Declared
+from smp.graph.declared import Declared
 
 
 class Findings:

@@ -5,7 +5,7 @@ It never checks anything: a graph that exists is valid.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -13,22 +13,6 @@ from smp.config.pipeline import StepConfig
 from smp.config.project import Model, Pipeline
 from smp.config.wording import dotted
 from smp.errors import Problem
-
-SECTION_OF_CLASS: Mapping[str, str | None] = {
-    "Processing": "preprocess",
-    "Training": "train",
-    "CreateModel": None,
-    "Transform": "transform",
-    "Metrics": "evaluate",
-    "RegisterModel": "registry",
-}
-"""The section of a model that each step class uses; `step_type` may repeat it, and nothing else."""
-
-CACHEABLE_CLASSES = frozenset({"Processing", "Training", "Transform", "Metrics"})
-"""Step classes whose step type takes a CacheConfig; Model and RegisterModel steps take none.
-
-Source: "Caching pipeline steps" in the SageMaker developer guide.
-"""
 
 REPORT_OUTPUT = "model_evaluation_metrics"
 """The output of a Metrics step; its report is the file of this name with `.json` appended."""

@@ -10,8 +10,8 @@ import pytest
 from smp.config.load import load_project
 from smp.errors import ConfigError, Problem
 from smp.graph import build_graph, build_graphs
+from smp.graph.channels import training_channel
 from smp.graph.nodes import model_package_group_name
-from smp.graph.steps import training_channel
 from tests.graph.workspace import DIRECTORY, IMAGE, graph_of, load, pipeline_of, write
 
 FULL = """\

@@ -25,7 +25,7 @@ from smp.compiler.steps.images import processing_image
 from smp.compiler.steps.manifest import add_manifest
 from smp.config.jobs import EvaluateChannel, EvaluateSection, PreprocessChannel, PreprocessSection
 from smp.graph.nodes import REPORT_OUTPUT, StepNode
-from smp.graph.steps import CODE_INPUT, MANIFEST_FROM, MANIFEST_INPUT
+from smp.graph.step_classes.inputs import CODE_INPUT, MANIFEST_FROM, MANIFEST_INPUT
 
 CODE_DIRECTORY = "/opt/ml/processing/input/code"
 INPUT_DIRECTORY = "/opt/ml/processing/input"

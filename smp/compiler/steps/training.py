@@ -24,8 +24,8 @@ from smp.compiler.steps.context import StepContext, sdk_view
 from smp.compiler.steps.images import sklearn_image
 from smp.compiler.steps.manifest import add_manifest
 from smp.config.jobs import TrainSection
+from smp.graph.channels import training_channel
 from smp.graph.nodes import StepNode
-from smp.graph.steps import training_channel
 
 MODEL_CHANNEL = "model"
 REPACK_INSTANCE_TYPE = "ml.m5.large"

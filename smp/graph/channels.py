@@ -1,0 +1,41 @@
+"""Which channel of a section is meant where only one can be, and what a chained one is called.
+
+It never looks at a channel's files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from smp.config.jobs import DEFAULT_CHANNEL, TrainSection
+from smp.config.project import Model
+from smp.graph.nodes import ChainedInput
+
+
+def only_channel(channels: Iterable[str]) -> str:
+    """Return `train` where it is a channel or there is none, else the first channel."""
+    names = tuple(channels)
+    return DEFAULT_CHANNEL if not names or DEFAULT_CHANNEL in names else names[0]
+
+
+def transform_channel(model: Model) -> str:
+    """Return the one channel of a model's transform section."""
+    section = model.config.transform
+    return only_channel(section.channels if section else ())
+
+
+def evaluate_channel(model: Model) -> str:
+    """Return the one channel of a model's evaluate section."""
+    section = model.config.evaluate
+    return only_channel(section.channels if section else ())
+
+
+def training_channel(chain: ChainedInput, section: TrainSection) -> str:
+    """Return the channel of a chained input.
+
+    A script's start file exports it as a variable, so it has no `-`. An image's own algorithm looks for
+    names of its own, such as `train`: there it is the name of the output alone.
+    """
+    if section.entry_point is None:
+        return chain.channel
+    return f"{chain.source}-{chain.channel}".replace("-", "_").replace(".", "_")

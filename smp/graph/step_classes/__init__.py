@@ -1,0 +1,24 @@
+"""Every step class by its name in the configuration, one module a class.
+
+It never checks a step: the classes do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from smp.graph.step_classes.base import StepClass
+from smp.graph.step_classes.metrics import METRICS
+from smp.graph.step_classes.model import CREATE_MODEL, REGISTER_MODEL
+from smp.graph.step_classes.processing import PROCESSING
+from smp.graph.step_classes.training import TRAINING
+from smp.graph.step_classes.transform import TRANSFORM
+
+STEP_CLASSES: Mapping[str, StepClass] = {
+    "Processing": PROCESSING,
+    "Training": TRAINING,
+    "CreateModel": CREATE_MODEL,
+    "Transform": TRANSFORM,
+    "Metrics": METRICS,
+    "RegisterModel": REGISTER_MODEL,
+}

@@ -1,0 +1,47 @@
+"""Metrics: a script that compares predictions with the truth and writes the report.
+
+It never renders a request.
+"""
+
+from __future__ import annotations
+
+from smp.config.project import Model
+from smp.graph.channels import evaluate_channel
+from smp.graph.declared import Declared, Outputs
+from smp.graph.findings import Findings
+from smp.graph.nodes import REPORT_OUTPUT, ChainedInput
+from smp.graph.step_classes.base import Implied, StepClass
+from smp.graph.step_classes.inputs import CODE_INPUT, MAX_PROCESSING_INPUTS, check_names
+
+
+def _outputs(model: Model) -> Outputs:
+    return ((REPORT_OUTPUT, evaluate_channel(model)),)
+
+
+def _check(findings: Findings, step: Declared, chained: tuple[ChainedInput, ...]) -> Implied:
+    section = step.model.config.evaluate
+    if not findings.steps_of(step.model, "Transform"):
+        findings.report_step(
+            step.config,
+            f"a Metrics step needs a Transform step of model '{step.model.name}' in this pipeline",
+        )
+    if section is None:
+        return {}
+    files = [
+        str(file.source_name)
+        for channel in section.channels.values()
+        for file in channel.data_files
+    ]
+    names = [*files, *(f"{chain.source}-input" for chain in chained), CODE_INPUT]
+    check_names(findings, step, names, MAX_PROCESSING_INPUTS, "input")
+    return {}
+
+
+METRICS = StepClass(
+    "evaluate",
+    _check,
+    _outputs,
+    reads_channel=evaluate_channel,
+    cacheable=True,
+    script="evaluate",
+)

@@ -1,0 +1,58 @@
+"""CreateModel and RegisterModel: what a Training step made, to be served and to be kept.
+
+It never renders a request.
+"""
+
+from __future__ import annotations
+
+from smp.graph.declared import Declared
+from smp.graph.findings import Findings
+from smp.graph.nodes import ChainedInput
+from smp.graph.step_classes.base import Implied, StepClass
+
+
+def _check_create(findings: Findings, step: Declared, _: tuple[ChainedInput, ...]) -> Implied:
+    return {"training": _need_training(findings, step)}
+
+
+def _check_register(findings: Findings, step: Declared, _: tuple[ChainedInput, ...]) -> Implied:
+    return {
+        "training": _need_training(findings, step),
+        "create_model": _packed_by(findings, step),
+        "metrics": findings.last_before(step.config, step.model, "Metrics"),
+    }
+
+
+def _need_training(findings: Findings, step: Declared) -> str | None:
+    training = findings.last_before(step.config, step.model, "Training")
+    if training is None:
+        findings.report_step(
+            step.config,
+            f"a {step.config.step_class} step needs a Training step of model '{step.model.name}' "
+            "in this pipeline",
+        )
+    registry, transform = step.model.config.registry, step.model.config.transform
+    has_script = transform is not None and transform.entry_point is not None
+    if registry is not None and registry.model_repack and not has_script:
+        findings.report_step(
+            step.config,
+            f"packing a model needs its inference script: "
+            f"conf.models.{step.model.name}.transform.entry_point",
+            hint='or set registry.ModelRepack: "False" where the artefact serves as it is',
+        )
+    return training
+
+
+def _packed_by(findings: Findings, step: Declared) -> str | None:
+    """Return the CreateModel step that packs the very artefact which a RegisterModel step registers."""
+    registry = step.model.config.registry
+    name = findings.last_before(step.config, step.model, "CreateModel")
+    if registry is None or not registry.model_repack or name is None:
+        return None
+    packed = findings.last_before(findings.config_of(name), step.model, "Training")
+    own = findings.last_before(step.config, step.model, "Training")
+    return name if packed == own else None
+
+
+CREATE_MODEL = StepClass(None, _check_create, takes_chains=False, script="transform")
+REGISTER_MODEL = StepClass("registry", _check_register, takes_chains=False, script="transform")

@@ -1,0 +1,59 @@
+"""Processing: a script over data, with one output a channel.
+
+It never renders a request.
+"""
+
+from __future__ import annotations
+
+from smp.config.jobs import DEFAULT_CHANNEL
+from smp.config.project import Model
+from smp.graph.declared import Declared, Outputs
+from smp.graph.findings import Findings
+from smp.graph.nodes import ChainedInput
+from smp.graph.step_classes.base import Implied, StepClass
+from smp.graph.step_classes.inputs import (
+    CODE_INPUT,
+    MANIFEST_FROM,
+    MANIFEST_INPUT,
+    MAX_PROCESSING_INPUTS,
+    check_manifest,
+    check_names,
+)
+
+
+def _outputs(model: Model) -> Outputs:
+    section = model.config.preprocess
+    channels = tuple(section.channels if section else ())
+    return tuple((name, name) for name in channels or (DEFAULT_CHANNEL,))
+
+
+def _check(findings: Findings, step: Declared, chained: tuple[ChainedInput, ...]) -> Implied:
+    section = step.model.config.preprocess
+    if section is None:
+        return {}
+    files = [
+        str(file.source_name)
+        for channel in section.channels.values()
+        for file in channel.data_files
+    ]
+    static = files if len(files) < MANIFEST_FROM else [MANIFEST_INPUT]
+    if len(files) >= MANIFEST_FROM:
+        check_manifest(findings, step, section.channels.values(), "its static inputs")
+        if section.s3_data_type == "ManifestFile":
+            findings.report_step(
+                step.config,
+                f"its {len(files)} static inputs are manifests themselves and cannot be joined",
+                allowed=f"fewer than {MANIFEST_FROM} inputs with s3_data_type: ManifestFile",
+            )
+    names = [*static, *(f"{chain.source}-input-{chain.channel}" for chain in chained), CODE_INPUT]
+    check_names(findings, step, names, MAX_PROCESSING_INPUTS, "input")
+    if len(section.channels) > MAX_PROCESSING_INPUTS:
+        findings.report_step(
+            step.config,
+            f"it has {len(section.channels)} outputs, one a channel",
+            allowed=str(MAX_PROCESSING_INPUTS),
+        )
+    return {}
+
+
+PROCESSING = StepClass("preprocess", _check, _outputs, cacheable=True, script="preprocess")

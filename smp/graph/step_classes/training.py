@@ -1,0 +1,44 @@
+"""Training: a script, or an image's own algorithm, that makes a model's artefact.
+
+It never renders a request.
+"""
+
+from __future__ import annotations
+
+from smp.config.project import Model
+from smp.graph.channels import only_channel, training_channel
+from smp.graph.declared import Declared, Outputs
+from smp.graph.findings import Findings
+from smp.graph.nodes import MODEL_OUTPUT, ChainedInput
+from smp.graph.step_classes.base import Implied, StepClass
+from smp.graph.step_classes.inputs import (
+    MAX_TRAINING_CHANNELS,
+    TRAINING_CODE_CHANNELS,
+    check_manifest,
+    check_names,
+)
+
+
+def _outputs(model: Model) -> Outputs:
+    section = model.config.train
+    return ((MODEL_OUTPUT, only_channel(section.channels if section else ())),)
+
+
+def _check(findings: Findings, step: Declared, chained: tuple[ChainedInput, ...]) -> Implied:
+    section = step.model.config.train
+    if section is None:
+        return {}
+    static = {name: channel for name, channel in section.channels.items() if channel.data_files}
+    names = [*static, *(training_channel(chain, section) for chain in chained)]
+    if section.entry_point is not None:
+        names += TRAINING_CODE_CHANNELS
+    if section.model_data_uri:
+        names.append("model")
+    for name, channel in static.items():
+        if len(channel.data_files) > 1:
+            check_manifest(findings, step, [channel], f"the files of channel '{name}'")
+    check_names(findings, step, names, MAX_TRAINING_CHANNELS, "channel")
+    return {}
+
+
+TRAINING = StepClass("train", _check, _outputs, cacheable=True, script="train")
