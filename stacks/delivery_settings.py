@@ -107,6 +107,8 @@ class ConnectionSource(ConfigModel):
     connection_arn: ConnectionArn = Field(alias="connectionArn")
     repository: RepositoryPath
     branch: Branch = "main"
+    provider: Literal["github", "gitlab", "bitbucket", "selfManaged"] = "github"
+    """Where the connection leads; its ARN does not tell. Only checks of pull requests ask."""
     paths: Annotated[tuple[PathPattern, ...], Field(strict=False)] = Field(
         default=(), max_length=MAX_PATHS
     )
@@ -237,8 +239,8 @@ class PullRequestSettings(ConfigModel):
                 str,
                 Field(
                     pattern=pattern(
-                        r"^[0-9]{1,20}$",
-                        "the number of an account: https://api.github.com/users/NAME shows it as id",
+                        r"^[A-Za-z0-9:{}-]{1,128}$",
+                        "an account's id, which is a number on GitHub and GitLab, not its name",
                     )
                 ),
             ],
@@ -247,9 +249,12 @@ class PullRequestSettings(ConfigModel):
         Field(strict=False),
     ] = Field(default=(), alias="allowedActors", max_length=50)
     """Empty: CodeBuild checks no pull request (GitHub Actions may)."""
+    environment: EnvironmentName | None = None
+    """The environment whose deployed pipelines are compared with; default: the first stage's."""
     smoke_run: bool = Field(default=True, alias="smokeRun")
     """Run each pipeline that changed on the build machine, on a sample of its data."""
-    timeout_minutes: int = Field(default=60, alias="timeoutMinutes", ge=5, le=480)
+    timeout_minutes: int = Field(default=60, alias="timeoutMinutes", ge=5, le=420)
+    concurrent_builds: int = Field(default=2, alias="concurrentBuilds", ge=1, le=20)
     github_actions: GithubActionsSettings | None = Field(default=None, alias="githubActions")
 
 
