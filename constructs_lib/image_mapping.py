@@ -28,13 +28,9 @@ class ImageMapping(Construct):
         if cdk.Token.is_unresolved(self._region) and images:
             self._mapping = cdk.CfnMapping(self, "ByRegion", mapping=_by_region(images))
 
-    def repository_arn(self, name: str) -> str:
-        """Return the ARN of a named image's repository: its owner differs between regions."""
-        stack = cdk.Stack.of(self)
-        _, _, path = next(iter(self._images[name].values())).partition("/")
-        repository = path.partition(":")[0]
-        owner = cdk.Fn.select(0, cdk.Fn.split(".", self.uri(name)))
-        return f"arn:{stack.partition}:ecr:{stack.region}:{owner}:repository/{repository}"
+    def account(self, name: str) -> str:
+        """Return the account that owns a named image: it differs between regions."""
+        return cdk.Fn.select(0, cdk.Fn.split(".", self.uri(name)))
 
     def uri(self, name: str) -> str:
         """Return the address of a named image, or a token for it."""

@@ -10,7 +10,8 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from constructs_lib.acknowledgement import acknowledge
-from constructs_lib.role_policy import RolePolicy, Statement
+from constructs_lib.role_policy import RolePolicy
+from smp.compiler.permissions import Statement
 
 ISOLATED = "Isolated"
 EGRESS = "Egress"

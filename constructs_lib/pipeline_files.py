@@ -18,8 +18,9 @@ from constructs import Construct
 
 from constructs_lib.acknowledgement import acknowledge
 from constructs_lib.job_environment import JobEnvironment
-from constructs_lib.role_policy import RolePolicy, Statement
+from constructs_lib.role_policy import RolePolicy
 from smp.compiler.compiled import CODE_PREFIX, CodeTree
+from smp.compiler.permissions import Statement
 
 DEFINITION_PREFIX = "definitions"
 

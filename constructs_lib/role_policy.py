@@ -5,8 +5,7 @@ It never widens what it is given: one statement in is one statement out.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import aws_cdk as cdk
@@ -14,32 +13,11 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from constructs_lib.acknowledgement import acknowledge
+from smp.compiler.permissions import Statement
 from smp.errors import Problem, SetupError
 
 MAX_POLICY_CHARACTERS = 6144
 """A managed policy's size without white space (IAM quotas)."""
-
-
-@dataclass(frozen=True)
-class Statement:
-    """One Allow. `wildcard` says why a resource with `*` in it cannot be named more closely."""
-
-    sid: str
-    actions: Sequence[str]
-    resources: Sequence[str]
-    conditions: Mapping[str, Any] = field(default_factory=dict)
-    wildcard: str | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the statement as IAM takes it."""
-        conditions = {"Condition": self.conditions} if self.conditions else {}
-        return {
-            "Sid": self.sid,
-            "Effect": "Allow",
-            "Action": list(self.actions),
-            "Resource": list(self.resources),
-            **conditions,
-        }
 
 
 class RolePolicy(Construct):

@@ -22,9 +22,9 @@ from constructs_lib.job_role import JobRole
 from constructs_lib.model_package_groups import ModelPackageGroups
 from constructs_lib.pipeline_files import DEFINITION_PREFIX, PipelineFiles
 from constructs_lib.pipeline_role import PipelineRole
-from smp.compiler.access import analyse_access
 from smp.compiler.compiled import CompiledPipeline
-from smp.compiler.deploy_values import IMAGE_PREFIX, substitute
+from smp.compiler.deploy_values import IMAGE_ACCOUNT_PREFIX, IMAGE_PREFIX, substitute
+from smp.compiler.permissions import plan_permissions
 from smp.graph import PipelineGraph
 
 MAX_INLINE_CHARACTERS = 100 * 1024
@@ -56,7 +56,7 @@ class SageMakerPipeline(Construct):
         super().__init__(scope, construct_id)
         self.compiled = _compiled(pipeline, code_store)
         self._environment = environment
-        self._access = analyse_access(self.compiled)
+        self._permissions = plan_permissions(self.compiled)
         self._subnets = environment.subnets_for(self.compiled)
         self._images = ImageMapping(self, "Images", images=self.compiled.images)
         self._needed_first: list[IDependable] = []
@@ -96,11 +96,8 @@ class SageMakerPipeline(Construct):
             self,
             "JobRole",
             pipeline_name=self.compiled.name,
-            access=self._access,
-            environment=self._environment,
-            subnet_ids=self._subnets,
-            images=self._images,
-            resolve=self._resolve_text,
+            permissions=self._permissions,
+            resolve=self._resolve,
         )
         self._needed_first += job_role.policies
         return job_role.role
@@ -110,10 +107,8 @@ class SageMakerPipeline(Construct):
             self,
             "PipelineRole",
             pipeline_name=self.compiled.name,
-            access=self._access,
-            environment=self._environment,
-            groups=[group.name for group in self.compiled.model_package_groups],
-            resolve=self._resolve_text,
+            permissions=self._permissions,
+            resolve=self._resolve,
         )
         self._needed_first.append(pipeline_role.policy.resource)
         return pipeline_role.role
@@ -165,6 +160,8 @@ class SageMakerPipeline(Construct):
     def _resolve(self, name: str) -> str | list[str]:
         if name.startswith(IMAGE_PREFIX):
             return self._images.uri(name.removeprefix(IMAGE_PREFIX))
+        if name.startswith(IMAGE_ACCOUNT_PREFIX):
+            return self._images.account(name.removeprefix(IMAGE_ACCOUNT_PREFIX))
         return self._values[name]()
 
     @property
@@ -174,6 +171,8 @@ class SageMakerPipeline(Construct):
         return {
             "account_id": lambda: stack.account,
             "region": lambda: stack.region,
+            "partition": lambda: stack.partition,
+            "url_suffix": lambda: stack.url_suffix,
             "bucket": lambda: self._environment.bucket.bucket_name,
             "role_arn": lambda: self.job_role.role_arn,
             "kms_key_arn": lambda: self._environment.key.key_arn,

@@ -17,10 +17,15 @@ KMS_KEY_ARN = "${smp:kms_key_arn}"
 SUBNETS = "${smp:subnets}"
 SECURITY_GROUP_IDS = "${smp:security_group_ids}"
 
+PARTITION = "${smp:partition}"
+URL_SUFFIX = "${smp:url_suffix}"
+"""These two stand in permissions only, as does the account of an image's owner."""
+
 LIST_VALUES = frozenset({"subnets", "security_group_ids"})
 """Names whose value is a list: such a name is the only item of the list it stands in."""
 
 IMAGE_PREFIX = "image."
+IMAGE_ACCOUNT_PREFIX = "image_account."
 
 PATTERN = re.compile(r"\$\{smp:([a-z_]+(?:\.[A-Za-z0-9._-]+)?)\}")
 
@@ -28,6 +33,11 @@ PATTERN = re.compile(r"\$\{smp:([a-z_]+(?:\.[A-Za-z0-9._-]+)?)\}")
 def image(name: str) -> str:
     """Return the name that stands for an image whose URI depends on the region."""
     return f"${{smp:{IMAGE_PREFIX}{name}}}"
+
+
+def image_account(name: str) -> str:
+    """Return the name that stands for the account that owns a named image in the region."""
+    return f"${{smp:{IMAGE_ACCOUNT_PREFIX}{name}}}"
 
 
 def names_in(value: Any) -> set[str]:

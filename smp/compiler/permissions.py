@@ -1,0 +1,52 @@
+"""What the two roles of a pipeline may do, as statements derived from its definition alone.
+
+It never knows a deployment: what only that has stands in a statement as a deploy-time name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from smp.compiler.access import analyse_access
+from smp.compiler.compiled import CompiledPipeline
+from smp.compiler.job_permissions import data_statements, runtime_statements
+from smp.compiler.pipeline_permissions import pipeline_statements, unknown_step_types
+from smp.compiler.statement import Statement
+
+__all__ = ["Permissions", "Statement", "plan_permissions"]
+
+
+@dataclass(frozen=True)
+class Permissions:
+    """The statements of a pipeline's roles."""
+
+    data: tuple[Statement, ...]
+    """Of the job role: the data that the jobs read and write."""
+    runtime: tuple[Statement, ...]
+    """Of the job role: keys, images, logs and the network."""
+    pipeline: tuple[Statement, ...]
+    """Of the pipeline role: what running the steps takes."""
+    unknown_step_types: tuple[str, ...] = ()
+    """Types of steps whose permissions are not known here: `pipeline` lacks them."""
+
+    @property
+    def job(self) -> tuple[Statement, ...]:
+        """All statements of the job role."""
+        return (*self.data, *self.runtime)
+
+
+def plan_permissions(pipeline: CompiledPipeline) -> Permissions:
+    """Derive what the roles of a pipeline need from the steps, data and images of its definition."""
+    access = analyse_access(pipeline)
+    groups = [group.name for group in pipeline.model_package_groups]
+    return Permissions(
+        data=_granting(data_statements(access)),
+        runtime=_granting(runtime_statements(access, pipeline.images)),
+        pipeline=_granting(pipeline_statements(access, groups)),
+        unknown_step_types=unknown_step_types(access),
+    )
+
+
+def _granting(statements: Iterable[Statement]) -> tuple[Statement, ...]:
+    return tuple(statement for statement in statements if statement.resources)

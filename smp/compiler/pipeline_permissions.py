@@ -1,0 +1,114 @@
+"""What running the steps of a pipeline takes, by the types of its steps.
+
+It never looks at a definition itself: `smp.compiler.access` does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from smp.compiler.access import Access
+from smp.compiler.statement import Statement, key_arns, objects, regional_arn, through_s3
+
+JOB_NAMES = "pipelines-*"
+"""SageMaker Pipelines begins the names of what its steps create with `pipelines-`."""
+
+
+def _job(kind: str, resource: str) -> tuple[str, Sequence[str]]:
+    actions = (f"sagemaker:{verb}{kind}" for verb in ("Create", "Describe", "Stop"))
+    return f"{resource}/{JOB_NAMES}", ("sagemaker:AddTags", *actions)
+
+
+PROCESSING = _job("ProcessingJob", "processing-job")
+
+STEP_RESOURCES: dict[str, tuple[str, Sequence[str]] | None] = {
+    "Processing": PROCESSING,
+    "ClarifyCheck": PROCESSING,
+    "QualityCheck": PROCESSING,
+    "Training": _job("TrainingJob", "training-job"),
+    "Transform": _job("TransformJob", "transform-job"),
+    "Model": (
+        f"model/{JOB_NAMES}",
+        ("sagemaker:AddTags", "sagemaker:CreateModel", "sagemaker:DescribeModel"),
+    ),
+    "Tuning": (
+        "hyper-parameter-tuning-job/*",
+        (
+            "sagemaker:AddTags",
+            "sagemaker:CreateHyperParameterTuningJob",
+            "sagemaker:DescribeHyperParameterTuningJob",
+            "sagemaker:ListTrainingJobsForHyperParameterTuningJob",
+            "sagemaker:StopHyperParameterTuningJob",
+        ),
+    ),
+    "Condition": None,
+    "Fail": None,
+    "Lambda": None,
+    "RegisterModel": None,
+}
+"""What a step of each type creates, and what is done with it; None: nothing of the kind."""
+
+
+def pipeline_statements(access: Access, groups: Sequence[str]) -> Iterator[Statement]:
+    """Start jobs, hand them their role, register into the given groups, read results.
+
+    Steps of a type that is not known here get nothing.
+    """
+    yield from _jobs(access)
+    yield from _registration(groups)
+    yield from _results(access)
+    yield Statement(
+        "PassJobRole",
+        ["iam:PassRole"],
+        access.roles,
+        {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}},
+    )
+    yield Statement("CallFunctions", ["lambda:InvokeFunction"], access.functions)
+
+
+def unknown_step_types(access: Access) -> tuple[str, ...]:
+    """Return the types of steps whose permissions are not known here."""
+    return tuple(sorted(access.step_types - set(STEP_RESOURCES)))
+
+
+def _jobs(access: Access) -> Iterator[Statement]:
+    created = {STEP_RESOURCES.get(kind) for kind in access.step_types}
+    for resource, actions in sorted(item for item in created if item):
+        name = "".join(part.title() for part in resource.partition("/")[0].split("-"))
+        yield Statement(
+            f"Run{name}s",
+            actions,
+            [regional_arn("sagemaker", resource)],
+            wildcard="Each execution names its jobs and models anew.",
+        )
+
+
+def _registration(groups: Sequence[str]) -> Iterator[Statement]:
+    """Add versions to the pipeline's own groups. ARNs of the registry may be in lower case."""
+    names = sorted({spelling for group in groups for spelling in (group, group.lower())})
+    yield Statement(
+        "RegisterModels",
+        [
+            "sagemaker:AddTags",
+            "sagemaker:CreateModelPackage",
+            "sagemaker:DescribeModelPackage",
+            "sagemaker:DescribeModelPackageGroup",
+        ],
+        [
+            *(regional_arn("sagemaker", f"model-package-group/{name}") for name in names),
+            *(regional_arn("sagemaker", f"model-package/{name}/*") for name in names),
+        ],
+        wildcard="The registry numbers the versions of a group.",
+    )
+
+
+def _results(access: Access) -> Iterator[Statement]:
+    if not access.reads_results:
+        return
+    yield Statement(
+        "ReadResults",
+        ["s3:GetObject"],
+        objects(access.writes),
+        wildcard="Metrics and models lie below the prefix in the definition, by execution.",
+    )
+    yield Statement("DecryptResults", ["kms:Decrypt"], key_arns(access), through_s3())
