@@ -1,10 +1,8 @@
-"""Reuses the result of an earlier step by the service's own rule.
+"""Reuses the result of an earlier step by the service's own rule, which is in `smp.compiler.cache_rule`.
 
 A step hits when an earlier successful step of the same pipeline had the same values of the attributes
 that count for its type, and is not older than the step allows. It never looks at file contents: as in
 the service, a changed object at the same URI is not noticed.
-
-Source: "Default cache key attributes by pipeline step type" in the SageMaker developer guide.
 """
 
 from __future__ import annotations
@@ -19,37 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from smp.atomic import write_atomically
+from smp.compiler.cache_rule import KEY_ATTRIBUTES, key_attributes, seconds_of
 from smp.compiler.compiled import Json, StandIn
-
-KEY_ATTRIBUTES: Mapping[str, tuple[str, ...]] = {
-    "Processing": ("AppSpecification", "Environment", "ProcessingInputs"),
-    "Training": (
-        "AlgorithmSpecification",
-        "CheckpointConfig",
-        "DebugHookConfig",
-        "DebugRuleConfigurations",
-        "Environment",
-        "HyperParameters",
-        "InputDataConfig",
-    ),
-    "Tuning": ("HyperParameterTuningJobConfig", "TrainingJobDefinition", "TrainingJobDefinitions"),
-    "Transform": ("DataProcessing", "Environment", "ModelName", "TransformInput"),
-}
-
-TUNED_ATTRIBUTES = (
-    "AlgorithmSpecification",
-    "HyperParameterRanges",
-    "InputDataConfig",
-    "StaticHyperParameters",
-    "TuningObjective",
-)
-"""The attributes of a tuning step's TrainingJobDefinition that count."""
 
 STAND_IN = "the local stand-in"
 """The attribute that counts beside the service's own where a stand-in runs."""
-
-_UNITS = {"y": 365 * 86400, "m": 30 * 86400, "w": 7 * 86400, "d": 86400}
-_TIME_UNITS = {"h": 3600, "m": 60, "s": 1}
 
 
 @dataclass(frozen=True)
@@ -80,7 +52,7 @@ class StepCache:
             return None, f"{step['Type']} steps are not cached"
         if not config.get("Enabled"):
             return None, "caching is not enabled"
-        attributes = key_attributes(step["Type"], arguments, stand_in)
+        attributes = _attributes(step["Type"], arguments, stand_in)
         path = self._path(step, attributes)
         try:
             value = json.loads(path.read_text(encoding="utf-8"))
@@ -98,7 +70,7 @@ class StepCache:
         """Remember a successful step's result."""
         if step["Type"] not in KEY_ATTRIBUTES:
             return
-        attributes = key_attributes(step["Type"], arguments, stand_in)
+        attributes = _attributes(step["Type"], arguments, stand_in)
         value = {
             "run": kept.run,
             "ended": kept.ended,
@@ -127,24 +99,9 @@ class StepCache:
         return f"changed since its latest success: {', '.join(changed)}"
 
 
-def key_attributes(step_type: str, arguments: Json, stand_in: StandIn | None = None) -> Json:
-    """Return the part of a step's resolved arguments that its cache key is made of, and its stand-in."""
-    chosen = {name: arguments[name] for name in KEY_ATTRIBUTES[step_type] if name in arguments}
-    definition = chosen.get("TrainingJobDefinition")
-    if isinstance(definition, dict):
-        chosen["TrainingJobDefinition"] = {
-            name: definition[name] for name in TUNED_ATTRIBUTES if name in definition
-        }
+def _attributes(step_type: str, arguments: Json, stand_in: StandIn | None) -> Json:
+    """Return what the cache key of a step's resolved arguments is made of, and its stand-in."""
+    chosen = key_attributes(step_type, arguments)
     if stand_in is not None:
         chosen[STAND_IN] = {"script": stand_in.script, "code": stand_in.code.sha256}
     return chosen
-
-
-def seconds_of(duration: str) -> float:
-    """Return the seconds of a duration such as `30d`, `T16m` or `30dT5h`, with a `P` before or not."""
-    days, _, hours = duration.removeprefix("P").partition("T")
-    return sum(
-        int(number) * units[unit]
-        for text, units in ((days, _UNITS), (hours, _TIME_UNITS))
-        for number, unit in re.findall(r"(\d+)([ymwdhs])", text.lower())
-    )

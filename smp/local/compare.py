@@ -5,11 +5,17 @@ It compares what was asked for, not the names that each run gave its jobs and ob
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from smp.compiler.compiled import CONTAINERS, CodeTree, CompiledPipeline
+from smp.compiler.compiled import CodeTree, CompiledPipeline, Json
+from smp.compiler.differences import (
+    MISSING,
+    differences,
+    name_changed_trees,
+    own_settings,
+    trees_by_origin,
+)
 from smp.local.outcome import all_metrics
 from smp.local.places import Places
 from smp.local.run_store import Run
@@ -17,9 +23,7 @@ from smp.local.show import run_fields
 from smp.local.stored import StepData
 from smp.local.wording import duration, number, shown_state, table
 
-NAMED_BY = ("ChannelName", "InputName", "OutputName", "Name", "PropertyFileName")
-"""Members that name an item of a list: a change is told by the name, not the position."""
-
+SIDES = ("before", "after")
 SHORT_HASH = 12
 ABSENT = "-"
 
@@ -71,7 +75,7 @@ def _differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterato
 
 def _code_changes(before: CompiledPipeline, after: CompiledPipeline) -> Iterator[dict[str, Any]]:
     """Yield each origin whose trees differ, with the files that do."""
-    then, now = _by_origin(before.local_code()), _by_origin(after.local_code())
+    then, now = trees_by_origin(before.local_code()), trees_by_origin(after.local_code())
     for origin in dict.fromkeys((*then, *now)):
         old, new = then.get(origin, ()), now.get(origin, ())
         hashes = [sorted(tree.sha256 for tree in trees) for trees in (old, new)]
@@ -84,13 +88,6 @@ def _code_changes(before: CompiledPipeline, after: CompiledPipeline) -> Iterator
             }
 
 
-def _by_origin(trees: Iterable[CodeTree]) -> dict[str, list[CodeTree]]:
-    found: dict[str, list[CodeTree]] = {}
-    for tree in trees:
-        found.setdefault(tree.origin, []).append(tree)
-    return found
-
-
 def _file_hashes(trees: Iterable[CodeTree]) -> dict[str, str]:
     return {file.path: file.sha256 for tree in trees for file in tree.files}
 
@@ -98,11 +95,14 @@ def _file_hashes(trees: Iterable[CodeTree]) -> dict[str, str]:
 def _definition_changes(
     before: CompiledPipeline, after: CompiledPipeline
 ) -> Iterator[dict[str, Any]]:
-    then, now = _flat_steps(before), _flat_steps(after)
+    then, now = _own_settings(before, before, after), _own_settings(after, before, after)
     for step in dict.fromkeys((*then, *now)):
         if step in then and step in now:
-            for change in _differences(then[step], now[step]):
-                yield {"step": step, **change}
+            for change in differences(then[step], now[step]):
+                sides = (
+                    None if side is MISSING else side for side in (change.before, change.after)
+                )
+                yield {"step": step, "name": change.name, **dict(zip(SIDES, sides, strict=True))}
         else:
             present = "the step is there"
             yield {
@@ -113,35 +113,14 @@ def _definition_changes(
             }
 
 
-def _flat_steps(compiled: CompiledPipeline) -> dict[str, dict[str, Any]]:
-    """Return each step's own settings by path, with the origin in place of a code tree's hash."""
-    origins = {tree.sha256: tree.origin for tree in compiled.code}
-    known = re.compile("|".join(map(re.escape, origins)) or r"(?!)")
-    found = {}
-    for step in compiled.steps():
-        values = dict(_flatten({k: v for k, v in step.items() if k != "Name"}))
-        found[step["Name"]] = {
-            path: known.sub(lambda m: origins[m[0]], v) if isinstance(v, str) else v
-            for path, v in values.items()
-        }
-    return found
-
-
-def _flatten(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    if isinstance(value, Mapping) and value and not _is_expression(value):
-        for key, item in value.items():
-            if key not in CONTAINERS:
-                yield from _flatten(item, f"{path}.{key}" if path else key)
-    elif isinstance(value, list) and value and all(isinstance(item, Mapping) for item in value):
-        for index, item in enumerate(value):
-            name = next((item[key] for key in NAMED_BY if key in item), index)
-            yield from _flatten(item, f"{path}[{name}]")
-    else:
-        yield path, value
-
-
-def _is_expression(value: Mapping[str, Any]) -> bool:
-    return any(key == "Get" or key.startswith("Std:") for key in value)
+def _own_settings(
+    compiled: CompiledPipeline, before: CompiledPipeline, after: CompiledPipeline
+) -> dict[str, Json]:
+    """Return each step's own settings, with the origin in place of a changed tree's hash."""
+    return {
+        step["Name"]: name_changed_trees(own_settings(step), before.code, after.code)
+        for step in compiled.steps()
+    }
 
 
 def _metric_pairs(
@@ -184,9 +163,9 @@ def _code_rows(items: Sequence[Mapping[str, Any]]) -> Iterator[list[str]]:
     if items:
         yield ["name", "before", "after"]
     for item in items:
-        yield [item["name"], *(_short(item[side]) for side in ("before", "after"))]
+        yield [item["name"], *(_short(item[side]) for side in SIDES)]
         for file in item["files"]:
-            hashes = ([file[side]] if file[side] else [] for side in ("before", "after"))
+            hashes = ([file[side]] if file[side] else [] for side in SIDES)
             yield [f"  {file['name']}", *map(_short, hashes)]
 
 
