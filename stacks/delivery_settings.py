@@ -203,7 +203,10 @@ GithubRepository = Annotated[
     str,
     Field(
         max_length=140,
-        pattern=pattern(r"^[A-Za-z0-9-]+/[A-Za-z0-9_.-]+$", "owner/name of a GitHub repository"),
+        pattern=pattern(
+            r"^[A-Za-z0-9-]+(@[0-9]+)?/[A-Za-z0-9_.-]+(@[0-9]+)?$",
+            "owner/name of a GitHub repository, or owner@id/name@id where its tokens say so",
+        ),
     ),
 ]
 
