@@ -1,0 +1,111 @@
+"""The role that reads what is deployed in one environment, so that a change can be compared with it.
+
+It never reads data, models or secrets, and never changes anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import aws_cdk as cdk
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from constructs_lib.pipeline_files import DEFINITION_PREFIX
+from constructs_lib.role_policy import RolePolicy
+from smp.compiler.compiled import CODE_PREFIX
+from smp.compiler.statement import Statement
+
+
+class ReviewRole(Construct):
+    """Reads pipelines, their code and the templates of the environment's stacks.
+
+    The bootstrap's lookup role is not enough and too much: it may decrypt nothing, so no code of an
+    encrypted bucket, and it may read everything else of the account.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        role_name: str,
+        trusted_account: str,
+        trusted_roles: Sequence[str],
+        stack_prefix: str,
+        bucket: s3.IBucket,
+        key: kms.IKey,
+    ) -> None:
+        """`trusted_roles` are names in `trusted_account`: of builds and workflows that take this one.
+
+        They are a condition, so that this role can be made before they are.
+        """
+        super().__init__(scope, construct_id)
+        partition = cdk.Stack.of(self).partition
+        arns = [f"arn:{partition}:iam::{trusted_account}:role/{name}" for name in trusted_roles]
+        self.role = iam.Role(
+            self,
+            "Role",
+            role_name=role_name,
+            description="Reads what is deployed, for reviews of changes",
+            assumed_by=iam.PrincipalWithConditions(
+                iam.AccountPrincipal(trusted_account), {"ArnEquals": {"aws:PrincipalArn": arns}}
+            ),
+            max_session_duration=cdk.Duration.hours(1),
+        )
+        self.policy = RolePolicy(
+            self,
+            "Policy",
+            role=self.role,
+            description="Reads what is deployed, for reviews of changes",
+            statements=_statements(cdk.Stack.of(self), stack_prefix, bucket, key),
+        )
+
+
+def _statements(
+    stack: cdk.Stack, stack_prefix: str, bucket: s3.IBucket, key: kms.IKey
+) -> list[Statement]:
+    prefixes = (CODE_PREFIX, DEFINITION_PREFIX)
+    pipelines = stack.format_arn(service="sagemaker", resource="pipeline", resource_name="*")
+    stacks = stack.format_arn(
+        service="cloudformation", resource="stack", resource_name=f"{stack_prefix}-*"
+    )
+    return [
+        Statement(
+            "ReadPipelines",
+            ["sagemaker:DescribePipeline", "sagemaker:ListTags"],
+            [pipelines],
+            wildcard="A change may name any pipeline, also one that is not deployed yet.",
+        ),
+        Statement(
+            "ReadTemplates",
+            [
+                "cloudformation:DescribeStacks",
+                "cloudformation:DescribeStackResources",
+                "cloudformation:GetTemplate",
+                "cloudformation:ListStackResources",
+            ],
+            [stacks],
+            wildcard="All stacks of this environment; an ARN of a stack ends in an unknown id.",
+        ),
+        Statement(
+            "ReadCode",
+            ["s3:GetObject"],
+            [bucket.arn_for_objects(f"{prefix}/*") for prefix in prefixes],
+            wildcard="Keys below these prefixes are hashes of content; data lies elsewhere.",
+        ),
+        Statement(
+            "ListCode",
+            ["s3:ListBucket"],
+            [bucket.bucket_arn],
+            {"StringLike": {"s3:prefix": [f"{prefix}/*" for prefix in prefixes]}},
+        ),
+        Statement(
+            "DecryptCode",
+            ["kms:Decrypt"],
+            [key.key_arn],
+            {"StringEquals": {"kms:ViaService": f"s3.{stack.region}.{stack.url_suffix}"}},
+        ),
+    ]
