@@ -42,6 +42,8 @@ class BuildPlace:
     handover: s3.IBucket
     key: kms.IKey
     log_group: logs.ILogGroup
+    timeout_minutes: int
+    concurrent_builds: int
     network: BuildNetwork | None = None
 
 
@@ -77,8 +79,6 @@ class PullRequestBuild(Construct):
         description: str,
         command: str,
         place: BuildPlace,
-        timeout_minutes: int,
-        concurrent_builds: int,
         role_name: str | None = None,
         variables: Mapping[str, str] | None = None,
         statements: Sequence[Statement] = (),
@@ -112,9 +112,9 @@ class PullRequestBuild(Construct):
             encryption_key=place.key.key_arn,
             logs_config=logs_config(place),
             vpc_config=vpc_config(place),
-            timeout_in_minutes=timeout_minutes,
-            queued_timeout_in_minutes=timeout_minutes,
-            concurrent_build_limit=concurrent_builds,
+            timeout_in_minutes=place.timeout_minutes,
+            queued_timeout_in_minutes=place.timeout_minutes,
+            concurrent_build_limit=place.concurrent_builds,
         )
         self.project.add_resource_dependency(policy.resource)
 

@@ -66,8 +66,9 @@ class PullRequestChecks(Construct):
             retention=log_retention,
             removal_policy=cdk.RemovalPolicy.DESTROY,
         )
-        self._place = BuildPlace(handover, key, log_group, network)
-        self._limits = {"timeout_minutes": timeout_minutes, "concurrent_builds": concurrent_builds}
+        self._place = BuildPlace(
+            handover, key, log_group, timeout_minutes, concurrent_builds, network
+        )
         self.builds = [self._review(review, review_role_name)]
         if smoke_run:
             self.builds.append(self._smoke_run())
@@ -82,7 +83,6 @@ class PullRequestChecks(Construct):
                 builds=self.builds,
                 allowed_actors=allowed_actors,
                 place=self._place,
-                timeout_minutes=timeout_minutes,
             )
             for name, repository in repositories.items()
         }
@@ -98,7 +98,6 @@ class PullRequestChecks(Construct):
             role_name=role_name,
             variables={"REVIEW_ROLE": target.role_arn, "REVIEW_REGION": target.region},
             statements=[Statement("TakeReviewRole", ["sts:AssumeRole"], [target.role_arn])],
-            **self._limits,
         )
 
     def _smoke_run(self) -> PullRequestBuild:
@@ -108,7 +107,6 @@ class PullRequestChecks(Construct):
             description="Pull requests: run the pipelines concerned on the build machine",
             command='make smoke-run MODEL="$MODEL"\n',
             place=self._place,
-            **self._limits,
         )
 
 

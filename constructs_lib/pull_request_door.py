@@ -104,7 +104,6 @@ class PullRequestDoor(Construct):
         builds: Sequence[PullRequestBuild],
         allowed_actors: Sequence[str],
         place: BuildPlace,
-        timeout_minutes: int,
     ) -> None:
         super().__init__(scope, construct_id)
         description = f"Pull requests of {repository.repository}: fetch, hand over, report"
@@ -154,7 +153,7 @@ class PullRequestDoor(Construct):
             encryption_key=place.key.key_arn,
             logs_config=logs_config(place),
             vpc_config=vpc_config(place),
-            timeout_in_minutes=timeout_minutes + WAITING_MINUTES,
+            timeout_in_minutes=place.timeout_minutes + WAITING_MINUTES,
             queued_timeout_in_minutes=WAITING_MINUTES,
             concurrent_build_limit=DOOR_LIMIT,
         )
