@@ -28,10 +28,10 @@ export UV_CACHE_DIR := $(CACHE)/uv
 export XDG_CACHE_HOME := $(CACHE)/xdg
 export npm_config_cache := $(CACHE)/npm
 
-.PHONY: help setup demo check test lint unit format bench lock clean
+.PHONY: help setup demo check test lint unit format bench lock clean pull-request-check pull-request-review smoke-run
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-19s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 setup: $(VENV)/.project node_modules/.installed ## install everything into the checkout (the others do it by themselves)
 
@@ -63,6 +63,22 @@ format: setup ## rewrite the sources in the house format
 
 bench: setup ## measure, and write docs/benchmarks.md
 	@python -m tools.bench
+
+# MODEL is a directory of model_configs (empty: all), BASE what `smp diff` compares with, AWS_OPTIONS how it gets there.
+MODEL ?=
+BASE ?= HEAD
+AWS_OPTIONS ?=
+
+pull-request-check: pull-request-review smoke-run ## what a pull request is checked with; MODEL=directory for one
+
+pull-request-review: setup ## validate, and write what a change does: build/review.md
+	@echo "==> smp validate"
+	@smp validate
+	@echo "==> smp diff"
+	@python -m tools.pull_request review --model "$(MODEL)" --base "$(BASE)" $(AWS_OPTIONS)
+
+smoke-run: setup ## run the pipelines on this machine, as far as their models bring data
+	@python -m tools.pull_request smoke-run --model "$(MODEL)"
 
 # Versions stay as locked unless a requirement changed; LOCK_FLAGS=--upgrade moves them.
 lock: setup ## write the lock files anew from requirements/*.in and package.json (uses the locked uv)
