@@ -25,6 +25,7 @@ from constructs_lib.pipeline_role import PipelineRole
 from smp.compiler.compiled import CompiledPipeline
 from smp.compiler.deploy_values import IMAGE_ACCOUNT_PREFIX, IMAGE_PREFIX, substitute
 from smp.compiler.permissions import plan_permissions
+from smp.compiler.summary import summarise
 from smp.graph import PipelineGraph
 
 MAX_INLINE_CHARACTERS = 100 * 1024
@@ -72,6 +73,7 @@ class SageMakerPipeline(Construct):
         self.pipeline_role = pipeline_role or self._add_pipeline_role()
         self.resource = self._add_pipeline(self._add_files(max_inline_characters))
         self.resource.node.add_dependency(*self._needed_first)
+        self._summarise()
 
     @property
     def pipeline_name(self) -> str:
@@ -133,10 +135,19 @@ class SageMakerPipeline(Construct):
             )
             self._needed_first += files.deployments
         if key is None:
-            return {"PipelineDefinitionBody": text}
+            return {"PipelineDefinitionBody": _in_lines(definition)}
         bucket = self._environment.bucket.bucket_name
         location = {"Bucket": bucket, "Key": f"{DEFINITION_PREFIX}/{key}"}
         return {"PipelineDefinitionS3Location": location}
+
+    def _summarise(self) -> None:
+        """Say in the template's metadata what the pipeline consists of, a line for each part.
+
+        `cdk diff` names there which steps change. A resource's own metadata it leaves out.
+        """
+        stack = cdk.Stack.of(self)
+        for part, line in summarise(self.compiled).items():
+            stack.add_metadata(f"{self.compiled.name}: {part}", line)
 
     def _add_pipeline(self, definition: dict[str, Any]) -> sagemaker.CfnPipeline:
         compiled = self.compiled
@@ -179,6 +190,15 @@ class SageMakerPipeline(Construct):
             "subnets": lambda: list(self._subnets),
             "security_group_ids": lambda: list(self._environment.security_group_ids),
         }
+
+
+def _in_lines(definition: Any) -> dict[str, Any]:
+    """Return a definition as text of which a template shows every line by itself.
+
+    A join is made by hand: the CDK's own would put all that is between two tokens into one string.
+    """
+    lines = json.dumps(definition, ensure_ascii=False, indent=1).split("\n")
+    return {"Fn::Join": ["\n", lines]}
 
 
 def _compiled(

@@ -55,7 +55,7 @@ class CodeStore:
             for path, data in sorted(files.items())
         )
         tree = CodeTree(_tree_hash(kept), kept, origin)
-        self._write(tree, files)
+        self.put(tree, files)
         return tree
 
     def path_of(self, tree: CodeTree) -> Path:
@@ -70,7 +70,7 @@ class CodeStore:
             for file in tree.files
         )
 
-    def _write(self, tree: CodeTree, files: Mapping[str, bytes]) -> None:
+    def put(self, tree: CodeTree, files: Mapping[str, bytes]) -> None:
         """Write a tree under a temporary name and rename it: a half-written tree is never seen."""
         if self.holds([tree]):
             return
