@@ -117,8 +117,7 @@ class _Output:
     """The job's pipe, read without blocking for longer than asked."""
 
     def __init__(self, started: Started) -> None:
-        assert started.process.stdout is not None
-        self._pipe = started.process.stdout
+        self._pipe = started.process.output
         os.set_blocking(self._pipe.fileno(), False)
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._pipe, selectors.EVENT_READ)
@@ -176,8 +175,5 @@ def _terminate(started: Started) -> None:
 
 
 def _kill(started: Started) -> None:
-    if started.kill is not None:
-        started.kill()
-    elif started.process.poll() is None:
-        started.process.kill()
+    started.process.kill()
     started.process.wait()

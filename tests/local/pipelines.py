@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from smp.compiler.compiled import CodeFile, CodeTree, CompiledPipeline, Json
+from smp.compiler.parameters import parameter_values
 from smp.local.object_store import ObjectStore
-from smp.local.parameters import parameter_values
 from smp.local.places import Places
 from smp.local.run import Machine, resume_run, start_run
 from smp.local.run_store import Run, RunRecord, RunStore, StepRecord
@@ -54,6 +54,7 @@ class Workspace:
     sandbox: Sandbox
     heard: Heard = field(default_factory=Heard)
     code: dict[str, CodeTree] = field(default_factory=dict)
+    python: Path = PYTHON
 
     @property
     def places(self) -> Places:
@@ -131,7 +132,7 @@ class Workspace:
         record = start_run(
             compiled,
             self.machine(**options),
-            parameters=parameter_values(compiled, given or {}),
+            parameters=parameter_values(compiled.definition, given or {}),
             only=only,
             start=start,
         )
@@ -146,7 +147,7 @@ class Workspace:
             places=self.places,
             options=RunOptions(**{"jobs": 2, "grace_seconds": 0.5, **options}),
             sandbox=self.sandbox,
-            python_of=lambda _: PYTHON,
+            python_of=lambda _: self.python,
             listener=self.heard,
         )
 

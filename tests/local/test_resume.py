@@ -17,6 +17,7 @@ from smp.compiler.compiled import CompiledPipeline
 from smp.errors import RunError
 from smp.local.run_store import Run, RunStore
 from smp.local.sandbox.base import Sandbox
+from tests.local.orphans import orphans
 from tests.local.pipelines import BUCKET, Workspace, processing, statuses, step_of
 from tests.local.test_process import assert_gone
 
@@ -74,18 +75,19 @@ def test_a_run_goes_on_after_it_was_killed_at_any_moment(workspace: Workspace, s
     finished: dict[str, float | None] = {}
     options: list[str] = []
     for _ in range(3):
-        runner = start(workspace, compiled, *options)
-        assert runner.stdout is not None
-        runner.stdout.readline()
-        time.sleep(pauses.uniform(0, 0.6))
-        runner.kill()
-        runner.communicate()
+        with orphans() as left:
+            runner = start(workspace, compiled, *options)
+            assert runner.stdout is not None
+            runner.stdout.readline()
+            time.sleep(pauses.uniform(0, 0.6))
+            runner.kill()
+            runner.communicate()
+            assert left() == []
         run = only_run(workspace)
         options = ["--resume"]
         now = {s.name: s.ended for s in run.steps() if s.status == "Succeeded"}
         assert {name: now[name] for name in finished} == finished
         finished = now
-        assert_gone(marker)
 
     runner = start(workspace, compiled, *options)
     output, _ = runner.communicate(timeout=60)

@@ -5,13 +5,11 @@ It never starts anything.
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from subprocess import Popen
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 PASSED_ON = ("OPENBLAS_", "OMP_", "MKL_", "LANG", "LC_", "TZ")
 """Beginnings of the names of the caller's variables that a job gets: numerics and language only."""
@@ -53,18 +51,32 @@ class Job:
         }
 
 
+class Process(Protocol):
+    """A job's process, with all that it starts."""
+
+    output: BinaryIO
+    """What it prints, both streams."""
+
+    def poll(self) -> int | None:
+        """Return the exit code as a shell gives it; None while it runs."""
+
+    def wait(self) -> int:
+        """Wait for the end and return the exit code."""
+
+    def kill(self) -> None:
+        """End everything of the job at once."""
+
+
 @dataclass
 class Started:
     """A job that runs.
 
-    `payload` returns the ids of the processes that get SIGTERM on a stop; `kill` ends everything of the
-    job at once, and where it is None killing `process` does; `cleanup` follows the job's end.
+    `payload` returns the ids of the processes that get SIGTERM on a stop; `cleanup` follows the job's end.
     """
 
-    process: Popen[bytes]
+    process: Process
     payload: Callable[[], list[int]]
     cleanup: Callable[[], None] = field(default=lambda: None)
-    kill: Callable[[], None] | None = None
 
 
 class Sandbox(Protocol):
@@ -78,26 +90,3 @@ class Sandbox(Protocol):
 
     def start(self, job: Job) -> Started:
         """Start a job with its output, both streams, on one pipe."""
-
-
-def children_of(pid: int) -> list[int]:
-    """Return the direct children of a process; empty once it has ended."""
-    try:
-        return [int(p) for p in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    except OSError:
-        return []
-
-
-def state_of(pid: int) -> str:
-    """Return the letter of a process's state (`S` for one that waits); empty once it is gone."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except OSError:
-        return ""
-
-
-def read_info(read_end: int) -> int | None:
-    """Read the process id that a launcher reports; None where it failed before."""
-    with os.fdopen(read_end) as info:
-        text = info.read()
-    return int(json.loads(text)["child-pid"]) if text.strip() else None

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from smp.errors import Problem, SetupError
+from smp.local.process import Stop, run_job
 from smp.local.sandbox.base import Job, Sandbox
 from smp.local.sandbox.bubblewrap import Bubblewrap
 from smp.local.sandbox.docker import find_engine
@@ -53,14 +54,21 @@ def probe(sandbox: Sandbox) -> str | None:
             opt_ml=opt_ml,
             python=Path(sysconfig.get_path("scripts")),
         )
+        lines: list[str] = []
         try:
-            started = sandbox.start(job)
-            output, _ = started.process.communicate(timeout=PROBE_SECONDS)
-            started.cleanup()
+            ended = run_job(
+                sandbox,
+                job,
+                Path(directory) / "log.txt",
+                max_seconds=PROBE_SECONDS,
+                grace_seconds=0,
+                stop=Stop(),
+                on_line=lines.append,
+            )
         except Exception as error:
             return str(error)
-        text = output.decode("utf-8", "replace").strip()
-        return None if text == PROBE_TEXT and started.process.returncode == 0 else text[-300:]
+        works = lines == [PROBE_TEXT] and ended.exit_code == 0
+        return None if works else "\n".join(lines)[-300:] or "it says nothing"
 
 
 def _bubblewrap() -> Sandbox:

@@ -1,20 +1,29 @@
-"""Starts a command under the watchdog, for sandboxes that the kernel does not clean up after.
+"""Starts commands under the watchdog: the end of this process, however it comes, ends all of them.
 
-It never decides what the command may see.
+It never decides what a command may see.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import select
+import socket
 import subprocess
 import sys
+import threading
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any, BinaryIO
 
-from smp.local.sandbox.base import Started, read_info
+from smp.local.sandbox.base import Started
 
 WATCHDOG = Path(__file__).with_name("watchdog.py")
+INFO_FD = 100
+"""The descriptor that a command finds its `info` at, see `start_guarded`."""
+KILLED = 128 + 9
 
 
 def start_guarded(
@@ -23,48 +32,154 @@ def start_guarded(
     *,
     directory: Path | None = None,
     after: Sequence[str] | None = None,
+    info: int | None = None,
     cleanup: Callable[[], None] = lambda: None,
 ) -> Started:
-    """Start a command; the end of this process, however it comes, ends everything below it.
+    """Start a command with both its streams on one pipe; raises OSError where it cannot be started.
 
     `after` is a command that runs once the first has ended, even when this process is gone by then.
+    `info` is a descriptor that the command gets as INFO_FD.
     """
-    info_read, info_write = os.pipe()
-    lifeline_read, lifeline_write = os.pipe()
     spec = {
         "command": list(command),
+        "environment": dict(environment),
         "directory": str(directory) if directory else None,
-        "info_fd": info_write,
-        "lifeline_fd": lifeline_read,
+        "tells": info is not None,
         "after": list(after) if after else None,
     }
-    try:
-        process = subprocess.Popen(
-            [sys.executable, "-I", "-S", str(WATCHDOG), json.dumps(spec)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            env=dict(environment),
-            pass_fds=(info_write, lifeline_read),
-            start_new_session=True,
-        )
-    except BaseException:
-        os.close(info_read)
-        os.close(lifeline_write)
-        raise
-    finally:
-        os.close(info_write)
-        os.close(lifeline_read)
-    payload = read_info(info_read)
-    lifeline = os.fdopen(lifeline_write, "wb")
+    guarded = _Guarded(spec, info)
 
     def finish() -> None:
-        lifeline.close()
+        guarded.close()
         cleanup()
 
     return Started(
-        process,
-        payload=lambda: [payload] if payload and process.poll() is None else [],
+        guarded,
+        payload=lambda: [guarded.payload] if guarded.payload and guarded.poll() is None else [],
         cleanup=finish,
-        kill=lifeline.close,
     )
+
+
+def start_with_info(command: Sequence[str], environment: Mapping[str, str]) -> Started:
+    """Start a command that makes a sandbox and tells INFO_FD, as JSON, the `child-pid` in it."""
+    read_end, write_end = os.pipe()
+    with os.fdopen(read_end) as info:
+        try:
+            started = start_guarded(command, environment, info=write_end)
+        finally:
+            os.close(write_end)
+        text = info.read()
+    init = int(json.loads(text)["child-pid"]) if text.strip() else 0
+    return Started(started.process, lambda: _children_of(init), started.cleanup)
+
+
+def _children_of(pid: int) -> list[int]:
+    """Return the direct children of a process; empty once it has ended."""
+    try:
+        return [int(p) for p in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []
+
+
+class _Guarded:
+    """A command under the watchdog, see `smp.local.sandbox.base.Process`."""
+
+    def __init__(self, spec: Mapping[str, Any], info: int | None) -> None:
+        output_read, output_write = os.pipe()
+        status_read, status_write = os.pipe()
+        lifeline_read, lifeline_write = os.pipe()
+        self.output: BinaryIO = os.fdopen(output_read, "rb")
+        self._status = os.fdopen(status_read, "rb")
+        self._lifeline = os.fdopen(lifeline_write, "wb")
+        self._code: int | None = None
+        passed = (output_write, status_write, lifeline_read)
+        try:
+            _Watchdog.of_this_process().ask(spec, (*passed, status_write if info is None else info))
+            for descriptor in passed:
+                os.close(descriptor)
+            passed = ()
+            self.payload = self._read_start()
+        except BaseException:
+            for descriptor in passed:
+                os.close(descriptor)
+            self.close()
+            raise
+
+    def _read_start(self) -> int | None:
+        said = json.loads(self._status.readline() or "{}")
+        if "error" in said:
+            raise OSError(*said["error"])
+        if "pid" not in said:
+            raise OSError("the process that watches over jobs was killed")
+        pid: int | None = said["pid"]
+        return pid
+
+    def poll(self) -> int | None:
+        """Return the exit code; None while the command runs."""
+        if self._code is None and not select.select([self._status], [], [], 0)[0]:
+            return None
+        return self.wait()
+
+    def wait(self) -> int:
+        """Wait for the end and return the exit code, as a shell gives it."""
+        if self._code is None:
+            self._code = int(json.loads(self._status.readline() or "{}").get("code", KILLED))
+        return self._code
+
+    def kill(self) -> None:
+        """End the command and all that it started."""
+        self._lifeline.close()
+
+    def close(self) -> None:
+        """Let go of the pipes; what still runs ends."""
+        for pipe in (self._lifeline, self._status, self.output):
+            pipe.close()
+
+
+class _Watchdog:
+    """The process that starts this process's commands, itself started with the first of them."""
+
+    _one: _Watchdog | None = None
+    _making = threading.Lock()
+
+    @classmethod
+    def of_this_process(cls) -> _Watchdog:
+        """Return the one that runs; a new one where there is none, or only that of a parent."""
+        with cls._making:
+            if cls._one is None or not cls._one.is_mine():
+                cls._one = cls()
+            return cls._one
+
+    def __init__(self) -> None:
+        self._pid = os.getpid()
+        self._asking = threading.Lock()
+        self._socket, theirs = socket.socketpair()
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-I", "-S", str(WATCHDOG), str(theirs.fileno())],
+                cwd="/",
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                pass_fds=(theirs.fileno(),),
+                start_new_session=True,
+            )
+        weakref.finalize(self, _end, self._pid, self._socket, self._process)
+
+    def is_mine(self) -> bool:
+        return self._pid == os.getpid() and self._process.poll() is None
+
+    def ask(self, spec: Mapping[str, Any], descriptors: Sequence[int]) -> None:
+        """Send a request, see the watchdog's own description; raises OSError."""
+        text = json.dumps(spec).encode()
+        with self._asking:
+            socket.send_fds(self._socket, [len(text).to_bytes(8, "big")], descriptors)
+            self._socket.sendall(text)
+
+
+def _end(pid: int, control: socket.socket, process: subprocess.Popen[bytes]) -> None:
+    """Let a watchdog that is no longer used end, with all that it watches."""
+    control.close()
+    if pid == os.getpid():
+        with contextlib.suppress(OSError):
+            process.wait()

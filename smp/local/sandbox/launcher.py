@@ -1,8 +1,8 @@
 """Runs a command with namespaces of its own; a script by itself, which imports nothing of this package.
 
 Started as `python -I -S launcher.py SPEC` with SPEC a JSON object: `command`, `opt_ml`, `shown` (read-only
-directories that stay visible), `hidden`, `hosts`, `host`, `working_directory`, `network`, `info_fd` and
-`parent` (the id of the process that starts it).
+directories that stay visible, the last even where it is hidden), `hidden`, `hosts`, `host`,
+`working_directory`, `network` and `info_fd`.
 
 Three processes: the outer one makes the namespaces and waits, and dies with whoever started it; the
 inner one is process 1 of the job, sets up the mounts and reaps; the third is the command. When process 1
@@ -45,11 +45,12 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def main() -> NoReturn:
+    parent = os.getppid()
     spec = json.loads(sys.argv[1])
     uid, gid = os.getuid(), os.getgid()
     enter_namespaces(uid, gid, bool(spec["network"]))
     die_with_parent()
-    if os.getppid() != spec["parent"]:
+    if os.getppid() != parent:
         os._exit(1)
     read_end, write_end = os.pipe()
     began_read, began_write = os.pipe()
@@ -136,24 +137,36 @@ def mount_all(spec: dict[str, Any]) -> None:
     for point in list(mount_points()):
         remount(point, MS_RDONLY)
     mount_proc()
-    for path in spec["hidden"]:
-        if os.path.isdir(path):
-            mount("tmpfs", path, "tmpfs", MS_NOSUID | MS_NODEV | MS_RDONLY)
-        else:
-            bind(devices["null"], path)
     mount_opt()
     mount("tmpfs", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777")
-    for path in spec["shown"]:
-        if path.startswith("/tmp/"):
-            os.makedirs(path, exist_ok=True)
-        bind(held[path], path)
-        remount(path, MS_RDONLY)
+    for path in spec["shown"][:-1]:
+        show(held[path], path)
+    for path in spec["hidden"]:
+        hide(path, devices["null"])
+    for path in spec["shown"][-1:]:
+        show(held[path], path)
     bind(held[spec["opt_ml"]], "/opt/ml")
     remount("/opt/ml", 0)
     bind(held[spec["hosts"]], "/etc/hosts")
     mount_devices(devices)
     for descriptor in (*held.values(), *devices.values()):
         os.close(descriptor)
+
+
+def show(descriptor: int, path: str) -> None:
+    """Let a directory be read where it was, even if that is below a mount of the job's own."""
+    if path.startswith("/tmp/"):
+        os.makedirs(path, exist_ok=True)
+    bind(descriptor, path)
+    remount(path, MS_RDONLY)
+
+
+def hide(path: str, null: int) -> None:
+    """Show nothing in place of a directory or file of the user's."""
+    if os.path.isdir(path):
+        mount("tmpfs", path, "tmpfs", MS_NOSUID | MS_NODEV | MS_RDONLY)
+    elif os.path.exists(path):
+        bind(null, path)
 
 
 def mount_proc() -> None:

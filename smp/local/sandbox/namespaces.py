@@ -6,13 +6,12 @@ It never needs a privilege where the kernel lets users make namespaces.
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 from pathlib import Path
 
-from smp.local.sandbox.base import Job, Started, children_of, read_info
-from smp.local.sandbox.private_view import hidden_paths, write_hosts
+from smp.local.sandbox.base import Job, Started
+from smp.local.sandbox.guarded import INFO_FD, start_with_info
+from smp.local.sandbox.private_view import hidden_paths, shown_paths, write_hosts
 
 LAUNCHER = Path(__file__).with_name("launcher.py")
 
@@ -25,39 +24,23 @@ class Namespaces:
     leaks: tuple[str, ...] = ()
 
     def start(self, job: Job) -> Started:
-        """Start a job; killing this process kills everything in the sandbox."""
-        read_end, write_end = os.pipe()
-        try:
-            process = subprocess.Popen(
-                [sys.executable, "-I", "-S", str(LAUNCHER), _spec(job, write_end)],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                env=job.full_environment(),
-                pass_fds=(write_end,),
-                start_new_session=True,
-            )
-        except BaseException:
-            os.close(read_end)
-            raise
-        finally:
-            os.close(write_end)
-        init = read_info(read_end)
-        return Started(process, lambda: children_of(init) if init else [])
+        """Start a job; the launcher says which process is process 1 of the sandbox."""
+        return start_with_info(
+            [sys.executable, "-I", "-S", str(LAUNCHER), _spec(job)], job.full_environment()
+        )
 
 
-def _spec(job: Job, info_fd: int) -> str:
+def _spec(job: Job) -> str:
     return json.dumps(
         {
             "command": job.command,
             "opt_ml": str(job.opt_ml.resolve()),
-            "shown": [str(job.python.parent.resolve())],
+            "shown": [str(path) for path in shown_paths(job)],
             "hidden": [str(path) for path in hidden_paths()],
             "hosts": str(write_hosts(job).resolve()),
             "host": job.host,
             "working_directory": job.working_directory,
             "network": job.network,
-            "info_fd": info_fd,
-            "parent": os.getpid(),
+            "info_fd": INFO_FD,
         }
     )

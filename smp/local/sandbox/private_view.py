@@ -1,10 +1,11 @@
-"""What every sandbox with a file system view of its own hides, and the hosts file that it shows.
+"""What every sandbox with a file system view of its own hides and shows, and its hosts file.
 
 It never mounts anything.
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,6 +34,37 @@ def hidden_paths() -> Iterator[Path]:
         path = Path.home() / name
         if path.exists():
             yield path.resolve()
+
+
+def shown_paths(job: Job) -> list[Path]:
+    """Return what the job's Python consists of where an empty `/tmp` would hide it, outermost first.
+
+    That is the environment and the Python that it was made from, by the names that they have and by
+    where links lead, and the directories that its `.pth` files name. The last is the environment itself.
+    """
+    environment = job.python.parent
+    named = {*_bases(environment), *_added_paths(environment)}
+    both = {path for one in named for path in (one, one.resolve())} | {environment.resolve()}
+    hidden = (path for path in both if path.is_relative_to("/tmp") and path.is_dir())
+    return [*sorted(hidden, key=lambda path: len(path.parts)), environment]
+
+
+def _bases(environment: Path) -> Iterator[Path]:
+    with contextlib.suppress(OSError, RuntimeError):
+        yield (environment / "bin" / "python3").resolve(strict=True).parents[1]
+    with contextlib.suppress(OSError, UnicodeDecodeError):
+        for line in (environment / "pyvenv.cfg").read_text("utf-8").splitlines():
+            key, _, value = line.partition("=")
+            if key.strip() == "home" and Path(value.strip()).is_absolute():
+                yield Path(value.strip()).parent
+
+
+def _added_paths(environment: Path) -> Iterator[Path]:
+    for file in environment.glob("lib/python*/site-packages/*.pth"):
+        with contextlib.suppress(OSError, UnicodeDecodeError):
+            for line in file.read_text("utf-8").splitlines():
+                if line.startswith("/") and "\0" not in line:
+                    yield Path(line.rstrip())
 
 
 def write_hosts(job: Job) -> Path:

@@ -1,8 +1,12 @@
-"""Runs a command and lets nothing of it outlive whoever started this; a script by itself.
+"""Starts commands on request and lets nothing of them outlive whoever asked; a script by itself.
 
-Started as `python -I -S watchdog.py SPEC` with SPEC a JSON object: `command`, `directory` (to start in, or
-null), `info_fd`, `lifeline_fd` (its end, by the starter's death or wish, ends everything), `after` (a
-command to run last, or null). It never reads or writes the command's files.
+Started as `python -I -S watchdog.py FD`, with FD one end of a stream socket. A request is the length of a
+JSON object in eight bytes, which carry four descriptors (output, status, lifeline, info), and the object:
+`command`, `environment`, `directory` (to start in, or null), `tells` (whether the command gets `info` as
+its descriptor 100), `after` (a command to run last, or null). Every command is watched by a copy of this
+process of its own. The end of the lifeline, by the asker's death or wish, ends everything of the command.
+To `status` goes a line with the command's process id or why it did not start, and one with its exit code.
+It never reads or writes the command's files.
 """
 
 # No pathlib here: it starts slowly.
@@ -12,68 +16,207 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import json
 import os
 import select
 import signal
+import socket
 import subprocess
 import sys
-import time
-from typing import NoReturn
+from typing import Any, NoReturn
 
 PR_SET_CHILD_SUBREAPER = 36
 POLL_SECONDS = 0.5
 KILL_ROUNDS = 200
+ROUND_SECONDS = 0.01
+INFO_FD = 100
+DESCRIPTORS = 4
 ADOPTS = sys.platform == "linux"
 Birth = tuple[int, str]
 """A process id and when it began, so that a reused id is not taken for the same process."""
 
+_libc = ctypes.CDLL(None)
+
 
 def main() -> NoReturn:
-    spec = json.loads(sys.argv[1])
+    """Watch what is asked for until the asker is gone, and then see that nothing is left."""
+    control = socket.socket(fileno=int(sys.argv[1]))
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: None)
     adopt_orphans()
+    watching: set[int] = set()
+    while request := receive(control):
+        spec, descriptors = request
+        pid = os.fork()
+        if pid == 0:
+            control.close()
+            watch(spec, *descriptors)
+        for descriptor in descriptors:
+            os.close(descriptor)
+        watching.add(pid)
+        watching.difference_update(iter(reap, 0))
+    while watching and (ended := reap(0)):
+        watching.discard(ended)
+    kill_all(None, set(), wake_by_ends())
+    os._exit(0)
+
+
+def receive(control: socket.socket) -> tuple[dict[str, Any], list[int]] | None:
+    """Return the next request; None where there will be none."""
+    head, descriptors, _, _ = socket.recv_fds(control, 8, DESCRIPTORS)
+    for descriptor in descriptors:
+        os.set_inheritable(descriptor, False)
+    left, text = int.from_bytes(head, "big"), b""
+    while left > len(text):
+        chunk = control.recv(left - len(text))
+        if not chunk:
+            return None
+        text += chunk
+    return (json.loads(text), descriptors) if text else None
+
+
+def reap(options: int = os.WNOHANG) -> int:
+    """Take note of a child that ended and return its id; 0 where none has."""
+    try:
+        return os.waitpid(-1, options)[0]
+    except ChildProcessError:
+        return 0
+
+
+def watch(spec: dict[str, Any], output: int, status: int, lifeline: int, info: int) -> NoReturn:
+    """Run a command and end with it, or with the lifeline; nothing of it is left then."""
+    adopt_orphans()
+    for standard in (1, 2):
+        os.dup2(output, standard)
+    os.close(output)
+    wake = wake_by_ends()
+    try:
+        payload = start(spec, info)
+    except OSError as error:
+        refuse(spec["command"][0], error, status)
+    os.close(info)
+    tell(status, {"pid": payload.pid})
+    seen: set[Birth] = set()
+    while payload.poll() is None:
+        ready, _, _ = select.select([lifeline, wake], [], [], POLL_SECONDS)
+        if not ADOPTS:
+            seen.update(descendants())
+        if lifeline in ready:
+            break
+        if wake in ready:
+            os.read(wake, 512)
+    ends_by_itself = spec["tells"] and payload.poll() is not None
+    if ends_by_itself:
+        end(payload, status)
+    kill_all(payload, seen, wake)
+    if spec["after"]:
+        quiet = subprocess.DEVNULL
+        with contextlib.suppress(OSError):
+            subprocess.run(
+                spec["after"], stdin=quiet, stdout=quiet, stderr=quiet, env=spec["environment"]
+            )
+    if not ends_by_itself:
+        end(payload, status)
+    os._exit(0)
+
+
+def end(payload: subprocess.Popen[bytes], status: int) -> None:
+    """Say how the command ended and let go of its output."""
+    code = payload.wait()
+    tell(status, {"code": code if code >= 0 else 128 - code})
+    for descriptor in (1, 2, status):
+        os.close(descriptor)
+
+
+def wake_by_ends() -> int:
+    """Return a descriptor that can be read from when a child has ended."""
     wake_read, wake_write = os.pipe()
     os.set_blocking(wake_write, False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.set_wakeup_fd(wake_write)
-    payload = subprocess.Popen(spec["command"], cwd=spec["directory"], start_new_session=True)
-    with os.fdopen(spec["info_fd"], "w") as info:
-        json.dump({"child-pid": payload.pid}, info)
-    seen: set[Birth] = set()
-    while payload.poll() is None:
-        ready, _, _ = select.select([spec["lifeline_fd"], wake_read], [], [], POLL_SECONDS)
-        if not ADOPTS:
-            seen.update(descendants())
-        if spec["lifeline_fd"] in ready:
-            break
-        if wake_read in ready:
-            os.read(wake_read, 512)
-    kill_all(payload.pid, seen)
-    code = payload.wait()
-    if spec["after"]:
-        quiet = subprocess.DEVNULL
-        subprocess.run(spec["after"], stdin=quiet, stdout=quiet, stderr=quiet, check=False)
-    os._exit(code if code >= 0 else 128 - code)
+    return wake_read
+
+
+def start(spec: dict[str, Any], info: int) -> subprocess.Popen[bytes]:
+    """Start the command; raises OSError."""
+    told: tuple[int, ...] = ()
+    if spec["tells"]:
+        os.dup2(info, INFO_FD)
+        told = (INFO_FD,)
+    try:
+        return subprocess.Popen(
+            spec["command"],
+            stdin=subprocess.DEVNULL,
+            cwd=spec["directory"],
+            env=spec["environment"],
+            pass_fds=told,
+            start_new_session=True,
+        )
+    finally:
+        for descriptor in told:
+            os.close(descriptor)
+
+
+def refuse(program: str, error: OSError, status: int) -> NoReturn:
+    """End without a command: as a shell does where it is not there, else with the machine's fault."""
+    if error.errno in (errno.ENOENT, errno.EACCES):
+        print(f"{program}: {error.strerror}", flush=True)
+        tell(status, {"pid": None})
+        tell(status, {"code": 127})
+    else:
+        tell(status, {"error": [error.errno, error.strerror]})
+    os._exit(0)
+
+
+def tell(status: int, said: dict[str, Any]) -> None:
+    """Write a line to the asker, who may be gone."""
+    with contextlib.suppress(OSError):
+        os.write(status, json.dumps(said).encode() + b"\n")
 
 
 def adopt_orphans() -> None:
     """On Linux, become the parent of descendants whose own parent ends."""
     if ADOPTS:
-        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        _libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
-def kill_all(payload: int, seen: set[Birth]) -> None:
-    """Kill the command and all below it, until none is left or appears."""
+def kill_all(payload: subprocess.Popen[bytes] | None, seen: set[Birth], wake: int) -> None:
+    """Kill the command and all below it, until none is left or appears; `wake` tells of ends."""
     for _ in range(KILL_ROUNDS):
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(payload, signal.SIGKILL)
-        alive = descendants() | seen.intersection(processes())
-        for pid, _ in alive:
+        if payload is None or payload.poll() is not None:
+            while reap():
+                pass
+            if ADOPTS and is_childless():
+                return
+        if payload is not None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(payload.pid, signal.SIGKILL)
+        alive = below(seen)
+        for pid in alive:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGKILL)
-        if not alive:
+        if not alive and not ADOPTS:
             return
-        time.sleep(0.01)
+        if select.select([wake], [], [], ROUND_SECONDS)[0]:
+            os.read(wake, 512)
+
+
+def below(seen: set[Birth]) -> list[int]:
+    """Return who is to be killed: where orphans are adopted, in the end everybody is a child."""
+    if ADOPTS:
+        with contextlib.suppress(OSError), open("/proc/thread-self/children", "rb") as file:
+            return [int(pid) for pid in file.read().split()]
+    return [pid for pid, _ in descendants() | seen.intersection(processes())]
+
+
+def is_childless() -> bool:
+    """Whether there is no child; as orphans are adopted, there is nothing below then."""
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return True
+    return False
 
 
 def descendants() -> set[Birth]:

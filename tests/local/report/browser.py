@@ -32,6 +32,9 @@ FLAGS = (
 )
 
 
+XDG = ("XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_RUNTIME_DIR")
+
+
 def find_browser() -> str | None:
     """Return a Chromium's path, None where there is none."""
     return next(filter(None, map(shutil.which, NAMES)), None)
@@ -187,7 +190,10 @@ def _area(size: dict[str, float]) -> dict[str, float]:
 
 @contextmanager
 def browser_page(browser: str, profile: Path) -> Iterator[Page]:
-    """Start a browser with an empty profile; it ends with the block."""
+    """Start a browser with an empty profile, writing nowhere else; it ends with the block."""
+    home = profile.parent / "home"
+    home.mkdir()
+    places = {name: str(home / name.lower()) for name in XDG}
     to_browser, write = os.pipe()
     read, from_browser = os.pipe()
     command = [browser, *FLAGS, "--remote-debugging-pipe", f"--user-data-dir={profile}"]
@@ -198,6 +204,7 @@ def browser_page(browser: str, profile: Path) -> Iterator[Page]:
             pass_fds=(to_browser, from_browser),
             stdout=log,
             stderr=log,
+            env={**os.environ, "HOME": str(home), "TMPDIR": str(home), **places},
             start_new_session=True,
         )
     os.close(to_browser)

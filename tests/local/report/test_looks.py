@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.local.example_runs import Example
-from tests.local.report.browser import Page
+from tests.local.report.browser import XDG, Page, browser_page, find_browser
 from tests.local.report.conftest import write_report
 
 STILL = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
@@ -189,3 +189,19 @@ def test_landmarks_headings_tables_and_controls_have_names(
 ) -> None:
     page.open(write_report(request.getfixturevalue(name)))
     assert page.evaluate(ACCESSIBILITY) == ""
+
+
+def test_the_browser_writes_into_its_own_directory_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failed_report: Path
+) -> None:
+    browser = find_browser()
+    if browser is None:
+        pytest.skip("no Chromium on this machine")
+    home = tmp_path / "home"
+    home.mkdir()
+    for name in ("HOME", "TMPDIR", *XDG):
+        monkeypatch.setenv(name, str(home))
+    (tmp_path / "own").mkdir()
+    with browser_page(browser, tmp_path / "own" / "profile") as page:
+        page.open(failed_report)
+    assert list(home.iterdir()) == []

@@ -243,7 +243,6 @@ def test_namespaces_need_no_privilege() -> None:
             "working_directory": "/opt/ml",
             "network": False,
             "info_fd": 0,
-            "parent": os.getpid(),
         }
         someone = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
         with Path("/dev/null").open("r+") as null:
