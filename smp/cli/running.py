@@ -23,11 +23,11 @@ from smp.cli.pipelines import (
     add_workspace_option,
     load_workspace,
 )
+from smp.cli.preparation import Preparation, Prepared
 from smp.errors import Problem, RunError, SetupError, SmpError
 
 if TYPE_CHECKING:
-    from smp.compiler.compiled import CompiledPipeline
-    from smp.config.project import Model, Project
+    from smp.config.project import Model
     from smp.local.places import Places
     from smp.local.run_store import Run
     from smp.local.sandbox.base import Sandbox
@@ -135,30 +135,29 @@ def places_of(arguments: argparse.Namespace) -> Places:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from smp.compiler.cache import compile_all
-    from smp.graph import build_graph
-    from smp.local.parameters import parameter_values, read_assignments
-    from smp.local.progress import progress_for
-    from smp.local.run import Machine, resume_run, start_run
-    from smp.local.run_store import SUCCEEDED
-    from smp.local.sandbox.choose import choose_sandbox
+    with Preparation(arguments) as preparation:
+        from smp.compiler.parameters import parameter_values, read_assignments
+        from smp.compiler.request_check import sagemaker_service
+        from smp.local.progress import progress_for
+        from smp.local.run import Machine, resume_run, start_run
+        from smp.local.run_store import SUCCEEDED
+        from smp.local.sandbox.choose import choose_sandbox
 
-    project = load_workspace(arguments)
-    places = places_of(arguments)
-    graph = build_graph(project, arguments.pipeline)
-    (compiled,) = compile_all([graph], places.root).result()
-    sandbox: Sandbox = choose_sandbox(arguments.sandbox)
+        sandbox: Sandbox = choose_sandbox(arguments.sandbox)
+        sagemaker_service()
+        prepared = preparation.result()
+    compiled, places = prepared.compiled, places_of(arguments)
     if sandbox.leaks:
         leaks = "".join(f"\n    {leak}" for leak in sandbox.leaks)
         _say(f"warning: jobs run in the sandbox '{sandbox.name}', which does not hold them:{leaks}")
     signal.signal(signal.SIGTERM, _interrupt)
     progress = progress_for(sys.stderr, places, compiled)
-    python_of = python_finder(project, compiled, places, progress.note)
+    python_of = python_finder(prepared, places, progress.note)
     machine = Machine(places, _options(arguments), sandbox, python_of, progress)
     if arguments.resume:
         record = resume_run(_run_of(arguments.resume, compiled.name, places), machine)
     else:
-        values = parameter_values(compiled, read_assignments(arguments.param))
+        values = parameter_values(compiled.definition, read_assignments(arguments.param))
         record = start_run(
             compiled, machine, parameters=values, only=arguments.only, start=arguments.start
         )
@@ -206,7 +205,7 @@ def _options(arguments: argparse.Namespace) -> RunOptions:
 
 
 def python_finder(
-    project: Project, compiled: CompiledPipeline, places: Places, say: Callable[[str], None]
+    prepared: Prepared, places: Places, say: Callable[[str], None]
 ) -> Callable[[str], Path]:
     """Return a function from a step's name to the `bin` directory of its model's environment."""
     from smp.local.environments import Environments
@@ -214,8 +213,8 @@ def python_finder(
     environments = Environments(places.environments, say)
 
     def find(step: str) -> Path:
-        model = project.models[compiled.step_models[step]]
-        return environments.bin_of(model.directory / LOCAL_REQUIREMENTS)
+        directory = prepared.model_directories[prepared.compiled.step_models[step]]
+        return environments.bin_of(directory / LOCAL_REQUIREMENTS)
 
     return find
 

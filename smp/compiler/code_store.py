@@ -50,11 +50,7 @@ class CodeStore:
         self, files: Mapping[str, bytes], origin: str, templates: frozenset[str] = frozenset()
     ) -> CodeTree:
         """Keep generated files; `templates` names those that hold deploy-time names."""
-        kept = tuple(
-            CodeFile(path, len(data), hashlib.sha256(data).hexdigest(), path in templates)
-            for path, data in sorted(files.items())
-        )
-        tree = CodeTree(_tree_hash(kept), kept, origin)
+        tree = tree_of(files, origin, templates)
         self.put(tree, files)
         return tree
 
@@ -104,6 +100,17 @@ class CodeStore:
             else:
                 return
         staging.rename(place)
+
+
+def tree_of(
+    files: Mapping[str, bytes], origin: str, templates: frozenset[str] = frozenset()
+) -> CodeTree:
+    """Return the tree of these files; `templates` names those that hold deploy-time names."""
+    kept = tuple(
+        CodeFile(path, len(data), hashlib.sha256(data).hexdigest(), path in templates)
+        for path, data in sorted(files.items())
+    )
+    return CodeTree(_tree_hash(kept), kept, origin)
 
 
 def code_tree(model: Model, store: CodeStore) -> CodeTree:

@@ -1,4 +1,4 @@
-"""Checks the values that a run gives to the pipeline's parameters.
+"""Checks the values that a run or an execution gives to a pipeline's parameters.
 
 It never asks where a value came from.
 """
@@ -8,19 +8,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from smp.compiler.compiled import CompiledPipeline, Json
+from smp.compiler.compiled import Json
 from smp.errors import Problem, RunError, near_names
 
 _READERS: Mapping[str, Any] = {"String": str, "Integer": int, "Float": float}
 
 
-def parameter_values(compiled: CompiledPipeline, given: Mapping[str, str]) -> dict[str, Any]:
+def parameter_values(definition: Json, given: Mapping[str, str]) -> dict[str, Any]:
     """Return the value of every parameter: as given, or its default.
 
     Raises RunError with every fault: unknown names, wrong types, values outside the enumeration,
     parameters without value.
     """
-    declared = {item["Name"]: item for item in compiled.definition.get("Parameters", [])}
+    declared = {item["Name"]: item for item in definition.get("Parameters", [])}
     problems = [
         Problem(
             f"the pipeline has no parameter '{name}'",

@@ -1,0 +1,219 @@
+"""Deployed pipelines read back as compiled pipelines, so that they can be compared with what is to come.
+
+It never changes anything in the account and downloads only what lies at the addresses of the definitions.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from smp.aws.deployed_code import read_tree
+from smp.aws.deployed_values import CODE_URI, find_values, turn_back
+from smp.aws.faults import fault, is_denied, is_missing
+from smp.aws.session import Session, client
+from smp.compiler.code_store import CodeStore
+from smp.compiler.compiled import CompiledPipeline, Json, ModelPackageGroup, nested_steps
+from smp.compiler.deploy_values import BUCKET
+from smp.errors import Problem, RunError
+
+AWS_TAGS = "aws:"
+INTERNET = ("0.0.0.0/0", "::/0")
+
+
+def read_deployed(
+    session: Session,
+    names: Sequence[str],
+    directory: Path,
+    known: Sequence[CompiledPipeline] = (),
+) -> tuple[CompiledPipeline, ...]:
+    """Return the deployed pipelines of these names; those that are not deployed are left out.
+
+    Code trees come to lie as `<directory>/<sha256>/<path>`, which is their `code_store`. `known` is what
+    they will be compared with: it says how images and origins are named, and where a config spells out
+    what could also be a deploy-time name. Tags of the whole deployment count only where `known` has
+    them. Raises SetupError and RunError.
+    """
+    sagemaker = client(session, "sagemaker")
+    found = []
+    for name in names:
+        described = _describe(sagemaker, name)
+        if described is not None:
+            found.append(_Deployed(session, described, directory, known).compiled())
+    return tuple(found)
+
+
+def _describe(sagemaker: Any, name: str) -> Json | None:
+    try:
+        described: Json = sagemaker.describe_pipeline(PipelineName=name)
+    except ClientError as error:
+        if is_missing(error):
+            return None
+        raise fault(error, f"read the deployed pipeline {name}") from error
+    except BotoCoreError as error:
+        raise fault(error, f"read the deployed pipeline {name}") from error
+    return described
+
+
+class _Deployed:
+    """One answer of DescribePipeline and what belongs to it."""
+
+    def __init__(
+        self, session: Session, described: Json, directory: Path, known: Sequence[CompiledPipeline]
+    ) -> None:
+        self._session = session
+        self._described = described
+        self._store = CodeStore(directory)
+        self._known = known
+        self._name = str(described["PipelineName"])
+        self._same = next((pipeline for pipeline in known if pipeline.name == self._name), None)
+        self._deployed = _parsed(self._name, described["PipelineDefinition"])
+        region, account = str(described["PipelineArn"]).split(":")[3:5]
+        self._values = find_values(self._deployed, account, region, known)
+
+    def compiled(self) -> CompiledPipeline:
+        """Return all of it as a compiled pipeline."""
+        definition = turn_back(self._name, self._deployed, self._values, self._known)
+        described = self._described
+        shown = described.get("PipelineDisplayName")
+        parallel = (described.get("ParallelismConfiguration") or {}).get(
+            "MaxParallelExecutionSteps"
+        )
+        steps = {step["Name"] for step in nested_steps(definition["Steps"])}
+        same = self._same
+        return CompiledPipeline(
+            name=self._name,
+            definition=definition,
+            code=tuple(self._code(definition)),
+            code_store=self._store.root,
+            display_name=None if shown in ("", self._name) else shown,
+            description=described.get("PipelineDescription") or None,
+            max_parallel_steps=parallel,
+            tags=self._tags(),
+            images=self._images(definition),
+            model_package_groups=tuple(self._groups(definition)),
+            internet_egress=self._reaches_internet(),
+            models=same.models if same else (),
+            step_models={n: m for n, m in same.step_models.items() if n in steps} if same else {},
+        )
+
+    def _code(self, definition: Json) -> Iterator[Any]:
+        """Yield the trees: in the order of the known pipeline, then of the definition."""
+        in_definition = dict.fromkeys(_trees(json.dumps(definition)))
+        origins = {tree.sha256: tree.origin for tree in self._same.code} if self._same else {}
+        s3 = client(self._session, "s3")
+        ordered = [sha256 for sha256 in origins if sha256 in in_definition]
+        for sha256 in [*ordered, *(s for s in in_definition if s not in origins)]:
+            origin = origins.get(sha256) or self._origin(definition, sha256)
+            yield read_tree(s3, sha256, origin, self._values, self._store)
+
+    def _origin(self, definition: Json, sha256: str) -> str:
+        """Return the origin of the known tree that the same step reads at the same place."""
+        if self._same:
+            trees = {tree.sha256: tree.origin for tree in self._same.code}
+            now = dict(_code_places(self._same.definition))
+            for place, deployed in _code_places(definition):
+                if deployed == sha256 and now.get(place) in trees:
+                    return trees[now[place]]
+        return f"deployed code {sha256[:12]}"
+
+    def _images(self, definition: Json) -> dict[str, Any]:
+        text = json.dumps(definition)
+        return {
+            name: dict(by_region)
+            for pipeline in self._known
+            for name, by_region in pipeline.images.items()
+            if f"${{smp:image.{name}}}" in text
+        }
+
+    def _tags(self) -> dict[str, str]:
+        arn = self._described["PipelineArn"]
+        try:
+            pages = client(self._session, "sagemaker").get_paginator("list_tags")
+            listed = [tag for page in pages.paginate(ResourceArn=arn) for tag in page["Tags"]]
+        except ClientError as error:
+            if is_denied(error) or is_missing(error):
+                return dict(self._same.tags) if self._same else {}
+            raise fault(error, f"read the tags of {self._name}") from error
+        tags = {tag["Key"]: tag["Value"] for tag in listed}
+        return {
+            key: value
+            for key, value in tags.items()
+            if not key.startswith(AWS_TAGS) and (self._same is None or key in self._same.tags)
+        }
+
+    def _groups(self, definition: Json) -> Iterator[ModelPackageGroup]:
+        names = dict.fromkeys(
+            step["Arguments"].get("ModelPackageGroupName")
+            for step in nested_steps(definition["Steps"])
+            if step["Type"] == "RegisterModel"
+        )
+        for name in names:
+            if isinstance(name, str):
+                yield ModelPackageGroup(name, self._description_of(name))
+
+    def _description_of(self, group: str) -> str | None:
+        sagemaker = client(self._session, "sagemaker")
+        try:
+            described = sagemaker.describe_model_package_group(ModelPackageGroupName=group)
+        except ClientError as error:
+            if not (is_denied(error) or is_missing(error)):
+                raise fault(error, f"read the model package group {group}") from error
+            known = self._same.model_package_groups if self._same else ()
+            return next((item.description for item in known if item.name == group), None)
+        return described.get("ModelPackageGroupDescription") or None
+
+    def _reaches_internet(self) -> bool:
+        """Whether a route leads from the jobs to the internet; what is known where that may not be read."""
+        if not self._values.subnets:
+            return False
+        ec2 = client(self._session, "ec2")
+        subnets = {"Name": "association.subnet-id", "Values": list(self._values.subnets)}
+        try:
+            tables = ec2.describe_route_tables(Filters=[subnets])["RouteTables"]
+        except ClientError as error:
+            if is_denied(error):
+                return bool(self._same and self._same.internet_egress)
+            raise fault(error, f"read the routes of {self._name}'s subnets") from error
+        routes = [route for table in tables for route in table.get("Routes", [])]
+        return any(
+            route.get("DestinationCidrBlock", route.get("DestinationIpv6CidrBlock")) in INTERNET
+            and route.get("GatewayId") != "local"
+            for route in routes
+        )
+
+
+def _parsed(name: str, text: str) -> Json:
+    try:
+        definition: Json = json.loads(text)
+    except ValueError as error:
+        raise RunError(
+            [Problem(f"the deployed definition of {name} is not JSON: {error}")]
+        ) from error
+    return definition
+
+
+def _trees(text: str) -> Iterator[str]:
+    """Yield the hash of each code tree in a text with deploy-time names."""
+    start = f"s3://{BUCKET}/code/"
+    for part in text.split(start)[1:]:
+        if CODE_URI.match(f"s3://xyz/code/{part[:65]}"):
+            yield part[:64]
+
+
+def _code_places(value: Any, place: tuple[Any, ...] = ()) -> Iterable[tuple[tuple[Any, ...], str]]:
+    """Yield each place that reads a code tree, and which."""
+    if isinstance(value, str):
+        for sha256 in _trees(value):
+            yield place, sha256
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from _code_places(item, (*place, key))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            named = item.get("Name", index) if isinstance(item, dict) else index
+            yield from _code_places(item, (*place, named))

@@ -1,0 +1,149 @@
+"""What a person reads when AWS cannot be reached or refuses: one error with the next step each.
+
+It never retries and never hides what the service said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from botocore import exceptions as boto
+from botocore.exceptions import BotoCoreError, ClientError
+
+from smp.errors import Problem, RunError, SetupError, SmpError
+
+NO_CREDENTIALS = (
+    boto.NoCredentialsError,
+    boto.PartialCredentialsError,
+    boto.CredentialRetrievalError,
+    boto.NoAuthTokenError,
+)
+LOGIN_OVER = (
+    boto.UnauthorizedSSOTokenError,
+    boto.SSOTokenLoadError,
+    boto.SSOError,
+    boto.TokenRetrievalError,
+    boto.LoginError,
+)
+NETWORK = (
+    boto.EndpointConnectionError,
+    boto.ConnectTimeoutError,
+    boto.ReadTimeoutError,
+    boto.ConnectionClosedError,
+    boto.ProxyConnectionError,
+    boto.SSLError,
+    boto.HTTPClientError,
+)
+
+EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"}
+NOT_VALID = {
+    "AuthFailure",
+    "IncompleteSignature",
+    "InvalidAccessKeyId",
+    "InvalidClientTokenId",
+    "InvalidSignatureException",
+    "InvalidToken",
+    "MissingAuthenticationToken",
+    "SignatureDoesNotMatch",
+    "UnrecognizedClientException",
+}
+DENIED = {
+    "403",
+    "AccessDenied",
+    "AccessDeniedException",
+    "AuthorizationError",
+    "KMS.AccessDeniedException",
+    "UnauthorizedOperation",
+}
+THROTTLED = {
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "SlowDown",
+    "Throttling",
+    "ThrottlingException",
+    "TooManyRequestsException",
+}
+MISSING = {"404", "NoSuchBucket", "NoSuchKey", "ResourceNotFound", "ResourceNotFoundException"}
+
+
+@contextmanager
+def explained(doing: str) -> Iterator[None]:
+    """Turn every error of boto3 inside the block into one for a person; `doing` ends "cannot …"."""
+    try:
+        yield
+    except (BotoCoreError, ClientError) as error:
+        raise fault(error, doing) from error
+
+
+def code_of(error: ClientError) -> str:
+    """Return the service's code of an error."""
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def is_missing(error: ClientError) -> bool:
+    """Whether the service says that a thing is not there."""
+    return code_of(error) in MISSING or "does not exist" in _said(error)
+
+
+def is_denied(error: ClientError) -> bool:
+    """Whether the service says that the caller may not."""
+    return code_of(error) in DENIED
+
+
+def fault(error: BotoCoreError | ClientError, doing: str) -> SmpError:
+    """Return the error that a person reads."""
+    if isinstance(error, ClientError):
+        return _refused(error, doing)
+    if isinstance(error, NO_CREDENTIALS):
+        hint = "set up a profile (aws configure sso) and give --profile, or set AWS_PROFILE"
+        return _setup(doing, "no usable AWS credentials", str(error), hint)
+    if isinstance(error, LOGIN_OVER):
+        return _setup(doing, "the sign-in to AWS is over", str(error), "aws sso login")
+    if isinstance(error, boto.ProfileNotFound):
+        return _setup(doing, "no such profile", str(error), "aws configure list-profiles")
+    if isinstance(error, boto.NoRegionError):
+        return _setup(doing, "no AWS region is set", None, "give --region, or set AWS_REGION")
+    if isinstance(error, NETWORK):
+        hint = "check the network, the proxy, --region and AWS_ENDPOINT_URL, then try again"
+        return _setup(doing, "AWS cannot be reached", str(error), hint)
+    return _setup(doing, "AWS's own library refused", str(error), None)
+
+
+def _refused(error: ClientError, doing: str) -> SmpError:
+    code, said = code_of(error), _said(error)
+    if code in EXPIRED:
+        hint = "sign in again (aws sso login) or renew the credentials"
+        return _setup(doing, "the AWS credentials have expired", said, hint)
+    if code in NOT_VALID:
+        hint = "check the profile (--profile) and that the region (--region) is enabled"
+        return _setup(doing, "AWS does not know these credentials", said, hint)
+    if code in DENIED:
+        hint = "ask for this permission, or use --profile or --assume-role of who has it"
+        return _setup(doing, "access is denied", said, hint)
+    if code in THROTTLED:
+        hint = "try again later, or set AWS_RETRY_MODE=adaptive and AWS_MAX_ATTEMPTS=12"
+        return _run(doing, f"AWS asks to slow down, also after {_tries(error)}", said, hint)
+    status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+    if status >= 500:
+        hint = "try again; https://health.aws.amazon.com says whether the service is well"
+        return _run(doing, f"the service failed, also after {_tries(error)}", said, hint)
+    return _run(doing, f"the service refused ({code})", said, None)
+
+
+def _tries(error: ClientError) -> str:
+    retries = int(error.response.get("ResponseMetadata", {}).get("RetryAttempts", 0))
+    return "1 try" if retries == 0 else f"{retries + 1} tries"
+
+
+def _said(error: ClientError) -> str:
+    details: Mapping[str, str] = error.response.get("Error", {})  # type: ignore[assignment]
+    return " ".join(str(details.get("Message", "")).split())
+
+
+def _setup(doing: str, reason: str, found: str | None, hint: str | None) -> SetupError:
+    return SetupError([Problem(f"cannot {doing}: {reason}", found=found or None, hint=hint)])
+
+
+def _run(doing: str, reason: str, found: str | None, hint: str | None) -> RunError:
+    return RunError([Problem(f"cannot {doing}: {reason}", found=found or None, hint=hint)])

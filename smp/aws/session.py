@@ -1,0 +1,115 @@
+"""The AWS session of a command: region, profile and role, and the clients made from it.
+
+It never asks for a credential and never writes one: they are where boto3 finds them.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import botocore.session
+from boto3 import Session
+from botocore.config import Config
+from botocore.credentials import (
+    AssumeRoleCredentialFetcher,
+    CredentialProvider,
+    DeferredRefreshableCredentials,
+)
+from botocore.exceptions import NoCredentialsError
+
+from smp.aws.faults import explained
+from smp.errors import Problem, SetupError
+
+__all__ = ["Session", "client", "open_session", "session_name"]
+
+ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]{1,512}")
+NOT_IN_SESSION_NAMES = re.compile(r"[^\w+=,.@-]", re.ASCII)
+MAX_SESSION_NAME = 64
+"""AssumeRole.RoleSessionName (botocore 1.44.5)."""
+
+CONNECT_SECONDS, READ_SECONDS = 10, 60
+ATTEMPTS = 6
+"""Of one call, with growing pauses between; AWS_MAX_ATTEMPTS and `max_attempts` say otherwise."""
+
+
+def open_session(
+    region: str | None = None, profile: str | None = None, assume_role: str | None = None
+) -> Session:
+    """Return a session; what is not given comes from where boto3 looks.
+
+    Raises SetupError where the profile does not exist, no region is set or a role's ARN is none.
+    """
+    if assume_role and not ROLE_ARN.fullmatch(assume_role):
+        allowed = "arn:aws:iam::111122223333:role/NAME"
+        raise SetupError(
+            [Problem("is no ARN of a role", None, "--assume-role", assume_role, allowed)]
+        )
+    with explained("open a session"):
+        session = Session(profile_name=profile, region_name=region)
+        if session.region_name is None:
+            hint = "give --region, or set AWS_REGION"
+            raise SetupError([Problem("no AWS region is set", hint=hint)])
+        return _assumed(session, assume_role) if assume_role else session
+
+
+def client(session: Session, service: str, **options: Any) -> Any:
+    """Return a client that retries what is worth a retry; AWS_ENDPOINT_URL counts."""
+    core = session._session
+    set_mode = core.get_config_variable("retry_mode")
+    retries: dict[str, Any] = {
+        "mode": set_mode if set_mode in ("standard", "adaptive") else "standard",
+        "total_max_attempts": core.get_config_variable("max_attempts") or ATTEMPTS,
+    }
+    config = Config(
+        connect_timeout=CONNECT_SECONDS,
+        read_timeout=READ_SECONDS,
+        retries=retries,  # type: ignore[arg-type]
+        user_agent_extra="smp",
+    )
+    with explained(f"call {service}"):
+        return session.client(service, config=config, **options)  # type: ignore[call-overload]
+
+
+def session_name(environ: Mapping[str, str]) -> str:
+    """Return what an assumed role's session is called in CloudTrail: `smp-` and who or which build."""
+    who = environ.get("CODEBUILD_BUILD_ID") or _user()
+    return NOT_IN_SESSION_NAMES.sub("-", f"smp-{who}")[:MAX_SESSION_NAME]
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"
+
+
+def _assumed(session: Session, role: str) -> Session:
+    """Return a session with the role's credentials, kept in memory and renewed as long as it lives."""
+    source = session._session
+    credentials = source.get_credentials()
+    if credentials is None:
+        raise NoCredentialsError
+    fetcher = AssumeRoleCredentialFetcher(
+        client_creator=source.create_client,
+        source_credentials=credentials,
+        role_arn=role,
+        extra_args={"RoleSessionName": session_name(os.environ)},
+    )
+    core = botocore.session.Session()
+    core.get_component("credential_provider").insert_before("env", _OfRole(fetcher))
+    return Session(botocore_session=core, region_name=session.region_name)
+
+
+class _OfRole(CredentialProvider):
+    METHOD = "smp-assume-role"
+
+    def __init__(self, fetcher: AssumeRoleCredentialFetcher) -> None:
+        super().__init__()
+        self._fetcher = fetcher
+
+    def load(self) -> DeferredRefreshableCredentials:
+        return DeferredRefreshableCredentials(self._fetcher.fetch_credentials, self.METHOD)

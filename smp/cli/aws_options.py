@@ -1,0 +1,32 @@
+"""The options of every command that talks to AWS, and the session that they name.
+
+It never talks to AWS itself.
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from smp.aws.session import Session
+
+
+def add_aws_options(command: argparse.ArgumentParser) -> None:
+    """Add `--region`, `--profile` and `--assume-role`."""
+    command.add_argument(
+        "--region", metavar="REGION", help="AWS region (default: as the AWS CLI finds it)"
+    )
+    command.add_argument(
+        "--profile", metavar="NAME", help="profile of AWS's own settings (default: $AWS_PROFILE)"
+    )
+    command.add_argument(
+        "--assume-role", metavar="ARN", help="role to take on first, such as one of another account"
+    )
+
+
+def open_session(arguments: argparse.Namespace) -> Session:
+    """Return the session that the options name. Raises SetupError."""
+    from smp.aws import session
+
+    return session.open_session(arguments.region, arguments.profile, arguments.assume_role)
