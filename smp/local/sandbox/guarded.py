@@ -92,7 +92,7 @@ class _Guarded:
         self._status = os.fdopen(status_read, "rb")
         self._lifeline = os.fdopen(lifeline_write, "wb")
         self._code: int | None = None
-        passed = (output_write, status_write, lifeline_read)
+        passed: tuple[int, ...] = (output_write, status_write, lifeline_read)
         try:
             _Watchdog.of_this_process().ask(spec, (*passed, status_write if info is None else info))
             for descriptor in passed:

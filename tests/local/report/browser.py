@@ -204,7 +204,7 @@ def browser_page(browser: str, profile: Path) -> Iterator[Page]:
             pass_fds=(to_browser, from_browser),
             stdout=log,
             stderr=log,
-            env={**os.environ, "HOME": str(home), "TMPDIR": str(home), **places},
+            env={**os.environ, "HOME": str(home), **places},
             start_new_session=True,
         )
     os.close(to_browser)
