@@ -13,6 +13,9 @@ COLD_AT_MOST = 1.6
 UNCHANGED_AT_MOST = 0.5
 CHANGED_AT_MOST = 1.6
 STEP_MILLISECONDS_AT_MOST = 10.0
+LOCAL_RUN_AT_MOST = 1.03
+ORCHESTRATION_MILLISECONDS_AT_MOST = 10.0
+SPEED_UP_AT_LEAST = 1.6
 GROWTH_AT_MOST = 1.25
 """How much dearer a further model may be between the larger counts than between the smaller."""
 
@@ -33,6 +36,43 @@ class Growth:
 
 
 @dataclass(frozen=True)
+class Example:
+    """An example's median seconds by hand and by `smp run`; `problem` says why there are none."""
+
+    name: str
+    rounds: int = 0
+    by_hand: float = 0.0
+    locally: float = 0.0
+    problem: str | None = None
+
+    @property
+    def ratio(self) -> float:
+        return self.locally / self.by_hand
+
+
+@dataclass(frozen=True)
+class Branches:
+    """Median seconds of two branches of busy steps, with one job at once and with two."""
+
+    one_at_once: float
+    two_at_once: float
+
+    @property
+    def speed_up(self) -> float:
+        return self.one_at_once / self.two_at_once
+
+
+@dataclass(frozen=True)
+class LocalRun:
+    """What running pipelines on this machine costs. `branches` is None on a single core."""
+
+    examples: tuple[Example, ...]
+    step_milliseconds: float
+    steps: int
+    branches: Branches | None
+
+
+@dataclass(frozen=True)
 class Measurements:
     """Everything measured in one run."""
 
@@ -40,6 +80,7 @@ class Measurements:
     seconds: dict[str, float]
     peak_mib: dict[str, float]
     growth: list[Growth]
+    local: LocalRun
     load_before: float
     """The machine's load average before the first measurement: above 0.5 something else ran."""
 
@@ -49,10 +90,14 @@ class Measurements:
 
 @dataclass(frozen=True)
 class Verdict:
-    """One bar, in words, and whether it is met."""
+    """One bar, in words, and whether it is met; None where it could not be measured."""
 
     text: str
-    met: bool
+    met: bool | None
+
+    @property
+    def mark(self) -> str:
+        return {True: "met", False: "MISSED", None: "-"}[self.met]
 
 
 def verdicts(measured: Measurements) -> list[Verdict]:
@@ -86,7 +131,31 @@ def verdicts(measured: Measurements) -> list[Verdict]:
                 large <= GROWTH_AT_MOST * small,
             )
         )
-    return results
+    return [*results, *_local_verdicts(measured.local)]
+
+
+def _local_verdicts(local: LocalRun) -> Iterator[Verdict]:
+    for example in local.examples:
+        name = f"local run of {example.name}"
+        if example.problem:
+            yield Verdict(f"{name}: not measured: {example.problem}", None)
+            continue
+        text = f"{name}: {example.ratio:.3f}x its bare scripts, at most {LOCAL_RUN_AT_MOST}x"
+        yield Verdict(text, example.ratio <= LOCAL_RUN_AT_MOST)
+    yield Verdict(
+        f"orchestration: {local.step_milliseconds:.1f} ms a step, "
+        f"at most {ORCHESTRATION_MILLISECONDS_AT_MOST:.0f} ms",
+        local.step_milliseconds <= ORCHESTRATION_MILLISECONDS_AT_MOST,
+    )
+    if local.branches is None:
+        yield Verdict("two branches on two cores: not measured: there is one core", None)
+    else:
+        speed_up = local.branches.speed_up
+        yield Verdict(
+            f"two branches on two cores: {speed_up:.2f}x as fast as on one, "
+            f"at least {SPEED_UP_AT_LEAST}x",
+            speed_up >= SPEED_UP_AT_LEAST,
+        )
 
 
 def marginal_seconds(growth: Sequence[Growth], phase: str) -> tuple[float, float]:
@@ -116,6 +185,7 @@ def render_report(measured: Measurements) -> str:
             "",
             *_synth_section(measured),
             *_growth_section(measured.growth),
+            *_local_section(measured.local),
             *_verdict_section(measured),
         ]
     )
@@ -172,8 +242,45 @@ def _growth_section(growth: Sequence[Growth]) -> Iterator[str]:
     yield ""
 
 
+def _local_section(local: LocalRun) -> Iterator[str]:
+    yield from (
+        "## Local run",
+        "",
+        "Each example by hand and by `smp run --fresh --jobs 1`, in turns after a first run that is not "
+        "counted: the same scripts, data, hyperparameters and interpreters. By hand means the directories "
+        "of the container made, inputs copied, each script run, the model packed, unpacked and served over "
+        "HTTP; no sandbox, no records, no registry. The time of `smp run` is that of the whole command.",
+        "",
+        "| example | rounds | by hand | `smp run` | difference | ratio |",
+        "|---|---|---|---|---|---|",
+    )
+    for example in local.examples:
+        if example.problem:
+            yield f"| {example.name} | 0 | not measured: {example.problem} | - | - | - |"
+            continue
+        yield (
+            f"| {example.name} | {example.rounds} | {example.by_hand:.2f} s | {example.locally:.2f} s "
+            f"| {1000 * (example.locally - example.by_hand):.0f} ms | {example.ratio:.3f}x |"
+        )
+    yield from (
+        "",
+        f"Orchestration: a run of {local.steps} steps that do nothing, one after the other, costs "
+        f"{local.step_milliseconds:.1f} ms a step beside its command. That is the time of the run less "
+        "that of the same commands in the same sandbox with nothing around them, by the number of steps.",
+        "",
+    )
+    if local.branches is not None:
+        yield from (
+            f"Two branches of two busy steps each: {local.branches.one_at_once:.2f} s with `--jobs 1`, "
+            f"{local.branches.two_at_once:.2f} s with `--jobs 2`: "
+            f"{local.branches.speed_up:.2f}x as fast.",
+            "",
+        )
+
+
 def _verdict_section(measured: Measurements) -> Iterator[str]:
+    marks = {True: "yes", False: "**no**", None: "-"}
     yield from ("## Bars", "", "| bar | met |", "|---|---|")
     for verdict in verdicts(measured):
-        yield f"| {verdict.text} | {'yes' if verdict.met else '**no**'} |"
+        yield f"| {verdict.text} | {marks[verdict.met]} |"
     yield ""
