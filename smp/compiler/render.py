@@ -11,8 +11,10 @@ from typing import Any
 
 from smp.compiler.code_store import CodeStore
 from smp.compiler.compiled import CodeTree, Json, nested_steps
+from smp.compiler.retries import add_retry_policies
 from smp.compiler.sdk import OfflineSession, Pipeline, offline_environment
 from smp.compiler.stand_ins import to_names
+from smp.compiler.steps.condition import render_condition, render_fail
 from smp.compiler.steps.context import StepContext
 from smp.compiler.steps.model import render_create_model, render_register_model
 from smp.compiler.steps.processing import render_metrics, render_processing
@@ -30,6 +32,8 @@ RENDERERS: Mapping[str, Callable[[StepContext, StepNode], list[Any]]] = {
     "Transform": render_transform,
     "Metrics": render_metrics,
     "RegisterModel": render_register_model,
+    "Condition": render_condition,
+    "Fail": render_fail,
 }
 
 NAME_MEMBERS = {
@@ -49,11 +53,13 @@ def render(
     session = OfflineSession(store)
     context = StepContext(graph, session)
     with offline_environment():
-        for node in graph.in_order():
+        for node in sorted(graph.in_order(), key=lambda node: node.step_class == "Condition"):
             context.made[node.name] = _render_node(context, node)
-    steps = [step for node in graph.steps for step in context.made[node.name]]
+    top = [node for node in graph.steps if node.branch is None]
+    steps = [step for node in top for step in context.made[node.name]]
     definition = define(graph.name, steps, session)
     _name_jobs(graph, definition)
+    add_retry_policies(graph, definition)
     trees = tuple(session.trees[key] for key in sorted(session.trees))
     return definition, trees, dict(sorted(context.images.items()))
 
@@ -65,7 +71,7 @@ def _name_jobs(graph: PipelineGraph, definition: Json) -> None:
     training jobs.
     """
     wanted = {node.emitted[-1]: (node, _configured_name(node)) for node in graph.steps}
-    for step in definition["Steps"]:
+    for step in nested_steps(definition["Steps"]):
         node, name = wanted.get(step["Name"], (None, None))
         if node is not None and name:
             step["Arguments"][NAME_MEMBERS[node.step_class]] = name

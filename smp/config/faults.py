@@ -12,7 +12,9 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from smp.config.expressions import Written, unknown_expression, unknown_in
 from smp.config.fields import PATTERN_WORDS, ConfigModel, KeyFault
+from smp.config.varying import varying_keys
 from smp.config.wording import dotted, listed, shown
 from smp.config.yaml_tree import Document, Path_
 from smp.errors import Problem, near_names
@@ -38,9 +40,14 @@ def _problem(details: ErrorDetails, document: Document) -> Problem:
     path = (*_written_path(details["loc"], document.data), *context.get("at", ()))
     if isinstance(value, KeyFault):
         return _key_problem(value, path, document)
-    if details["type"] == "missing":
-        reason = f"the required key '{details['loc'][-1]}' is missing"
+    if isinstance(value, Written) and details["type"] != "smp":
+        return _expression_problem(value, path, document)
+    missing = _missing_key(details)
+    if missing:
+        reason = f"the required key '{missing}' is missing"
         return Problem(reason, document.locate(path), dotted(path))
+    if details["type"] == "union_tag_invalid":
+        path, value = (*path, _discriminator(context)), context["tag"]
     reason, allowed = _words(details["type"], context, value) or (details["msg"], None)
     written = _written(document.data, path, value)
     if _is_key(details, written):
@@ -56,6 +63,28 @@ def _problem(details: ErrorDetails, document: Document) -> Problem:
     return Problem(reason, document.locate(path), dotted(path), found, allowed, hint)
 
 
+def _missing_key(details: ErrorDetails) -> str | int | None:
+    if details["type"] == "missing":
+        return details["loc"][-1]
+    return _discriminator(details["ctx"]) if details["type"] == "union_tag_not_found" else None
+
+
+def _discriminator(context: Mapping[str, Any]) -> str:
+    """Return the key that says which model of a union is meant."""
+    return str(context["discriminator"]).strip("'")
+
+
+def _expression_problem(written: Written, path: Path_, document: Document) -> Problem:
+    unknown = unknown_in(written.text)
+    if unknown is not None:
+        reason, allowed, hint = unknown_expression(unknown)
+    else:
+        reason = "is needed when the pipeline is built, so no parameter may stand here"
+        allowed = f"a value; parameters may stand in {listed(varying_keys(), 40)}"
+        hint = "${env:NAME} and conf.environments are put in when the file is read"
+    return Problem(reason, document.locate(path), dotted(path), shown(written.text), allowed, hint)
+
+
 def _is_key(details: ErrorDetails, written: Any) -> bool:
     """Tell whether the fault lies in a key that the user names, not in what stands under it."""
     loc, value = details["loc"], details["input"]
@@ -65,8 +94,9 @@ def _is_key(details: ErrorDetails, written: Any) -> bool:
 
 
 def _hint(kind: str, context: Mapping[str, Any], written: Any) -> str | None:
-    if kind == "literal_error" and isinstance(written, str):
-        return near_names(written, re.findall(r"'([^']*)'", context["expected"]))
+    if kind in ("literal_error", "union_tag_invalid") and isinstance(written, str):
+        expected = context.get("expected") or context["expected_tags"]
+        return near_names(written, re.findall(r"'([^']*)'", expected))
     if kind == "string_type" and isinstance(written, (int, float)):
         return f'put it in quotes: "{shown(written)}"'
     return None
@@ -87,6 +117,8 @@ def _written_path(loc: tuple[int | str, ...], data: Any) -> Path_:
         written: int | str | None = None
         if isinstance(data, dict):
             written = next((name for name in (part, *_spellings(part)) if name in data), None)
+            if written is None and part in data.values():
+                continue  # the kind that `type` or `step_class` chose, which stands in no path
         elif isinstance(data, list) and isinstance(part, int) and part < len(data):
             written = part
         if written is None:
@@ -117,6 +149,12 @@ def _written(data: Any, path: Path_, default: Any) -> Any:
     return data
 
 
+def _or(names: list[str]) -> str:
+    """Return names in quotes, as pydantic lists the values of a literal."""
+    *first, last = (f"'{name}'" for name in names)
+    return f"{', '.join(first)} or {last}" if first else last
+
+
 def _words(kind: str, context: Mapping[str, Any], value: Any) -> Words | None:
     if kind in WORDS:
         return WORDS[kind](context)
@@ -135,6 +173,10 @@ WORDS: Mapping[str, Callable[[Mapping[str, Any]], Words]] = {
     "greater_than_equal": lambda context: ("is too small", f"at least {context['ge']}"),
     "less_than_equal": lambda context: ("is too large", f"at most {context['le']}"),
     "literal_error": lambda context: ("is not one of the allowed values", context["expected"]),
+    "union_tag_invalid": lambda context: (
+        "is not one of the allowed values",
+        _or(re.findall(r"'([^']*)'", context["expected_tags"])),
+    ),
     "string_pattern_mismatch": lambda context: (
         "is not allowed here",
         PATTERN_WORDS.get(context["pattern"], context["pattern"]),

@@ -5,62 +5,19 @@ It never checks one step against another; `smp.graph` does.
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal, get_args
-
 from pydantic import Field
 
-from smp.config.fields import ConfigModel, Flag, Tags, Text, TextList, pattern
+from smp.config.fields import ConfigModel, Tags, Text, TextList, pattern
+from smp.config.parameters import Parameters
+from smp.config.retry import RetrySection
+from smp.config.steps import AnyStep
 from smp.config.values import ModelName
-
-StepClass = Literal[
-    "Processing", "Training", "CreateModel", "Transform", "Metrics", "RegisterModel"
-]
-STEP_CLASSES: tuple[str, ...] = get_args(StepClass)
-
-StepName = Annotated[
-    str,
-    Field(
-        pattern=pattern(
-            r"^[A-Za-z0-9](-*[A-Za-z0-9])*$",
-            "letters, digits and hyphens, no hyphen first or last",
-        ),
-        max_length=64,
-    ),
-]
-"""CreatePipeline takes 64 characters (botocore 1.44.5)."""
-
-
-class StepConfig(ConfigModel):
-    """One step of a pipeline."""
-
-    spellings: ClassVar[dict[str, str]] = {"chain_input_source_steps": "chain_input_source_step"}
-
-    step_name: StepName
-    """The name that dependencies and chains use, and that SageMaker shows."""
-    step_class: StepClass
-    """What the step does."""
-    step_type: Text | None = None
-    """The model's section that the step uses; each class has a default for it."""
-    enable_cache: Flag = False
-    """Whether SageMaker may reuse the result of an earlier, equal step."""
-    cache_expire_after: Text = Field(
-        default="10d",
-        pattern=pattern(
-            r"^((\d+[ymwd])+(T(\d+[hm])+)?|T(\d+[hm])+)$",
-            "a duration such as 10d, 2w or 1dT12h",
-        ),
-    )
-    """How long a result may be reused."""
-    chain_input_source_step: TextList = ()
-    """Steps whose outputs are inputs of this one."""
-    chain_input_additional_prefix: str = Field(default="", max_length=1024)
-    """For Transform: the place inside the chained output that is sent to the model."""
 
 
 class ModelSteps(ConfigModel):
     """The steps of one model."""
 
-    steps: tuple[StepConfig, ...] = Field(min_length=1, strict=False)
+    steps: tuple[AnyStep, ...] = Field(min_length=1, strict=False)
     """The steps, in the order in which they read."""
 
 
@@ -87,6 +44,10 @@ class PipelineConfig(ConfigModel):
     """The number of steps above which the pipeline is refused: the account's quota."""
     tags: Tags = ()
     """Tags of the pipeline."""
+    retry: RetrySection = RetrySection()
+    """When a step without rules of its own runs again after a fault that is not the script's."""
+    parameters: Parameters = ()
+    """What whoever starts an execution may set."""
     models: dict[ModelName, ModelSteps] = Field(min_length=1)
     """The models whose steps the pipeline runs."""
     dependencies: TextList = ()

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from smp.config.schema import VARIABLE, Schema, json_schema
+from smp.config.schema import PARAMETER, VARIABLE, Schema, json_schema
 
 BEGIN = "<!-- keys: written by python -m smp.config.reference -->"
 END = "<!-- end of keys -->"
@@ -37,8 +37,12 @@ SECTIONS = {
     "RegistrySection": "conf.models.MODEL.registry",
     "InferenceSpecification": "….registry.InferenceSpecification",
     "PipelineConfig": "conf.sagemakerPipeline",
+    "ParameterConfig": "conf.sagemakerPipeline.parameters[]",
     "ModelSteps": "conf.sagemakerPipeline.models.MODEL",
     "StepConfig": "….steps[]",
+    "ConditionStep": "….steps[] with step_class: Condition",
+    "FailStep": "….steps[] with step_class: Fail",
+    "RetrySection": "….retry of the pipeline and of steps",
     "NetworkSecurity": "conf.sagemakerNetworkSecurity",
     "Tag": "….tags[]",
 }
@@ -91,13 +95,16 @@ def _value(schema: Schema) -> str:
 
 
 def _is_usual(choice: Schema) -> bool:
-    """Tell whether a choice goes without saying: no value, or an environment variable."""
-    return choice == {"type": "null"} or choice.get("pattern") == f"^{VARIABLE}$"
+    """Tell whether a choice goes without saying: no value, an environment variable, a parameter."""
+    usual = (f"^{VARIABLE}$", f"^({VARIABLE}|{PARAMETER})$")
+    return choice == {"type": "null"} or choice.get("pattern") in usual
 
 
 def _choice(schema: Schema) -> str:
     if "anyOf" in schema:
         return _value(schema)
+    if "oneOf" in schema:
+        return " or ".join(_choice(choice) for choice in schema["oneOf"])
     if "$ref" in schema:
         name = schema["$ref"].rsplit("/", 1)[-1]
         return f"keys of `{SECTIONS[name]}`" if name in SECTIONS else _instance(name)
@@ -112,7 +119,7 @@ def _choice(schema: Schema) -> str:
     if schema.get("type") == "object":
         return f"mapping of {_value(schema['additionalProperties'])}"
     types = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
-    return ", ".join(TYPES[name] for name in types)
+    return ", ".join(TYPES[name] for name in types if name != "null")
 
 
 TYPES = {"string": "text", "boolean": "`true`, `false`", "number": "number"}

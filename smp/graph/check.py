@@ -5,9 +5,10 @@ It never stops at the first problem: all are collected for one report.
 
 from __future__ import annotations
 
-from smp.config.pipeline import StepConfig
 from smp.config.project import Model, Pipeline, Project
+from smp.config.steps import StepBase, StepConfig
 from smp.errors import near_names
+from smp.graph.branches import Sides, place_on_sides, read_sides, wait_for_failures
 from smp.graph.chains import ChainError, resolve_chain
 from smp.graph.declared import Declared
 from smp.graph.dependencies import find_cycle, links, read_line
@@ -34,8 +35,11 @@ class GraphChecker(Findings):
         self._declare()
         after = self._read_dependencies()
         nodes = tuple(self._node(step, after) for step in self.steps.values())
+        sides = read_sides(self)
+        nodes = wait_for_failures(self, nodes)
+        if self._check_cycle(nodes, sides):
+            nodes = place_on_sides(self, nodes, sides)
         self._check_emitted_names(nodes)
-        self._check_cycle(nodes)
         return None if self.problems else PipelineGraph(self.pipeline, nodes)
 
     def _declare(self) -> None:
@@ -53,7 +57,7 @@ class GraphChecker(Findings):
                 self._declare_step(model_name, index, step, model)
 
     def _declare_step(
-        self, model_name: str, index: int, step: StepConfig, model: Model | None
+        self, model_name: str, index: int, step: StepBase, model: Model | None
     ) -> None:
         if step.step_name in self.places:
             first = self.pipeline.locate(
@@ -78,17 +82,18 @@ class GraphChecker(Findings):
         model, index = self.places[name]
         return (model, "steps", index)
 
-    def _check_section(self, step: StepConfig, model: Model) -> None:
-        section = STEP_CLASSES[step.step_class].section
-        if step.step_type is not None and step.step_type != section:
+    def _check_section(self, step: StepBase, model: Model) -> None:
+        step_class = STEP_CLASSES[step.step_class]
+        named = step.step_type if isinstance(step, StepConfig) else None
+        if named is not None and named != step_class.section:
             self.report_step(
                 step,
-                f"a {step.step_class} step does not use a section '{step.step_type}'",
+                f"a {step.step_class} step does not use a section '{named}'",
                 "step_type",
-                allowed=section or "none: leave step_type out",
+                allowed=step_class.section or "none: leave step_type out",
             )
-        needed = section or "registry"
-        if getattr(model.config, needed) is None:
+        needed = step_class.section or step_class.needs
+        if needed and getattr(model.config, needed) is None:
             self.report_step(
                 step,
                 f"a {step.step_class} step needs the section conf.models.{model.name}.{needed}, "
@@ -136,7 +141,8 @@ class GraphChecker(Findings):
     def _chains(self, step: Declared) -> tuple[ChainedInput, ...]:
         found: list[ChainedInput] = []
         seen: set[str] = set()
-        for index, source in enumerate(step.config.chain_input_source_step):
+        written = step.config.chain_input_source_step if isinstance(step.config, StepConfig) else ()
+        for index, source in enumerate(written):
             try:
                 if source in seen:
                     raise ChainError("is chained twice")
@@ -180,10 +186,12 @@ class GraphChecker(Findings):
                 hint="50 is the service's default quota; after raising it, set maxSteps",
             )
 
-    def _check_cycle(self, nodes: tuple[StepNode, ...]) -> None:
-        cycle = find_cycle({node.name: (*node.reads, *node.after) for node in nodes})
+    def _check_cycle(self, nodes: tuple[StepNode, ...], sides: Sides) -> bool:
+        """Report a cycle; return whether there is none."""
+        waits = {node.name: [*node.waits, *sides.get(node.name, {})] for node in nodes}
+        cycle = find_cycle(waits)
         if cycle is None:
-            return
+            return True
         reads = {node.name: node.reads for node in nodes}
         pairs = list(links(cycle))
         described = "; ".join(
@@ -197,3 +205,4 @@ class GraphChecker(Findings):
         else:
             reader = self.config_of(cycle[1])
             self.report_step(reader, reason, "chain_input_source_step", found=described)
+        return False

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from smp.config.pipeline import StepConfig
 from smp.config.project import Model
+from smp.config.steps import StepBase
 
 Outputs = tuple[tuple[str, str], ...]
 """The (output, channel) pairs that a step offers to others; empty where it has none."""
@@ -18,5 +18,5 @@ Outputs = tuple[tuple[str, str], ...]
 class Declared:
     """A step as declared, with the model whose section it uses."""
 
-    config: StepConfig
+    config: StepBase
     model: Model

@@ -5,8 +5,8 @@ It never checks anything itself.
 
 from __future__ import annotations
 
-from smp.config.pipeline import StepConfig
 from smp.config.project import Model, Pipeline
+from smp.config.steps import StepBase
 from smp.config.wording import dotted
 from smp.errors import Problem
 from smp.graph.declared import Declared
@@ -37,7 +37,7 @@ class Findings:
         self.problems.append(Problem(reason, location, text, found, allowed, hint))
 
     def report_step(
-        self, step: StepConfig, reason: str, key: str = "", **details: str | None
+        self, step: StepBase, reason: str, key: str = "", **details: str | None
     ) -> None:
         """Add a problem at a key of a step."""
         model, index = self.places[step.step_name]
@@ -51,11 +51,11 @@ class Findings:
             if step.model is model and step.config.step_class == step_class
         ]
 
-    def config_of(self, name: str) -> StepConfig:
+    def config_of(self, name: str) -> StepBase:
         """Return a step by its name; the pipeline has it."""
         return self.steps[name].config
 
-    def last_before(self, step: StepConfig, model: Model, step_class: str) -> str | None:
+    def last_before(self, step: StepBase, model: Model, step_class: str) -> str | None:
         """Return the last step of a class that the model has before this one, else its last at all."""
         names = self.steps_of(model, step_class)
         order = list(self.steps)

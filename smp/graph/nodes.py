@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from smp.config.pipeline import StepConfig
 from smp.config.project import Model, Pipeline
+from smp.config.steps import StepBase
 from smp.config.wording import dotted
 from smp.errors import Problem
 
@@ -38,10 +38,19 @@ class ChainedInput:
 
 
 @dataclass(frozen=True)
+class Branch:
+    """The side of a Condition step that another step runs on."""
+
+    condition: str
+    taken: bool
+    """Whether it is the side of `if_steps`."""
+
+
+@dataclass(frozen=True)
 class StepNode:
     """One step of the configuration, which may become several steps of the definition."""
 
-    config: StepConfig
+    config: StepBase
     model: Model
     chained: tuple[ChainedInput, ...] = ()
     after: tuple[str, ...] = ()
@@ -56,9 +65,18 @@ class StepNode:
     metrics: str | None = None
     """For RegisterModel: the Metrics step whose report becomes the model's quality statistics."""
 
+    reports: tuple[tuple[str, str], ...] = ()
+    """The steps whose metrics its condition or message reads: as written, and which is meant."""
+    after_failed: tuple[str, ...] = ()
+    """Names of the steps whose failure it waits for."""
+    branch: Branch | None = None
+    """Where it runs only by a Condition step's decision."""
+    copy_of: str | None = None
+    """The step that it repeats on the other side of a Condition step."""
+
     @property
     def name(self) -> str:
-        """The name as the configuration has it."""
+        """The name as the configuration has it; a copy has one of its own."""
         return self.config.step_name
 
     @property
@@ -87,7 +105,14 @@ class StepNode:
         """Names of the steps whose results it uses, without those it merely waits for."""
         named = (chain.source for chain in self.chained)
         implied = (self.training, self.create_model, self.metrics)
-        return tuple(dict.fromkeys([*named, *(name for name in implied if name)]))
+        reported = (name for _, name in self.reports)
+        return tuple(dict.fromkeys([*named, *(name for name in implied if name), *reported]))
+
+    @property
+    def waits(self) -> tuple[str, ...]:
+        """Names of all steps that come before it."""
+        condition = (self.branch.condition,) if self.branch else ()
+        return tuple(dict.fromkeys([*self.reads, *self.after, *self.after_failed, *condition]))
 
 
 @dataclass(frozen=True)
@@ -109,6 +134,10 @@ class PipelineGraph:
     def node(self, name: str) -> StepNode:
         """Return the step of this name; the graph has it."""
         return self._by_name[name]
+
+    def on_branch(self, branch: Branch) -> tuple[StepNode, ...]:
+        """Return the steps on one side of a Condition step, in the order of the graph."""
+        return tuple(node for node in self.steps if node.branch == branch)
 
     @cached_property
     def _by_name(self) -> dict[str, StepNode]:
@@ -134,7 +163,9 @@ class PipelineGraph:
         if problem.location is not None:
             return problem
         steps = self.pipeline.config.models[node.model.name].steps
-        path = ("sagemakerPipeline", "models", node.model.name, "steps", steps.index(node.config))
+        names = [step.step_name for step in steps]
+        index = names.index(node.copy_of or node.name)
+        path = ("sagemakerPipeline", "models", node.model.name, "steps", index)
         return replace(
             problem,
             reason=f"step {node.name}: {problem.reason}",
@@ -147,7 +178,7 @@ class PipelineGraph:
         done: set[str] = set()
         waiting = list(self.steps)
         while waiting:
-            ready = next(n for n in waiting if done.issuperset((*n.reads, *n.after)))
+            ready = next(n for n in waiting if done.issuperset(n.waits))
             waiting.remove(ready)
             done.add(ready.name)
             yield ready

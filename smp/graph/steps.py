@@ -5,6 +5,7 @@ It never resolves chains; it checks what came of them.
 
 from __future__ import annotations
 
+from smp.config.steps import StepConfig
 from smp.graph.declared import Declared
 from smp.graph.entry_points import entry_point_problems
 from smp.graph.findings import Findings
@@ -16,13 +17,14 @@ from smp.graph.step_classes.base import Implied
 def check_step(findings: Findings, step: Declared, chained: tuple[ChainedInput, ...]) -> Implied:
     """Report what is wrong with a step and return the steps that it relies on by its class."""
     step_class = STEP_CLASSES[step.config.step_class]
-    _check_keys(findings, step)
+    if isinstance(step.config, StepConfig):
+        _check_keys(findings, step.config)
     findings.problems += entry_point_problems(step_class.script, step.model)
     return step_class.check(findings, step, chained)
 
 
-def _check_keys(findings: Findings, step: Declared) -> None:
-    config, step_class = step.config, STEP_CLASSES[step.config.step_class]
+def _check_keys(findings: Findings, config: StepConfig) -> None:
+    step_class = STEP_CLASSES[config.step_class]
     if config.enable_cache and not step_class.cacheable:
         findings.report_step(
             config,

@@ -26,7 +26,7 @@ def holds(condition: Json, scope: Scope) -> bool:
     """Return whether one condition of the definition holds; raises RunError for an unknown type."""
     kind = condition["Type"]
     if kind == "Not":
-        return not holds(condition["Expression"], scope)
+        return not holds(condition["Condition"], scope)
     if kind == "Or":
         return any(holds(inner, scope) for inner in condition["Conditions"])
     if kind == "And":

@@ -10,6 +10,7 @@ from smp.compiler import deploy_values
 from smp.config.load import load_project
 from smp.config.placeholders import SMP_NAMES
 from smp.config.project import Pipeline
+from smp.config.steps import StepConfig
 from smp.errors import ConfigError, Location, ScriptError
 from tests.config.workspace import BASE, CONF, make_workspace, place_file
 
@@ -122,7 +123,9 @@ class TestScalars:
     @pytest.mark.parametrize("word", ["true", '"True"', "yes", "on", '"true"'])
     def test_flags(self, tmp_path: Path, word: str) -> None:
         pipeline = load_one(tmp_path, ("enable_cache: True", f"enable_cache: {word}"))
-        assert pipeline.config.models["churn"].steps[0].enable_cache is True
+        step = pipeline.config.models["churn"].steps[0]
+        assert isinstance(step, StepConfig)
+        assert step.enable_cache is True
 
     @pytest.mark.parametrize(
         ("change", "attribute", "value"),

@@ -92,7 +92,7 @@ def compare(kind: str, left: Any, right: Any) -> dict[str, Any]:
         (compare("GreaterThanOrEqualTo", 2, 2), True),
         (compare("LessThan", report("list[0].v"), 2), True),
         (compare("LessThanOrEqualTo", 3, 2), False),
-        ({"Type": "Not", "Expression": compare("Equals", 1, 2)}, True),
+        ({"Type": "Not", "Condition": compare("Equals", 1, 2)}, True),
         ({"Type": "In", "QueryValue": {"Get": "Parameters.Name"}, "Values": ["b", "a"]}, True),
         ({"Type": "In", "QueryValue": "c", "Values": ["b", "a"]}, False),
         ({"Type": "Or", "Conditions": [compare("Equals", 1, 2), compare("Equals", 1, 1)]}, True),

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from sagemaker.core.workflow.execution_variables import ExecutionVariables
 from sagemaker.core.workflow.functions import Join
+from sagemaker.mlops.workflow.step_dependency import StepDependency, TriggerCondition
 from sagemaker.mlops.workflow.steps import CacheConfig
 
 from smp.compiler import deploy_values
@@ -20,6 +21,7 @@ from smp.compiler.sdk import OfflineSession
 from smp.compiler.stand_ins import to_constants
 from smp.config.fields import ConfigModel, Tag
 from smp.config.project import NetworkSecurity
+from smp.config.steps import StepConfig
 from smp.graph.nodes import MODEL_OUTPUT, PREDICTIONS_OUTPUT, ChainedInput, PipelineGraph, StepNode
 
 Section = TypeVar("Section", bound=ConfigModel)
@@ -102,7 +104,7 @@ class StepContext:
 
     def cache_config(self, node: StepNode) -> CacheConfig | None:
         """Return the cache setting of a step that asks for it."""
-        if not node.config.enable_cache:
+        if not isinstance(node.config, StepConfig) or not node.config.enable_cache:
             return None
         return CacheConfig(enable_caching=True, expire_after=node.config.cache_expire_after)
 
@@ -116,9 +118,11 @@ class StepContext:
         """Return a prefix with the execution's id below it, so that executions never share files."""
         return Join(on="/", values=[prefix.rstrip("/"), ExecutionVariables.PIPELINE_EXECUTION_ID])
 
-    def waits_for(self, node: StepNode) -> list[str]:
-        """Return the emitted names that the first step of a node depends on explicitly."""
-        return [self.graph.node(name).emitted[-1] for name in node.after]
+    def waits_for(self, node: StepNode) -> list[str | StepDependency]:
+        """Return what the first step of a node depends on explicitly: emitted names, and failures."""
+        done = [self.graph.node(name).emitted[-1] for name in node.after]
+        failed = [self.graph.node(name).emitted[-1] for name in node.after_failed]
+        return [*done, *(StepDependency(name, TriggerCondition.FAILED) for name in failed)]
 
     def uri_of(self, chain: ChainedInput) -> Any:
         """Return the expression for what a chained input reads."""

@@ -13,6 +13,7 @@ from sagemaker.mlops.workflow.steps import TransformStep
 
 from smp.compiler.steps.context import StepContext, sdk_tags, sdk_view
 from smp.config.jobs import Channel, TransformSection
+from smp.config.steps import StepConfig
 from smp.graph.nodes import StepNode
 
 
@@ -74,5 +75,6 @@ def _input_uri(context: StepContext, node: StepNode, channel: Channel) -> Any:
     if not node.chained:
         return channel.uri_of(channel.data_files[0])
     uri = context.uri_of(node.chained[0])
+    assert isinstance(node.config, StepConfig)
     prefix = node.config.chain_input_additional_prefix.strip("/")
     return Join(on="/", values=[uri, prefix]) if prefix else uri

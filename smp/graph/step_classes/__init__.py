@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from smp.graph.step_classes.base import StepClass
+from smp.graph.step_classes.condition import CONDITION, FAIL
 from smp.graph.step_classes.metrics import METRICS
 from smp.graph.step_classes.model import CREATE_MODEL, REGISTER_MODEL
 from smp.graph.step_classes.processing import PROCESSING
@@ -21,4 +22,6 @@ STEP_CLASSES: Mapping[str, StepClass] = {
     "Transform": TRANSFORM,
     "Metrics": METRICS,
     "RegisterModel": REGISTER_MODEL,
+    "Condition": CONDITION,
+    "Fail": FAIL,
 }

@@ -21,6 +21,7 @@ class Implied(TypedDict, total=False):
     training: str | None
     create_model: str | None
     metrics: str | None
+    reports: tuple[tuple[str, str], ...]
 
 
 def _no_outputs(_: Model) -> Outputs:
@@ -32,11 +33,13 @@ class StepClass:
     """One value of `step_class`."""
 
     section: str | None
-    """The section of a model that it uses; `step_type` may repeat it, and nothing else."""
+    """The section of a model that `step_type` may name; none for a class that has only keys of its own."""
     check: Callable[[Findings, Declared, tuple[ChainedInput, ...]], Implied]
     """Reports what is wrong with a step and returns the steps that it relies on by its class."""
     outputs: Callable[[Model], Outputs] = _no_outputs
     """What other steps can chain."""
+    needs: str | None = None
+    """The section that its model must have where it is not `section`."""
     takes_chains: bool = True
     """Whether it reads what other steps put out."""
     reads_channel: Callable[[Model], str] | None = None

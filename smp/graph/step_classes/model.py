@@ -54,5 +54,7 @@ def _packed_by(findings: Findings, step: Declared) -> str | None:
     return name if packed == own else None
 
 
-CREATE_MODEL = StepClass(None, _check_create, takes_chains=False, script="transform")
+CREATE_MODEL = StepClass(
+    None, _check_create, needs="registry", takes_chains=False, script="transform"
+)
 REGISTER_MODEL = StepClass("registry", _check_register, takes_chains=False, script="transform")

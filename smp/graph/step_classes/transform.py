@@ -6,6 +6,7 @@ It never renders a request.
 from __future__ import annotations
 
 from smp.config.project import Model
+from smp.config.steps import StepConfig
 from smp.graph.channels import transform_channel
 from smp.graph.declared import Declared, Outputs
 from smp.graph.findings import Findings
@@ -27,6 +28,7 @@ def _check(findings: Findings, step: Declared, _: tuple[ChainedInput, ...]) -> I
         )
     if section is not None:
         files = [file for channel in section.channels.values() for file in channel.data_files]
+        assert isinstance(step.config, StepConfig)
         sources = len(step.config.chain_input_source_step)
         if sources + len(files) != 1:
             findings.report_step(

@@ -1,0 +1,38 @@
+"""Texts with values of an execution in them: `AUC ${evaluate.metrics.auc} is below 0.85`.
+
+It never knows which steps there are.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from smp.config.condition import Reference, read_reference
+from smp.config.fields import fault
+
+HOLE = re.compile(r"\$\{([^{}]*)\}")
+
+
+def message_parts(text: str) -> Iterator[str | Reference]:
+    """Yield the texts and references of a message, in order."""
+    at = 0
+    for match in HOLE.finditer(text):
+        if match.start() > at:
+            yield text[at : match.start()]
+        reference = read_reference(match[1])
+        yield match[0] if reference is None else reference
+        at = match.end()
+    if at < len(text):
+        yield text[at:]
+
+
+def check_message(text: str) -> str:
+    """Return a text whose every `${…}` is a reference as it is."""
+    for match in HOLE.finditer(text):
+        if read_reference(match[1]) is None:
+            raise fault(
+                f"holds '{match[0]}', which is no value of an execution",
+                "${STEP.metrics.PATH}, ${STEP.final_metrics.NAME} and ${parameters.NAME}",
+            )
+    return text

@@ -1,0 +1,92 @@
+"""The steps of a pipeline: one model for each group of step classes.
+
+It never checks one step against another; `smp.graph` does.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import AfterValidator, Field
+
+from smp.config.condition import check_condition
+from smp.config.fields import ConfigModel, Flag, Text, TextList, pattern
+from smp.config.message import check_message
+from smp.config.retry import RetrySection
+
+JobClass = Literal["Processing", "Training", "CreateModel", "Transform", "Metrics", "RegisterModel"]
+
+StepName = Annotated[
+    str,
+    Field(
+        pattern=pattern(
+            r"^[A-Za-z0-9](-*[A-Za-z0-9])*$",
+            "letters, digits and hyphens, no hyphen first or last",
+        ),
+        max_length=64,
+    ),
+]
+"""CreatePipeline takes 64 characters (botocore 1.44.5)."""
+
+
+class StepBase(ConfigModel):
+    """What every step has."""
+
+    step_name: StepName
+    """The name that dependencies and chains use, and that SageMaker shows."""
+    step_class: str
+    """What the step does."""
+
+
+class StepConfig(StepBase):
+    """A step that uses a section of its model."""
+
+    spellings: ClassVar[dict[str, str]] = {"chain_input_source_steps": "chain_input_source_step"}
+
+    step_class: JobClass
+    """What the step does."""
+    step_type: Text | None = None
+    """The model's section that the step uses; each class has a default for it."""
+    enable_cache: Flag = False
+    """Whether SageMaker may reuse the result of an earlier, equal step."""
+    cache_expire_after: Text = Field(
+        default="10d",
+        pattern=pattern(
+            r"^((\d+[ymwd])+(T(\d+[hm])+)?|T(\d+[hm])+)$",
+            "a duration such as 10d, 2w or 1dT12h",
+        ),
+    )
+    """How long a result may be reused."""
+    chain_input_source_step: TextList = ()
+    """Steps whose outputs are inputs of this one."""
+    chain_input_additional_prefix: str = Field(default="", max_length=1024)
+    """For Transform: the place inside the chained output that is sent to the model."""
+    retry: RetrySection | None = None
+    """When the step runs again after a fault that is not the script's; the pipeline's rules without it."""
+    on_failure: TextList = ()
+    """Steps that run when this one failed, and only then."""
+
+
+class ConditionStep(StepBase):
+    """A step that decides which of two branches runs."""
+
+    step_class: Literal["Condition"]
+    """What the step does."""
+    condition: Annotated[str, AfterValidator(check_condition)]
+    """What is asked, such as `evaluate.metrics.auc >= 0.85`."""
+    if_steps: TextList = ()
+    """Steps that run where the condition holds, with all that depends on them."""
+    else_steps: TextList = ()
+    """Steps that run where it does not hold, with all that depends on them."""
+
+
+class FailStep(StepBase):
+    """A step that ends the execution as failed."""
+
+    step_class: Literal["Fail"]
+    """What the step does."""
+    message: Annotated[Text, AfterValidator(check_message)]
+    """Why the execution failed; `${STEP.metrics.PATH}` in it is the value of that metric."""
+
+
+AnyStep = Annotated[StepConfig | ConditionStep | FailStep, Field(discriminator="step_class")]

@@ -1,0 +1,188 @@
+"""Puts steps on the sides of Condition steps, and steps after a failure behind it.
+
+It never decides a condition. A step that waits for steps of both sides runs after either: the service
+cannot join two branches, so such a step stands on both, under two names (docs/adr/0013).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from smp.config.steps import ConditionStep, StepConfig
+from smp.errors import near_names
+from smp.graph.findings import Findings
+from smp.graph.nodes import Branch, ChainedInput, StepNode
+
+COPY_SUFFIX = "-else"
+"""What the name of a step on both sides ends in where the condition does not hold."""
+
+Sides = Mapping[str, Mapping[str, frozenset[bool]]]
+"""For each step that conditions list: the condition, and on which of its sides."""
+
+KEYS = {True: "if_steps", False: "else_steps"}
+
+
+def read_sides(findings: Findings) -> Sides:
+    """Return which steps each Condition step lists on which side; report names that are none."""
+    sides: dict[str, dict[str, frozenset[bool]]] = {}
+    for step in findings.steps.values():
+        if not isinstance(step.config, ConditionStep):
+            continue
+        if not step.config.if_steps + step.config.else_steps:
+            findings.report_step(
+                step.config,
+                "decides nothing",
+                allowed="steps in if_steps, else_steps or both",
+            )
+        for taken, key in KEYS.items():
+            for name in _known(findings, step.config, key):
+                sides_of = sides.setdefault(name, {})
+                own = step.config.step_name
+                sides_of[own] = sides_of.get(own, frozenset()) | {taken}
+    return sides
+
+
+def _known(findings: Findings, config: ConditionStep | StepConfig, key: str) -> Iterable[str]:
+    """Yield the names under a key that are other steps of the pipeline; report the rest."""
+    model, place = findings.places[config.step_name]
+    for index, name in enumerate(getattr(config, key)):
+        if name in findings.steps and name != config.step_name:
+            yield name
+        elif name not in findings.places or name == config.step_name:
+            others = [other for other in findings.places if other != config.step_name]
+            findings.report(
+                f"'{name}' is not another step of this pipeline",
+                *("models", model, "steps", place, key, index),
+                hint=near_names(name, others),
+            )
+
+
+def wait_for_failures(findings: Findings, nodes: tuple[StepNode, ...]) -> tuple[StepNode, ...]:
+    """Return the nodes with what `on_failure` says turned round: the named step waits."""
+    failed: dict[str, list[str]] = {}
+    for step in findings.steps.values():
+        if isinstance(step.config, StepConfig):
+            for name in _known(findings, step.config, "on_failure"):
+                failed.setdefault(name, []).append(step.config.step_name)
+    found = []
+    for node in nodes:
+        after = tuple(failed.get(node.name, ()))
+        for name in set(after).intersection((*node.reads, *node.after)):
+            findings.report_step(
+                findings.config_of(name),
+                f"'{node.name}' runs when this step failed, and also waits for it to succeed",
+                "on_failure",
+                hint="no step can do both: take it out of one of them",
+            )
+        found.append(replace(node, after_failed=after))
+    return tuple(found)
+
+
+def place_on_sides(
+    findings: Findings, nodes: tuple[StepNode, ...], sides: Sides
+) -> tuple[StepNode, ...]:
+    """Return the nodes with their branches; a step on both sides is there twice."""
+    found = _spread(findings, nodes, sides)
+    if findings.problems:
+        return nodes
+    placed: list[StepNode] = []
+    for node in nodes:
+        branches = found.get(node.name, frozenset())
+        if len(branches) < 2:
+            (branch,) = branches or (None,)
+            placed.append(_on(node, branch, found))
+            continue
+        yes, no = sorted(branches, key=lambda branch: not branch.taken)
+        placed += [_on(node, yes, found), _on(node, no, found)]
+    return tuple(placed)
+
+
+Found = dict[str, frozenset[Branch]]
+"""The branches that each step runs on; none for a step that always runs."""
+
+
+def _spread(findings: Findings, nodes: tuple[StepNode, ...], sides: Sides) -> Found:
+    """Say where each step runs: where it is listed, and where the steps run that it waits for."""
+    found: Found = {}
+    classes = {node.name: node.step_class for node in nodes}
+    for node in _in_order(nodes, sides):
+        branches = frozenset(
+            Branch(condition, taken)
+            for condition, taken_sides in sides.get(node.name, {}).items()
+            for taken in taken_sides
+        ).union(*(found[name] for name in node.waits))
+        found[node.name] = branches
+        conditions = {branch.condition for branch in branches}
+        _check_place(findings, node, conditions, classes)
+    return found
+
+
+def _check_place(
+    findings: Findings, node: StepNode, conditions: set[str], classes: Mapping[str, str]
+) -> None:
+    if len(conditions) > 1 or (conditions and node.step_class == "Condition"):
+        names = ", ".join(sorted(conditions))
+        findings.report_step(
+            node.config,
+            f"it depends on the outcome of {names}, and a condition inside a condition "
+            "is not possible in the service",
+            hint="join the conditions with 'and' in one step, or order the steps before them",
+        )
+    for name in node.after:
+        if classes[name] == "Condition" and name not in conditions:
+            findings.report_step(
+                node.config,
+                f"it waits for the Condition step '{name}' and is on neither of its sides",
+                allowed=f"its name in if_steps, in else_steps, or in both of '{name}'",
+            )
+
+
+def _in_order(nodes: tuple[StepNode, ...], sides: Sides) -> Iterable[StepNode]:
+    done: set[str] = set()
+    waiting = list(nodes)
+    while waiting:
+        ready = next(
+            node for node in waiting if done.issuperset((*node.waits, *sides.get(node.name, {})))
+        )
+        waiting.remove(ready)
+        done.add(ready.name)
+        yield ready
+
+
+def _on(node: StepNode, branch: Branch | None, found: Found) -> StepNode:
+    """Return a node as it runs on one side: what the other side runs it does not wait for."""
+
+    def here(name: str) -> bool:
+        return not found[name] or branch in found[name]
+
+    def renamed(name: str) -> str:
+        return _name(name, branch, found)
+
+    def one(name: str | None) -> str | None:
+        return renamed(name) if name is not None and here(name) else None
+
+    own = renamed(node.name)
+    condition = branch.condition if branch else None
+    return replace(
+        node,
+        config=node.config.model_copy(update={"step_name": own}),
+        chained=tuple(
+            ChainedInput(renamed(chain.source), chain.output, chain.channel)
+            for chain in node.chained
+            if here(chain.source)
+        ),
+        after=tuple(renamed(name) for name in node.after if here(name) and name != condition),
+        after_failed=tuple(renamed(name) for name in node.after_failed if here(name)),
+        reports=tuple((written, renamed(name)) for written, name in node.reports if here(name)),
+        training=one(node.training),
+        create_model=one(node.create_model),
+        metrics=one(node.metrics),
+        branch=branch,
+        copy_of=node.name if own != node.name else None,
+    )
+
+
+def _name(name: str, branch: Branch | None, found: Found) -> str:
+    twice = len(found[name]) > 1
+    return f"{name}{COPY_SUFFIX}" if twice and branch is not None and not branch.taken else name
