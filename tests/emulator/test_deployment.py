@@ -12,6 +12,7 @@ from smp.compiler.compiled import CODE_PREFIX, CompiledPipeline, Json
 from smp.compiler.deploy_values import IMAGE_PREFIX, substitute
 from smp.config.load import load_project
 from smp.graph import build_graphs
+from smp.review.assembly import read_assembly
 from tests.emulator.emulator import ACCOUNT, REGION, ROOT, Emulator, running_emulator
 
 pytestmark = pytest.mark.emulator
@@ -133,6 +134,15 @@ def test_the_bucket_holds_no_code_but_that_of_the_pipelines(
     assert stored == {tree.sha256 for pipeline in compiled.values() for tree in pipeline.code}
 
 
+def test_the_assembly_holds_every_pipeline_as_compiled(
+    deployed: Emulator, compiled: dict[str, CompiledPipeline], tmp_path: Path
+) -> None:
+    found = read_assembly(deployed.app / "cdk.out", tmp_path)
+    assert {pipeline.name: pipeline.to_json() for pipeline in found} == {
+        name: pipeline.to_json() for name, pipeline in compiled.items()
+    }
+
+
 def test_a_second_look_finds_no_differences(deployed: Emulator) -> None:
     printed = deployed.cdk("diff", "--all", "--fail")
     assert "Number of stacks with differences: 0" in printed
@@ -146,6 +156,8 @@ def test_a_changed_hyperparameter_is_the_only_difference(deployed: Emulator) -> 
     config.write_text(before, encoding="utf-8")
     assert "Number of stacks with differences: 1" in printed
     lines = [line.strip() for line in printed.splitlines()]
+    named = [line for line in lines if line.startswith("[~] Metadata ")]
+    assert [line.split(":")[1] for line in named] == [" step churn-training"], printed
     assert any(line.startswith("[-]") and "15" in line for line in lines), printed
     assert any(line.startswith("[+]") and "31" in line for line in lines), printed
 
