@@ -12,14 +12,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .batch import run_batch
-from .invocations import Endpoint
-from .plan import Plan
-from .server import FAILURE
+from .failure import FAILURE
+
+if TYPE_CHECKING:
+    from .plan import Plan
 
 PORT = 8080
 START_SECONDS = 600.0
@@ -31,7 +30,6 @@ _STRATEGIES = {"SINGLE_RECORD": "SingleRecord", "MULTI_RECORD": "MultiRecord"}
 
 def main() -> int:
     """Run the job; what went wrong is in the failure file."""
-    plan = Plan.read(Path(sys.argv[1]))
     listening = _listen()
     server = subprocess.Popen(
         [sys.executable, "-m", f"{__package__}.server", str(listening.fileno())],
@@ -39,14 +37,20 @@ def main() -> int:
     )
     signal.signal(signal.SIGTERM, lambda *_: _stop(server))
     try:
-        return _run(plan, listening, server)
+        return _run(Path(sys.argv[1]), listening, server)
     finally:
         server.terminate()
         server.wait()
 
 
-def _run(plan: Plan, listening: socket.socket, server: subprocess.Popen[bytes]) -> int:
+def _run(directory: Path, listening: socket.socket, server: subprocess.Popen[bytes]) -> int:
     started = time.monotonic()
+    # The server loads its model meanwhile: importing the client takes a good part of that time.
+    from .batch import run_batch
+    from .invocations import Endpoint
+    from .plan import Plan
+
+    plan = Plan.read(directory)
     endpoint = Endpoint(listening.getsockname()[1], plan)
     patience = FIRST_PING_SECONDS
     while not endpoint.answers_ping(patience):
@@ -67,6 +71,8 @@ def _run(plan: Plan, listening: socket.socket, server: subprocess.Popen[bytes]) 
 
 def _settled(plan: Plan, wanted: Mapping[str, Any]) -> Plan:
     """Take what the request leaves open from the server, or else the service's defaults."""
+    from dataclasses import replace
+
     payload = plan.max_payload_mb
     if payload is None:
         payload = int(wanted.get("MaxPayloadInMB", DEFAULT_PAYLOAD_MB))

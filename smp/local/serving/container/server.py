@@ -14,12 +14,11 @@ import socket
 import sys
 import traceback
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from pathlib import Path
 
 from .encoding import UnsupportedError
+from .failure import FAILURE
 from .handlers import BadScriptError, Context, Handlers, import_script
 
-FAILURE = Path("/opt/ml/output/failure")
 CANNOT_LOAD = 3
 """Exit code of a worker without a model: a new one would fare no better."""
 MAX_RESTARTS = 5
