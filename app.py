@@ -1,4 +1,4 @@
-"""The CDK app: settings and model configurations in, the stacks of one environment out.
+"""The CDK app: settings and model configurations in, stacks of one environment or of the delivery out.
 
 It alone reads the environment and the CDK context. Where nothing changed since the last time it leaves
 the assembly as it is, and large packages are imported only after that.
@@ -30,22 +30,29 @@ def synthesize(environ: dict[str, str], context: dict[str, object], directory: P
     from smp.compiler.cache import compile_all
     from smp.config.load import load_project
     from smp.graph import build_graphs
+    from stacks.delivery_plan import DeliveryPlan, is_asked_for, load_delivery
     from stacks.policy_checks import PolicyChecks
     from stacks.settings import load_deployment
 
     checks = PolicyChecks()
-    deployment = load_deployment(context, environ, WORKSPACE)
-    graphs = build_graphs(load_project(WORKSPACE, deployment.model_configs, environ))
-    deployment.check(graphs)
+    load = load_delivery if is_asked_for(context) else load_deployment
+    plan = load(context, environ, WORKSPACE)
+    graphs = build_graphs(load_project(WORKSPACE, plan.model_configs, environ))
+    plan.check(graphs)
     compilation = compile_all(graphs, WORKSPACE / ".smp")
 
-    from stacks.environment import Environment
+    from stacks.environment import Environment, new_app
 
     checks.ready()
-    environment = Environment(deployment, context=context, directory=directory)
-    environment.add_pipelines(compilation.result())
-    checks.add_to(environment.app)
-    environment.app.synth()
+    app = new_app(context, directory)
+    if isinstance(plan, DeliveryPlan):
+        from stacks.delivery import add_delivery
+
+        add_delivery(app, plan, compilation.result(), WORKSPACE)
+    else:
+        Environment(app, plan).add_pipelines(compilation.result())
+    checks.add_to(app)
+    app.synth()
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import aws_cdk as cdk
 from constructs import IConstruct
@@ -14,3 +15,23 @@ def acknowledge(construct: IConstruct, findings: Mapping[str, str]) -> None:
         cdk.Validations.of(construct).acknowledge(
             *(cdk.Acknowledgment(id=name, reason=why) for name, why in findings.items())
         )
+
+
+def reported(construct: IConstruct, value: Any) -> str:
+    """Return a resource in the form in which a finding about a policy names it."""
+    return _flat(cdk.Stack.of(construct).resolve(value))
+
+
+def _flat(value: Any) -> str:
+    if isinstance(value, str):
+        return value.replace("${", "<").replace("}", ">")
+    if "Fn::Join" in value:
+        separator, items = value["Fn::Join"]
+        return str(separator).join(_flat(item) for item in items)
+    if "Ref" in value:
+        return f"<{value['Ref']}>"
+    if "Fn::GetAtt" in value:
+        return f"<{'.'.join(value['Fn::GetAtt'])}>"
+    if "Fn::ImportValue" in value:
+        return _flat(value["Fn::ImportValue"])
+    return str(value)

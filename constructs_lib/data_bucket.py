@@ -7,19 +7,16 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from constructs_lib.access_log_bucket import (
+    KEEP_UPLOADS_DAYS,
+    NO_REPLICATION,
+    add_access_log_bucket,
+)
 from constructs_lib.acknowledgement import acknowledge
 from smp.compiler.compiled import EXECUTIONS_PREFIX
 
-ACCESS_LOG_DAYS = 365
 COLD_AFTER_DAYS = 30
 KEEP_REPLACED_DAYS = 90
-KEEP_UPLOADS_DAYS = 7
-
-
-NO_REPLICATION = (
-    "Versions are kept; a copy in another region is a decision about where data may lie, "
-    "which whoever deploys takes."
-)
 
 
 class DataBucket(Construct):
@@ -40,33 +37,7 @@ class DataBucket(Construct):
         removal_policy: cdk.RemovalPolicy,
     ) -> None:
         super().__init__(scope, construct_id)
-        self.access_logs = s3.Bucket(
-            self,
-            "AccessLogs",
-            encryption=s3.BucketEncryption.S3_MANAGED,
-            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
-            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
-            enforce_ssl=True,
-            versioned=True,
-            lifecycle_rules=[
-                s3.LifecycleRule(
-                    id="ForgetAfterAYear",
-                    expiration=cdk.Duration.days(ACCESS_LOG_DAYS),
-                    noncurrent_version_expiration=cdk.Duration.days(KEEP_UPLOADS_DAYS),
-                    abort_incomplete_multipart_upload_after=cdk.Duration.days(KEEP_UPLOADS_DAYS),
-                )
-            ],
-            removal_policy=removal_policy,
-        )
-        acknowledge(
-            self.access_logs,
-            {
-                "AwsSolutions-S1": "It receives the access logs; logging into itself would never end.",
-                "NIST.800.53.R5-S3DefaultEncryptionKMS": "S3 delivers access logs only to a bucket "
-                "with S3-managed keys (S3 user guide, enabling server access logging).",
-                "NIST.800.53.R5-S3BucketReplicationEnabled": NO_REPLICATION,
-            },
-        )
+        self.access_logs = add_access_log_bucket(self, "AccessLogs", removal_policy=removal_policy)
         self.bucket = s3.Bucket(
             self,
             "Bucket",

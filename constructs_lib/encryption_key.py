@@ -12,14 +12,19 @@ class EncryptionKey(Construct):
     """A customer managed key with rotation, which CloudWatch Logs of this account may use too."""
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, removal_policy: cdk.RemovalPolicy
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        removal_policy: cdk.RemovalPolicy,
+        description: str = "Data, volumes, outputs and logs of SageMaker pipelines",
     ) -> None:
         super().__init__(scope, construct_id)
         stack = cdk.Stack.of(self)
         self.key = kms.Key(
             self,
             "Key",
-            description="Data, volumes, outputs and logs of SageMaker pipelines",
+            description=description,
             enable_key_rotation=True,
             removal_policy=removal_policy,
         )

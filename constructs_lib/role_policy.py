@@ -6,13 +6,11 @@ It never widens what it is given: one statement in is one statement out.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
-import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from constructs_lib.acknowledgement import acknowledge
+from constructs_lib.acknowledgement import acknowledge, reported
 from smp.compiler.permissions import Statement
 from smp.errors import Problem, SetupError
 
@@ -44,7 +42,7 @@ class RolePolicy(Construct):
             },
             roles=[role.role_name],
         )
-        shown = _as_reported(cdk.Stack.of(self), granted)
+        shown = [[reported(self, arn) for arn in statement.resources] for statement in granted]
         _check_size(description, granted, shown)
         acknowledge(
             self.resource,
@@ -55,27 +53,6 @@ class RolePolicy(Construct):
                 if "*" in resource
             },
         )
-
-
-def _as_reported(stack: cdk.Stack, statements: Sequence[Statement]) -> list[list[str]]:
-    """Return each statement's resources in the form in which the policy check names them."""
-    resolved = stack.resolve([list(statement.resources) for statement in statements])
-    return [[_flat(resource) for resource in resources] for resources in resolved]
-
-
-def _flat(value: Any) -> str:
-    if isinstance(value, str):
-        return value.replace("${", "<").replace("}", ">")
-    if "Fn::Join" in value:
-        separator, items = value["Fn::Join"]
-        return str(separator).join(_flat(item) for item in items)
-    if "Ref" in value:
-        return f"<{value['Ref']}>"
-    if "Fn::GetAtt" in value:
-        return f"<{'.'.join(value['Fn::GetAtt'])}>"
-    if "Fn::ImportValue" in value:
-        return _flat(value["Fn::ImportValue"])
-    return str(value)
 
 
 def _check_size(description: str, statements: Sequence[Statement], shown: list[list[str]]) -> None:

@@ -1,4 +1,4 @@
-"""The CDK app of one environment: its stacks, in the order in which they are deployed, and their tags.
+"""The stacks of one environment, in the order in which they are deployed, and their tags.
 
 It never checks a template: `stacks.policy_checks` does.
 """
@@ -19,36 +19,42 @@ NO_TRACES = {"aws:cdk:disable-creation-stack-traces": True}
 """Traces name temporary directories: with them no two syntheses would be equal."""
 
 
-class Environment:
-    """`<prefix>-Foundation`, and `<prefix>-Pipeline-<name>` for each pipeline."""
+def new_app(context: Mapping[str, object], directory: Path) -> cdk.App:
+    """Return an app that writes its assembly to a directory."""
+    return cdk.App(
+        context={**context, **NO_TRACES},
+        outdir=str(directory),
+        analytics_reporting=False,
+        stack_traces=False,
+    )
 
-    def __init__(
-        self, deployment: Deployment, *, context: Mapping[str, object], directory: Path
-    ) -> None:
-        self.app = cdk.App(
-            context={**context, **NO_TRACES},
-            outdir=str(directory),
-            analytics_reporting=False,
-            stack_traces=False,
-        )
+
+class Environment:
+    """`<prefix>-Foundation`, and `<prefix>-Pipeline-<name>` for each pipeline.
+
+    The scope is an app, or the stage of a delivery: stacks and templates are the same in both.
+    """
+
+    def __init__(self, scope: cdk.App | cdk.Stage, deployment: Deployment) -> None:
+        self._scope = scope
         self._deployment = deployment
         self._settings = deployment.environment
         self._place = cdk.Environment(account=self._settings.account, region=self._settings.region)
         for key, value in self._settings.tags.items():
-            cdk.Tags.of(self.app).add(key, value)
+            cdk.Tags.of(scope).add(key, value)
+        name = f"{deployment.stack_prefix}-Foundation"
         self.foundation = Foundation(
-            self.app,
-            f"{deployment.stack_prefix}-Foundation",
-            settings=self._settings,
-            env=self._place,
+            scope, name, stack_name=name, settings=self._settings, env=self._place
         )
 
     def add_pipelines(self, pipelines: Iterable[CompiledPipeline]) -> None:
         """Add one stack for each pipeline, to be deployed after the foundation."""
         for pipeline in pipelines:
+            name = pipeline_stack_id(self._deployment.stack_prefix, pipeline.name)
             stack = PipelineStack(
-                self.app,
-                pipeline_stack_id(self._deployment.stack_prefix, pipeline.name),
+                self._scope,
+                name,
+                stack_name=name,
                 compiled=pipeline,
                 environment=self.foundation.job_environment,
                 settings=self._settings,

@@ -57,7 +57,7 @@ class EnvironmentSettings(ConfigModel):
     removal_policy: Literal["retain", "destroy"] = Field(default="retain", alias="removalPolicy")
     termination_protection: bool = Field(default=True, alias="terminationProtection")
     max_inline_definition_characters: int = Field(
-        default=100 * 1024, alias="maxInlineDefinitionCharacters", ge=0, le=900_000
+        default=100 * 1024, alias="maxInlineDefinitionCharacters", ge=0, le=400_000
     )
     tags: dict[Text, ScalarText] = Field(default={}, max_length=40)
 
@@ -124,7 +124,7 @@ def load_deployment(context: Context, environ: Mapping[str, str], workspace: Pat
 
     Raises SetupError with everything that is wrong with the settings.
     """
-    settings = _validate(context, workspace)
+    settings = load_settings(context, workspace)
     name = str(context.get("environment", DEFAULT_ENVIRONMENT))
     if name not in settings.environments:
         raise SetupError(
@@ -139,21 +139,22 @@ def load_deployment(context: Context, environ: Mapping[str, str], workspace: Pat
             ]
         )
     environment = _with_variables(settings.environments[name], environ)
-    problems = [*_network_problems(environment.network, name)]
+    problems = [*network_problems(environment.network, name)]
     if problems:
         raise SetupError(problems)
     pattern = environ.get("SMP_MODEL_CONFIGPATH", "").strip() or settings.model_configs
     return Deployment(name=name, model_configs=pattern, environment=environment)
 
 
-def _validate(context: Context, workspace: Path) -> Settings:
+def load_settings(context: Context, workspace: Path) -> Settings:
+    """Return everything under the key `smp`; raises SetupError with all that is wrong with it."""
     try:
         return _CdkJson.model_validate({"context": context}).context.smp
     except ValidationError as error:
-        raise SetupError(problems_of(error, _document(context, workspace))) from error
+        raise SetupError(problems_of(error, settings_document(context, workspace))) from error
 
 
-def _document(context: Context, workspace: Path) -> Document:
+def settings_document(context: Context, workspace: Path) -> Document:
     """Return where the settings were written, as far as they were in cdk.json."""
     anywhere = Document(CDK_JSON, {"context": context}, {(): Location(CDK_JSON)}, {})
     try:
@@ -214,7 +215,8 @@ def _with_variables(
     return environment.model_copy(update=changed)
 
 
-def _network_problems(network: NetworkSettings, name: str) -> Iterator[Problem]:
+def network_problems(network: NetworkSettings, name: str) -> Iterator[Problem]:
+    """Yield what contradicts itself in the network of an environment."""
     place, path = Location(CDK_JSON), f"context.{SETTINGS_KEY}.environments.{name}.network"
     if bool(network.subnet_ids) != bool(network.security_group_ids):
         yield Problem(

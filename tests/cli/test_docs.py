@@ -114,15 +114,16 @@ import sys
 from pathlib import Path
 
 from stacks.context import read_context
-from stacks.environment import Environment
+from stacks.environment import Environment, new_app
 from stacks.settings import load_deployment
 
 WORKSPACE = Path(sys.argv[1])
 context = read_context(Path(sys.argv[2]), {{}})
 deployment = load_deployment(context, {{}}, WORKSPACE)
-environment = Environment(deployment, context=context, directory=WORKSPACE / "cdk.out")
+app = new_app(context, WORKSPACE / "cdk.out")
+environment = Environment(app, deployment)
 {block}
-environment.app.synth()
+app.synth()
 """
 
 

@@ -12,7 +12,7 @@ import aws_cdk as cdk
 from cdk_nag import NIST80053R5Checks
 
 from smp.compiler.compiled import CompiledPipeline, Json
-from stacks.environment import Environment
+from stacks.environment import Environment, new_app
 from stacks.policy_checks import PolicyChecks
 from stacks.settings import Deployment, EnvironmentSettings
 
@@ -37,11 +37,11 @@ def synthesize(
         environment=EnvironmentSettings.model_validate(dict(settings)),
     )
     checks = PolicyChecks().ready()
-    environment = Environment(deployment, context=FLAGS, directory=directory)
-    environment.add_pipelines(pipelines)
-    checks.add_to(environment.app)
-    cdk.Validations.of(environment.app).add_plugins(NIST80053R5Checks(environment.app))
-    environment.app.synth()
+    app = new_app(FLAGS, directory)
+    Environment(app, deployment).add_pipelines(pipelines)
+    checks.add_to(app)
+    cdk.Validations.of(app).add_plugins(NIST80053R5Checks(app))
+    app.synth()
     return Synthesis(directory)
 
 

@@ -1,0 +1,62 @@
+"""The bucket through which the steps of a delivery hand files on: sources and assemblies.
+
+It never keeps what a later run could not make again.
+"""
+
+from __future__ import annotations
+
+import aws_cdk as cdk
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from constructs_lib.access_log_bucket import (
+    KEEP_UPLOADS_DAYS,
+    NO_REPLICATION,
+    add_access_log_bucket,
+)
+from constructs_lib.acknowledgement import acknowledge
+
+KEEP_ARTIFACTS_DAYS = 90
+"""Longer than an approval can wait (60 days at most), so that what is approved is still there."""
+
+
+class ArtifactBucket(Construct):
+    """An encrypted, versioned, private bucket, forgetful after 90 days, and its access logs."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        key: kms.IKey,
+        removal_policy: cdk.RemovalPolicy,
+        bucket_name: str | None = None,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self.access_logs = add_access_log_bucket(self, "AccessLogs", removal_policy=removal_policy)
+        self.bucket = s3.Bucket(
+            self,
+            "Bucket",
+            bucket_name=bucket_name,
+            encryption=s3.BucketEncryption.KMS,
+            encryption_key=key,
+            bucket_key_enabled=True,
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
+            enforce_ssl=True,
+            minimum_tls_version=1.2,
+            versioned=True,
+            server_access_logs_bucket=self.access_logs,
+            server_access_logs_prefix="artifacts/",
+            lifecycle_rules=[
+                s3.LifecycleRule(
+                    id="ForgetArtifacts",
+                    expiration=cdk.Duration.days(KEEP_ARTIFACTS_DAYS),
+                    noncurrent_version_expiration=cdk.Duration.days(KEEP_UPLOADS_DAYS),
+                    abort_incomplete_multipart_upload_after=cdk.Duration.days(KEEP_UPLOADS_DAYS),
+                )
+            ],
+            removal_policy=removal_policy,
+        )
+        acknowledge(self.bucket, {"NIST.800.53.R5-S3BucketReplicationEnabled": NO_REPLICATION})

@@ -1,0 +1,233 @@
+"""The builds of a delivery: what each runs, where, and as whom.
+
+Every command is the app's own; none comes from a model repository, and none is given a secret.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import aws_cdk as cdk
+from aws_cdk import aws_codebuild as codebuild
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_logs as logs
+from aws_cdk import pipelines
+from constructs import Construct
+
+MODELS_DIRECTORY = "model_configs"
+ASSEMBLY = "cdk.out"
+
+IMAGE_RUNTIMES = {"python": "3.11"}
+"""Of the image `aws/codebuild/standard:7.0`. Node comes as a Python package, from the lock file."""
+
+NODE_RUNTIME = {"nodejs": "22"}
+
+ROLE_PREFIX = "Smp-Delivery-"
+
+WAIT_MINUTES = 2160
+"""The longest build of CodeBuild (CodeBuild quotas): executions may train for hours."""
+
+BUILD_MINUTES = 60
+
+APPROVAL_TEXT = "APPROVAL_TEXT"
+"""The variable of a review that the approval shows."""
+
+
+@dataclass(frozen=True)
+class BuildPlace:
+    """Where builds run: with the services' own network or in subnets of a VPC."""
+
+    vpc: ec2.IVpc | None = None
+    subnets: ec2.SubnetSelection | None = None
+    security_groups: Sequence[ec2.ISecurityGroup] = ()
+
+
+@dataclass(frozen=True)
+class Target:
+    """An environment as the commands of a build name it."""
+
+    name: str
+    region: str
+    review_role_arns: Sequence[str]
+    """The first one that lets itself be taken: the environment's own is made by its first deployment."""
+    start_role_arn: str
+
+    @property
+    def reading(self) -> str:
+        roles = " ".join(f"--assume-role {arn}" for arn in self.review_role_arns)
+        return f"{roles} --region {self.region}"
+
+    @property
+    def starting(self) -> str:
+        return f"--assume-role {self.start_role_arn} --region {self.region}"
+
+
+class DeliveryBuilds:
+    """Makes the steps of a delivery that run in CodeBuild."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        *,
+        app: pipelines.CodePipelineSource,
+        revision: str,
+        log_group: logs.ILogGroup,
+        place: BuildPlace,
+    ) -> None:
+        """`revision` names the attribute of the app's source that says which commit it is."""
+        self._scope = scope
+        self._app = app
+        self._revision = app.source_attribute(revision)
+        self._log_group = log_group
+        self._place = place
+
+    def defaults(self) -> pipelines.CodeBuildOptions:
+        """Return what holds for every build, also for those that the library makes."""
+        return pipelines.CodeBuildOptions(
+            build_environment=codebuild.BuildEnvironment(
+                build_image=codebuild.LinuxBuildImage.STANDARD_7_0,
+                compute_type=codebuild.ComputeType.SMALL,
+                privileged=False,
+            ),
+            logging=codebuild.LoggingOptions(
+                cloud_watch=codebuild.CloudWatchLoggingOptions(log_group=self._log_group)
+            ),
+            timeout=cdk.Duration.minutes(BUILD_MINUTES),
+            vpc=self._place.vpc,
+            subnet_selection=self._place.subnets,
+            security_groups=list(self._place.security_groups) or None,
+        )
+
+    def synth(self, models: Mapping[str, pipelines.CodePipelineSource]) -> pipelines.CodeBuildStep:
+        """Return the build that makes the assembly out of the app's and all models' repositories."""
+        return self._step(
+            "Synth",
+            commands=["make build-assembly"],
+            inputs={f"{MODELS_DIRECTORY}/{name}": source for name, source in models.items()},
+            output=ASSEMBLY,
+            compute=codebuild.ComputeType.MEDIUM,
+        )
+
+    def check(self, target: Target, assembly: pipelines.FileSet) -> pipelines.CodeBuildStep:
+        """Return the build that fails where permissions are wider than those deployed."""
+        return self._step(
+            "CheckPermissions",
+            commands=[_check_permissions(target)],
+            inputs={ASSEMBLY: assembly},
+            role=self._role(review_build_role(target.name), target.review_role_arns),
+        )
+
+    def review(
+        self, target: Target, assembly: pipelines.FileSet, *, check_permissions: bool
+    ) -> pipelines.CodeBuildStep:
+        """Return the build that writes what would change, for whoever approves it.
+
+        Its log has the whole text, its variable APPROVAL_TEXT the beginning and the log's address.
+        """
+        check = f"{_check_permissions(target)} > permissions.txt || test $? -eq 3"
+        files = "permissions.txt review.md" if check_permissions else "review.md"
+        return self._step(
+            "Review",
+            commands=[
+                *([check] if check_permissions else []),
+                f".venv/bin/smp diff --base deployed --head {ASSEMBLY} --format markdown"
+                f" -o review.md {target.reading} || test $? -eq 3",
+                f"cat {files}",
+                f'export {APPROVAL_TEXT}="$(.venv/bin/python -m tools.approval_text {files})"',
+            ],
+            inputs={ASSEMBLY: assembly},
+            role=self._role(review_build_role(target.name), target.review_role_arns),
+        )
+
+    def start(
+        self, target: Target, assembly: pipelines.FileSet, *, wait: bool
+    ) -> pipelines.CodeBuildStep:
+        """Return the build that starts the pipelines that changed, and may wait for them."""
+        waiting = " --wait" if wait else ""
+        return self._step(
+            "StartPipelines",
+            commands=[
+                f'.venv/bin/smp start --assembly {ASSEMBLY} --once --commit "$COMMIT"{waiting}'
+                f" {target.starting}"
+            ],
+            inputs={ASSEMBLY: assembly},
+            role=self._role(start_build_role(target.name), [target.start_role_arn]),
+            environment={"COMMIT": self._revision},
+            minutes=WAIT_MINUTES if wait else BUILD_MINUTES,
+        )
+
+    def _step(
+        self,
+        name: str,
+        *,
+        commands: Sequence[str],
+        inputs: Mapping[str, pipelines.IFileSetProducer],
+        output: str | None = None,
+        role: iam.IRole | None = None,
+        environment: Mapping[str, str] | None = None,
+        compute: codebuild.ComputeType = codebuild.ComputeType.SMALL,
+        minutes: int = BUILD_MINUTES,
+    ) -> pipelines.CodeBuildStep:
+        in_vpc = self._place.vpc is not None
+        caches = codebuild.LocalCacheMode.CUSTOM
+        return pipelines.CodeBuildStep(
+            name,
+            input=self._app,
+            additional_inputs=dict(inputs),
+            install_commands=["make setup"],
+            commands=list(commands),
+            primary_output_directory=output,
+            role=role,
+            env=dict(environment or {}),
+            build_environment=codebuild.BuildEnvironment(compute_type=compute),
+            timeout=cdk.Duration.minutes(minutes),
+            cache=None if in_vpc else codebuild.Cache.local(caches),
+            partial_build_spec=codebuild.BuildSpec.from_object(
+                {
+                    "phases": {"install": {"runtime-versions": IMAGE_RUNTIMES}},
+                    "cache": {"paths": [".cache/**/*"]},
+                }
+            ),
+        )
+
+    def _role(self, name: str, may_take: Sequence[str]) -> iam.Role:
+        """Return a build's role; its name is what roles in other accounts trust."""
+        role = iam.Role(
+            self._scope,
+            f"{name.removeprefix(ROLE_PREFIX)}Role",
+            role_name=name,
+            description="A build of the delivery: takes one role in an environment",
+            assumed_by=iam.ServicePrincipal("codebuild.amazonaws.com"),
+        )
+        role.add_to_policy(
+            iam.PolicyStatement(
+                sid="TakeRoleOfEnvironment", actions=["sts:AssumeRole"], resources=list(may_take)
+            )
+        )
+        return role
+
+
+def review_build_role(environment: str) -> str:
+    """Return the name of the role that reviews run as; an environment trusts it by name."""
+    return f"{ROLE_PREFIX}Review-{environment}"
+
+
+def start_build_role(environment: str) -> str:
+    """Return the name of the role that starts pipelines; an environment trusts it by name."""
+    return f"{ROLE_PREFIX}Start-{environment}"
+
+
+def node_build_spec() -> codebuild.BuildSpec:
+    """Return what a build of the library needs that runs tools from npm."""
+    return codebuild.BuildSpec.from_object(
+        {"phases": {"install": {"runtime-versions": NODE_RUNTIME}}}
+    )
+
+
+def _check_permissions(target: Target) -> str:
+    return (
+        f".venv/bin/smp check-permissions --assembly {ASSEMBLY} --environment {target.name}"
+        f" {target.reading}"
+    )

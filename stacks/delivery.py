@@ -1,0 +1,257 @@
+"""The stack that delivers: a pipeline from the repositories to every environment, in order.
+
+It never deploys by itself: each environment's bootstrap roles do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import aws_cdk as cdk
+from aws_cdk import aws_codepipeline as codepipeline
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_s3 as s3
+from aws_cdk import pipelines
+from aws_cdk.region_info import RegionInfo
+from constructs import Construct
+
+from constructs_lib.artifact_bucket import ArtifactBucket
+from constructs_lib.asset_manifests import publishing_build_spec
+from constructs_lib.delivery_builds import (
+    APPROVAL_TEXT,
+    BuildPlace,
+    DeliveryBuilds,
+    Target,
+    node_build_spec,
+    review_build_role,
+    start_build_role,
+)
+from constructs_lib.delivery_network import DeliveryNetwork
+from constructs_lib.encryption_key import EncryptionKey
+from smp.compiler.compiled import CompiledPipeline
+from stacks.delivery_access import DeliveryAccess, review_role_name, start_role_name
+from stacks.delivery_plan import DeliveryPlan, PlannedStage
+from stacks.delivery_region import DeliveryRegion
+from stacks.delivery_settings import BuildNetwork
+from stacks.delivery_sources import make_sources, start_on_push
+from stacks.environment import Environment
+from stacks.tool_versions import ToolVersions, read_tool_versions
+
+DELIVERY = "Smp-Delivery"
+"""The pipeline's name too: people start and look at it by that."""
+
+RETAIN = cdk.RemovalPolicy.RETAIN
+Days = logs.RetentionDays
+LOG_RETENTION = {
+    30: Days.ONE_MONTH,
+    60: Days.TWO_MONTHS,
+    90: Days.THREE_MONTHS,
+    120: Days.FOUR_MONTHS,
+    150: Days.FIVE_MONTHS,
+    180: Days.SIX_MONTHS,
+    365: Days.ONE_YEAR,
+    400: Days.THIRTEEN_MONTHS,
+    545: Days.EIGHTEEN_MONTHS,
+    731: Days.TWO_YEARS,
+    1096: Days.THREE_YEARS,
+    1827: Days.FIVE_YEARS,
+    3653: Days.TEN_YEARS,
+}
+
+
+class Delivery(cdk.Stack):
+    """Source, synth, self-update, publishing of files, and one stage for each environment."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        plan: DeliveryPlan,
+        compiled: Sequence[CompiledPipeline],
+        versions: ToolVersions,
+        **stack_props: Any,
+    ) -> None:
+        super().__init__(
+            scope,
+            construct_id,
+            description="Delivery of SageMaker pipelines from their repositories to environments",
+            **stack_props,
+        )
+        self._plan = plan
+        self._compiled = compiled
+        self.key = EncryptionKey(
+            self,
+            "Encryption",
+            removal_policy=RETAIN,
+            description="Artifacts and logs of the delivery",
+        ).key
+        self.artifacts = ArtifactBucket(self, "Artifacts", key=self.key, removal_policy=RETAIN)
+        self.log_group = logs.LogGroup(
+            self,
+            "Log",
+            encryption_key=self.key,
+            retention=LOG_RETENTION[plan.settings.log_days],
+            removal_policy=RETAIN,
+        )
+        self._sources = make_sources(self, plan.settings)
+        self._builds = DeliveryBuilds(
+            self,
+            app=self._sources.app,
+            revision=self._sources.revision,
+            log_group=self.log_group,
+            place=self._place(plan.settings.network),
+        )
+        self._synth = self._builds.synth(self._sources.models)
+        self._pipeline = self._add_pipeline(versions)
+        for stage in plan.stages:
+            self._add_stage(stage)
+        self._pipeline.build_pipeline()
+        start_on_push(self, self.pipeline, self._sources)
+
+    @property
+    def pipeline(self) -> codepipeline.Pipeline:
+        return self._pipeline.pipeline
+
+    def _add_pipeline(self, versions: ToolVersions) -> pipelines.CodePipeline:
+        return pipelines.CodePipeline(
+            self,
+            "Pipeline",
+            pipeline_name=DELIVERY,
+            pipeline_type=codepipeline.PipelineType.V2,
+            execution_mode=codepipeline.ExecutionMode.SUPERSEDED,
+            **self._artifact_buckets(),
+            synth=self._synth,
+            self_mutation=True,
+            cli_version=versions.cdk,
+            cdk_assets_cli_version=versions.cdk_assets,
+            publish_assets_in_parallel=False,
+            use_pipeline_role_for_actions=True,
+            code_build_defaults=self._builds.defaults(),
+            asset_publishing_code_build_defaults=pipelines.CodeBuildOptions(
+                partial_build_spec=publishing_build_spec()
+            ),
+            self_mutation_code_build_defaults=pipelines.CodeBuildOptions(
+                partial_build_spec=node_build_spec()
+            ),
+        )
+
+    def _add_stage(self, planned: PlannedStage) -> None:
+        place = cdk.Environment(account=planned.account, region=planned.region)
+        stage = cdk.Stage(self, planned.deployment.name, env=place)
+        environment = Environment(stage, planned.deployment)
+        environment.add_pipelines(self._compiled)
+        self._add_access(stage, planned, environment)
+        target = _target(planned)
+        self._pipeline.add_stage(
+            stage, pre=self._before(planned, target), post=self._after(planned, target)
+        )
+
+    def _add_access(
+        self, stage: cdk.Stage, planned: PlannedStage, environment: Environment
+    ) -> None:
+        prefix = planned.deployment.stack_prefix
+        name = f"{prefix}-DeliveryAccess"
+        settings = planned.settings
+        build = planned.deployment.name
+        access = DeliveryAccess(
+            stage,
+            name,
+            stack_name=name,
+            delivery_account=self._plan.settings.account,
+            stack_prefix=prefix,
+            environment=environment.foundation.job_environment,
+            pipeline_names=[pipeline.name for pipeline in self._compiled],
+            may_start=[start_build_role(build)] if settings.start_pipelines else [],
+            may_review=[review_build_role(build)],
+        )
+        access.add_stack_dependency(environment.foundation)
+
+    def _before(self, planned: PlannedStage, target: Target) -> list[pipelines.Step]:
+        """What happens between the stage before and the first deployment of this one."""
+        settings = planned.settings
+        if not settings.approval:
+            if not settings.check_permissions:
+                return []
+            return [self._builds.check(target, self._assembly)]
+        review = self._builds.review(
+            target, self._assembly, check_permissions=settings.check_permissions
+        )
+        approve = pipelines.ManualApprovalStep(
+            "Approve", comment=review.exported_variable(APPROVAL_TEXT)
+        )
+        approve.add_step_dependency(review)
+        return [review, approve]
+
+    def _after(self, planned: PlannedStage, target: Target) -> list[pipelines.Step]:
+        settings = planned.settings
+        if not settings.start_pipelines:
+            return []
+        return [self._builds.start(target, self._assembly, wait=settings.wait_for_pipelines)]
+
+    @property
+    def _assembly(self) -> pipelines.FileSet:
+        made = self._synth.primary_output
+        assert made is not None
+        return made
+
+    def _place(self, network: BuildNetwork | None) -> BuildPlace:
+        if network is None:
+            return BuildPlace()
+        return DeliveryNetwork(
+            self,
+            "Network",
+            vpc_id=network.vpc_id,
+            subnet_ids=network.subnet_ids,
+            security_group_ids=network.security_group_ids,
+        ).place
+
+    def _artifact_buckets(self) -> dict[str, Any]:
+        """Return a bucket for each region that there is a stage in, as the library takes them."""
+        own = self._plan.settings
+        buckets: dict[str, s3.IBucket] = {own.region: self.artifacts.bucket}
+        for region in sorted({stage.region for stage in self._plan.stages} - {own.region}):
+            stack = DeliveryRegion(
+                self.node.root,
+                f"{DELIVERY}-{region}",
+                account=own.account,
+                region=region,
+                removal_policy=RETAIN,
+            )
+            self.add_stack_dependency(stack)
+            buckets[region] = stack.artifacts.bucket
+        if len(buckets) == 1:
+            return {"artifact_bucket": self.artifacts.bucket}
+        return {"cross_region_replication_buckets": buckets}
+
+
+def _target(planned: PlannedStage) -> Target:
+    prefix, account, region = planned.deployment.stack_prefix, planned.account, planned.region
+    partition = RegionInfo.get(region).partition or "aws"
+    role = f"arn:{partition}:iam::{account}:role"
+    lookup = f"{role}/cdk-{cdk.DefaultStackSynthesizer.DEFAULT_QUALIFIER}-lookup-role"
+    return Target(
+        name=planned.deployment.name,
+        region=region,
+        review_role_arns=(
+            f"{role}/{review_role_name(prefix)}",
+            f"{lookup}-{account}-{region}",
+        ),
+        start_role_arn=f"{role}/{start_role_name(prefix)}",
+    )
+
+
+def add_delivery(
+    app: cdk.App, plan: DeliveryPlan, compiled: Sequence[CompiledPipeline], workspace: Path
+) -> Delivery:
+    """Add the delivery with all that it deploys; versions of its tools come from package.json."""
+    return Delivery(
+        app,
+        DELIVERY,
+        plan=plan,
+        compiled=compiled,
+        versions=read_tool_versions(workspace),
+        env=cdk.Environment(account=plan.settings.account, region=plan.settings.region),
+    )
