@@ -11,6 +11,7 @@ from typing import Any
 
 from smp.compiler.code_store import CodeStore
 from smp.compiler.compiled import CodeTree, Json, nested_steps
+from smp.compiler.expressions import declarations, put_expressions
 from smp.compiler.retries import add_retry_policies
 from smp.compiler.sdk import OfflineSession, Pipeline, offline_environment
 from smp.compiler.stand_ins import to_names
@@ -59,6 +60,9 @@ def render(
     steps = [step for node in top for step in context.made[node.name]]
     definition = define(graph.name, steps, session)
     _name_jobs(graph, definition)
+    parameters = graph.pipeline.config.parameters
+    definition["Parameters"] = declarations(parameters)
+    definition["Steps"] = put_expressions(definition["Steps"], parameters)
     add_retry_policies(graph, definition)
     trees = tuple(session.trees[key] for key in sorted(session.trees))
     return definition, trees, dict(sorted(context.images.items()))

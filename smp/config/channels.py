@@ -9,11 +9,12 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from smp.config.expressions import BEGIN
 from smp.config.fields import ConfigModel, Text, fault, pattern
 from smp.config.values import (
-    BucketName,
     ChannelName,
     ContainerPath,
+    DataBucket,
     FileName,
     S3Prefix,
     TrainingChannelName,
@@ -33,7 +34,13 @@ class DataFile(ConfigModel):
     source_name: Text | None = Field(default=None, alias="sourceName", pattern=SOURCE_NAME)
     """The name of a processing job's input, and of its directory in the container."""
     file_name: FileName = Field(alias="fileName")
-    """An `s3://` URI, or a name below the channel's `s3BucketName` and `inputBucketPrefix`."""
+    """An `s3://` URI, or a name below the channel's `s3BucketName` and `inputBucketPrefix`. What begins
+    with a parameter is a URI."""
+
+    @property
+    def is_uri(self) -> bool:
+        """Whether its name says all of where it lies."""
+        return self.file_name.startswith(("s3://", BEGIN))
 
 
 class NamedDataFile(DataFile):
@@ -48,7 +55,7 @@ class Channel(ConfigModel):
 
     spellings: ClassVar[dict[str, str]] = BUCKET_SPELLINGS
 
-    s3_bucket_name: BucketName | None = Field(default=None, alias="s3BucketName")
+    s3_bucket_name: DataBucket | None = Field(default=None, alias="s3BucketName")
     """The bucket of the files whose `fileName` is relative."""
     input_bucket_prefix: S3Prefix = Field(default="", alias="inputBucketPrefix")
     """The prefix, inside `s3BucketName`, of the files whose `fileName` is relative."""
@@ -57,7 +64,7 @@ class Channel(ConfigModel):
 
     def uri_of(self, file: DataFile) -> str:
         """Return the S3 URI of one of its files: as written, or under its bucket and prefix."""
-        if file.file_name.startswith("s3://"):
+        if file.is_uri:
             return file.file_name
         parts = (
             self.s3_bucket_name,
@@ -69,7 +76,7 @@ class Channel(ConfigModel):
     @model_validator(mode="after")
     def _check_bucket(self) -> Channel:
         for index, file in enumerate(self.data_files):
-            if self.s3_bucket_name is None and not file.file_name.startswith("s3://"):
+            if self.s3_bucket_name is None and not file.is_uri:
                 raise fault(
                     "is relative, and its channel has no 's3BucketName'",
                     "s3://BUCKET/KEY, or a channel with 's3BucketName'",

@@ -34,6 +34,22 @@ def problems_of(error: ValidationError, document: Document) -> list[Problem]:
     ]
 
 
+def said_of(details: ErrorDetails, value: Any) -> tuple[str, str | None, str | None]:
+    """Return the reason of a fault, what is allowed and a hint, for a value that stands in no file."""
+    context = details.get("ctx", {})
+    reason, allowed = _words(details["type"], context, value) or (details["msg"], None)
+    return reason, allowed, context.get("hint") or _hint(details["type"], context, value)
+
+
+def as_written(path: Path_, positions: Mapping[Path_, Any]) -> Path_:
+    """Return a path with each key in the spelling that stands in the file."""
+    written: Path_ = ()
+    for part in path:
+        spellings = ((*written, name) for name in (part, *_spellings(part)))
+        written = next((below for below in spellings if below in positions), (*written, part))
+    return written
+
+
 def _problem(details: ErrorDetails, document: Document) -> Problem:
     context = details.get("ctx", {})
     value = details["input"]

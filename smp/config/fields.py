@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -80,12 +80,22 @@ class EnvironmentText(str):
 
 
 def _read_number(value: Any, annotation: Any) -> Any:
-    """Turn an environment variable's digits into the number that the field wants."""
-    if isinstance(value, EnvironmentText):
-        if annotation in (int, int | None) and re.fullmatch("[0-9]{1,18}", value):
-            return int(value)
-        return str(value)
-    return value
+    """Turn an environment variable's digits into the number that the field wants.
+
+    A field for text and numbers gets the text as an environment variable's, and decides itself.
+    """
+    if not isinstance(value, EnvironmentText):
+        return value
+    takes_number, takes_text = _takes(annotation, int), _takes(annotation, str)
+    if takes_number and takes_text:
+        return value
+    if takes_number and re.fullmatch("[0-9]{1,18}", value):
+        return int(value)
+    return str(value)
+
+
+def _takes(annotation: Any, kind: type) -> bool:
+    return annotation is kind or any(_takes(inner, kind) for inner in get_args(annotation))
 
 
 FlagWord = Literal["True", "False", "true", "false", "yes", "no", "on", "off"]

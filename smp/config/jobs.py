@@ -5,7 +5,7 @@ It never renders a request; `smp.compiler.steps` does.
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import ConfigDict, Field, model_validator
 
@@ -29,6 +29,7 @@ from smp.config.values import (
     HyperparameterName,
     HyphenatedName,
     ImageUri,
+    InstanceCount,
     ProcessingEnvironment,
     ProcessingInstance,
     S3Uri,
@@ -36,7 +37,9 @@ from smp.config.values import (
     TrainingInstance,
     TransformEnvironment,
     TransformInstance,
+    VolumeSize,
 )
+from smp.config.varying import VARIES, Varying
 
 __all__ = [
     "DEFAULT_CHANNEL",
@@ -75,7 +78,7 @@ class JobSection(ConfigModel):
     """The beginning of the job's name; without it the step's name."""
     instance_type: Text = DEFAULT_INSTANCE_TYPE
     """The instance type of the job."""
-    instance_count: int = Field(default=1, ge=1, le=100)
+    instance_count: InstanceCount = 1
     """The number of instances of the job."""
     env: dict[str, str] = Field(default={})
     """Environment variables of the script."""
@@ -109,13 +112,13 @@ class PreprocessSection(JobSection):
     """In place of `image_uri`: the version of SageMaker's scikit-learn image, such as "1.2-1"."""
     entry_point: Text
     """The script, relative to `source_directory`: a `.py` file."""
-    instance_type: ProcessingInstance = DEFAULT_INSTANCE_TYPE
+    instance_type: Annotated[ProcessingInstance, VARIES] = DEFAULT_INSTANCE_TYPE
     """The instance type of the job."""
     env: ProcessingEnvironment = Field(default={})
     """Environment variables of the script."""
-    volume_size_in_gb: int = Field(default=32, ge=1, le=16384)
+    volume_size_in_gb: VolumeSize = 32
     """The size of each instance's volume, in GB."""
-    max_runtime_seconds: int = Field(default=3000, ge=1, le=NINE_DAYS)
+    max_runtime_seconds: Varying[Annotated[int, Field(ge=1, le=NINE_DAYS)]] = 3000
     """The time after which the job is stopped, in seconds."""
     channels: PreprocessChannels = Field(default={})
     """Inputs and outputs; without channels the job has one output, `train`."""
@@ -167,13 +170,13 @@ class TrainSection(JobSection):
     local_stand_in: Text | None = None
     """In place of `entry_point`: a `.py` file below `source_directory` that runs in a local run where
     the image's algorithm would; it is not shipped to AWS."""
-    instance_type: TrainingInstance = DEFAULT_INSTANCE_TYPE
+    instance_type: Annotated[TrainingInstance, VARIES] = DEFAULT_INSTANCE_TYPE
     """The instance type of the job."""
     env: TrainingEnvironment = Field(default={})
     """Environment variables of the script."""
-    volume_size_in_gb: int = Field(default=32, ge=1, le=16384)
+    volume_size_in_gb: VolumeSize = 32
     """The size of each instance's volume, in GB."""
-    max_runtime_seconds: int = Field(default=3000, ge=1, le=TWENTY_EIGHT_DAYS)
+    max_runtime_seconds: Varying[Annotated[int, Field(ge=1, le=TWENTY_EIGHT_DAYS)]] = 3000
     """The time after which the job is stopped, in seconds."""
     output_path: S3Uri | None = None
     """Where the model's artefact goes; without it a place in the project's bucket."""
@@ -216,7 +219,7 @@ class TransformSection(JobSection):
     """Accepted and without effect: the job runs in `registry.InferenceSpecification.image_uri`."""
     entry_point: Text | None = None
     """The inference script of the model, relative to `source_directory`: a `.py` file."""
-    instance_type: TransformInstance = DEFAULT_INSTANCE_TYPE
+    instance_type: Annotated[TransformInstance, VARIES] = DEFAULT_INSTANCE_TYPE
     """The instance type of the job."""
     env: TransformEnvironment = Field(default={})
     """Environment variables of the model's container."""
@@ -230,7 +233,7 @@ class TransformSection(JobSection):
     """How the data is split into records."""
     content_type: ContentType = "text/csv"
     """The content type of requests and answers."""
-    max_payload: int | None = Field(default=None, ge=0, le=100)
+    max_payload: Varying[Annotated[int, Field(ge=0, le=100)]] | None = None
     """The largest request, in MB."""
     input_filter: str | None = Field(default=None, max_length=63)
     """A JSONPath expression: the part of the data that is sent to the model."""
@@ -249,13 +252,13 @@ class EvaluateSection(JobSection):
     """The image that the script runs in."""
     entry_point: Text
     """The script, relative to `source_directory`: a `.py` file."""
-    instance_type: ProcessingInstance = DEFAULT_INSTANCE_TYPE
+    instance_type: Annotated[ProcessingInstance, VARIES] = DEFAULT_INSTANCE_TYPE
     """The instance type of the job."""
     env: ProcessingEnvironment = Field(default={})
     """Environment variables of the script."""
-    volume_size_in_gb: int = Field(default=50, ge=1, le=16384)
+    volume_size_in_gb: VolumeSize = 50
     """The size of each instance's volume, in GB."""
-    max_runtime_seconds: int = Field(default=3600, ge=1, le=NINE_DAYS)
+    max_runtime_seconds: Varying[Annotated[int, Field(ge=1, le=NINE_DAYS)]] = 3600
     """The time after which the job is stopped, in seconds."""
     content_type: ContentType = "application/json"
     """The content type of the metrics report."""

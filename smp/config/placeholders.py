@@ -1,15 +1,17 @@
 """Replaces placeholders in a configuration's text: the six `SMP_` names and `${env:NAME}`.
 
-It never takes any other text for a variable, and replaces nothing inside what it replaced.
+It never takes any other text for a variable, and replaces nothing inside what it replaced. Expressions
+(`${parameters.NAME}`) stay: a text that has one becomes a `Written`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from smp.config.expressions import DOTTED, Written
 from smp.config.fields import EnvironmentText
 from smp.config.wording import dotted, shown
 from smp.config.yaml_tree import Document, Path_
@@ -34,6 +36,9 @@ LIST_NAMES: Mapping[str, str] = {
 S3_SEPARATOR = re.compile(r"(/)")
 SEPARATOR = re.compile(r"(\s*,\s*|\.)")
 SMP_WORD = re.compile(r"(?<![A-Za-z0-9_])SMP_[A-Z0-9_]*")
+HIDDEN = "\0"
+"""Stands for an expression while segments are replaced; no file can hold it."""
+
 DOLLAR = re.compile(r"\$\{([^{}]*)\}")
 VARIABLE = re.compile(r"env:([A-Za-z_][A-Za-z0-9_]*)")
 SECRET = re.compile(
@@ -62,6 +67,13 @@ def resolve_placeholders(document: Document, environ: Mapping[str, str]) -> Reso
     return Resolved(data, tuple(resolution.problems))
 
 
+def _alternate(texts: list[str], between: list[str]) -> Iterator[str]:
+    """Yield the texts with one of `between` after each but the last."""
+    for index, text in enumerate(texts):
+        yield text
+        yield from between[index : index + 1]
+
+
 @dataclass
 class _Resolution:
     document: Document
@@ -83,16 +95,26 @@ class _Resolution:
     def _check_key(self, name: str, path: Path_) -> None:
         if name in SMP_NAMES:
             self._report(path, "placeholders are not replaced in keys", name)
+        elif DOTTED.search(name):
+            self._report(path, "expressions are not evaluated in keys", name)
         elif "{" in name:
             self._is_foreign(name, path)
 
-    def _text(self, text: str, path: Path_) -> str:
+    def _text(self, text: str, path: Path_) -> str | Written:
         if self._is_foreign(text, path):
             return text
-        parts = (S3_SEPARATOR if text.startswith("s3://") else SEPARATOR).split(text)
+        expressions = [match[0] for match in DOTTED.finditer(text)]
+        if expressions:
+            replaced = self._segments(DOTTED.sub(HIDDEN, text), text, path)
+            return Written("".join(_alternate(replaced.split(HIDDEN), expressions)))
+        replaced = self._segments(text, text, path)
+        return EnvironmentText(replaced) if DOLLAR.fullmatch(text) else replaced
+
+    def _segments(self, hidden: str, text: str, path: Path_) -> str:
+        """Return the text with its segments replaced; in `hidden` its expressions have no dots."""
+        parts = (S3_SEPARATOR if text.startswith("s3://") else SEPARATOR).split(hidden)
         parts[::2] = [self._segment(part, text, path) for part in parts[::2]]
-        whole = DOLLAR.fullmatch(text) is not None
-        return EnvironmentText(parts[0]) if whole else "".join(parts)
+        return "".join(parts)
 
     def _segment(self, segment: str, text: str, path: Path_) -> str:
         word = segment.strip()
@@ -144,6 +166,10 @@ class _Resolution:
         elif name not in self.environ:
             hint = "set it, or write the value into the file"
             self._report(path, f"the environment variable {name} is not set", text, None, hint)
+        elif DOTTED.search(self.environ[name]):
+            reason = f"the environment variable {name} holds an expression"
+            hint = "write expressions into the file, where a reader finds them"
+            self._report(path, reason, text, None, hint)
         elif not self._is_foreign(self.environ[name], path):
             return self.environ[name]
         return match[0]

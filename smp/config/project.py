@@ -12,6 +12,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, ConfigDict, Field
 
+from smp.config.faults import as_written
 from smp.config.fields import ConfigModel, Flag, Text, split_commas
 from smp.config.jobs import (
     EvaluateSection,
@@ -163,6 +164,11 @@ class Pipeline:
         """Return where a path below `conf` was written, or the nearest path above it that was."""
         return _nearest(self.positions, path, self.file)
 
+    def place(self, path: Path_) -> tuple[Location, Path_]:
+        """Return where a path below `conf` was written, and all of it in the file's own spelling."""
+        written = as_written(path, self.positions)
+        return self.locate(*written), ("conf", *written)
+
 
 @dataclass(frozen=True)
 class Model:
@@ -181,6 +187,11 @@ class Model:
     def locate(self, *path: str | int) -> Location:
         """Return where a path below the model was written, or the nearest one above it."""
         return _nearest(self.positions, path, self.file)
+
+    def place(self, path: Path_) -> tuple[Location, Path_]:
+        """Return where a path below the model was written, and all of it in the file's own spelling."""
+        written = as_written(path, self.positions)
+        return self.locate(*written), ("conf", "models", self.name, *written)
 
 
 @dataclass(frozen=True)

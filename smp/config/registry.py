@@ -17,6 +17,7 @@ from smp.config.values import (
     ImageUri,
     TransformInstance,
 )
+from smp.config.varying import VARIES
 
 DEFAULT_INSTANCE_TYPE = "ml.m5.2xlarge"
 
@@ -63,7 +64,7 @@ class InferenceSpecification(ConfigModel):
         min_length=1,
     )
     """Instance types of batch transform jobs."""
-    approval_status: Literal["Approved", "Rejected", "PendingManualApproval"] = (
+    approval_status: Annotated[Literal["Approved", "Rejected", "PendingManualApproval"], VARIES] = (
         "PendingManualApproval"
     )
     """The status that a new version gets."""
@@ -80,9 +81,9 @@ class RegistrySection(ConfigModel):
         default=None, alias="ModelPackageGroupDescription", max_length=1024
     )
     """What the group's page says."""
-    model_package_description: Text | None = Field(
-        default=None, alias="ModelPackageDescription", max_length=1024
-    )
+    model_package_description: (
+        Annotated[str, Field(min_length=1, max_length=1024), VARIES] | None
+    ) = Field(default=None, alias="ModelPackageDescription")
     """What the version's page says."""
     model_repack: Flag = Field(default=True, alias="ModelRepack")
     """Whether a job packs `source_directory` into the model's artefact before it is served."""

@@ -13,14 +13,20 @@ from functools import cache
 from itertools import pairwise
 from typing import Any, get_args
 
+from smp.config.expressions import NAME
 from smp.config.fields import ConfigModel
 from smp.config.instance_types import InstanceKind, instance_types
 from smp.config.project import ConfFile
 from smp.config.values import ModelName
+from smp.config.varying import IN_SCHEMA, mark_of
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 VARIABLE = r"\$\{env:[A-Za-z_][A-Za-z0-9_]*\}"
 """Where a value is checked, an environment variable may stand for it or in it."""
+PARAMETER = rf"\$\{{parameters\.{NAME}\}}"
+"""Where a value may vary, so may a parameter."""
+TAKES_PARAMETERS = " Takes parameters."
+"""Ends the description of every key whose value, or whose values, may vary."""
 
 Schema = dict[str, Any]
 
@@ -57,7 +63,9 @@ def _describe(definition: Schema, model: type[ConfigModel]) -> None:
         schema.pop("title", None)
         if not field.is_required():
             schema = _or_null(schema)
-        properties[field.alias or name] = {"description": _description(model, name), **schema}
+        takes = TAKES_PARAMETERS if mark_of(model, name) else ""
+        description = _description(model, name) + takes
+        properties[field.alias or name] = {"description": description, **schema}
     for written, key in model.spellings.items():
         properties[written] = {
             "description": f"Another spelling of `{key}`.",
@@ -104,12 +112,14 @@ def _simplify(schema: Any) -> None:
         nested = [c["anyOf"] if set(c) == {"anyOf"} else [c] for c in schema["anyOf"]]
         schema["anyOf"] = [choice for choices in nested for choice in choices]
     kind = schema.pop("x-instance-kind", None)
+    stands_for = f"{VARIABLE}|{PARAMETER}" if schema.pop(IN_SCHEMA, False) else VARIABLE
     if kind:
-        _replace(schema, {"$ref": f"#/$defs/{kind}"})
+        _replace(schema, {"$ref": f"#/$defs/{kind}"}, stands_for)
     elif isinstance(schema.get("pattern"), str):
-        schema["pattern"] = f"({schema['pattern']})|{VARIABLE}"
+        schema["pattern"] = f"({schema['pattern']})|{stands_for}"
     elif schema.get("type") == "integer" or ("enum" in schema and "type" in schema):
-        _replace(schema, {key: schema[key] for key in schema if key in CONSTRAINTS})
+        checked = {key: schema[key] for key in schema if key in CONSTRAINTS}
+        _replace(schema, checked, stands_for)
 
 
 def _check_names(schema: Schema) -> None:
@@ -131,10 +141,11 @@ def _join_types(schema: Schema) -> None:
 CONSTRAINTS = ("type", "enum", "minimum", "maximum", "minLength", "maxLength")
 
 
-def _replace(schema: Schema, checked: Schema) -> None:
+def _replace(schema: Schema, checked: Schema, stands_for: str) -> None:
     for key in CONSTRAINTS:
         schema.pop(key, None)
-    schema["anyOf"] = [checked, {"type": "string", "pattern": f"^{VARIABLE}$"}]
+    pattern = f"^({stands_for})$" if "|" in stands_for else f"^{stands_for}$"
+    schema["anyOf"] = [checked, {"type": "string", "pattern": pattern}]
 
 
 def _description(model: type[ConfigModel], attribute: str) -> str:

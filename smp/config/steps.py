@@ -13,6 +13,7 @@ from smp.config.condition import check_condition
 from smp.config.fields import ConfigModel, Flag, Text, TextList, pattern
 from smp.config.message import check_message
 from smp.config.retry import RetrySection
+from smp.config.varying import EVALUATED
 
 JobClass = Literal["Processing", "Training", "CreateModel", "Transform", "Metrics", "RegisterModel"]
 
@@ -85,7 +86,7 @@ class FailStep(StepBase):
 
     step_class: Literal["Fail"]
     """What the step does."""
-    message: Annotated[Text, AfterValidator(check_message)]
+    message: Annotated[Text, AfterValidator(check_message), EVALUATED]
     """Why the execution failed; `${STEP.metrics.PATH}` in it is the value of that metric."""
 
 

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, Field
 
 from smp.config.fields import ScalarText, Text, fault, pattern
 from smp.config.instance_types import InstanceKind, instance_types
+from smp.config.varying import VARIES, Varies, Varying
 from smp.config.wording import shown
 from smp.errors import near_names
 
@@ -54,6 +55,10 @@ TransformInstance = Annotated[
 HostingInstance = Annotated[
     Text, _instance_type("ProductionVariantInstanceType"), _schema("ProductionVariantInstanceType")
 ]
+
+InstanceCount = Varying[Annotated[int, Field(ge=1, le=100)]]
+VolumeSize = Varying[Annotated[int, Field(ge=1, le=16384)]]
+"""In GB."""
 
 BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 BUCKET_WORDS = "3 to 63 small letters, digits, dots and hyphens, or SMP_S3BUCKETNAME"
@@ -111,15 +116,21 @@ def _in_schema(expression: str) -> Any:
 
 BucketName = Annotated[Text, AfterValidator(_check_bucket), _in_schema("^[A-Za-z0-9._-]+$")]
 S3Uri = Annotated[
-    Text, Field(max_length=1024), AfterValidator(_check_uri), _in_schema("^s3://[^/]")
+    Text,
+    Field(max_length=1024),
+    AfterValidator(_check_uri),
+    _in_schema("^s3://[^/]"),
+    Varies(bucket="uri"),
 ]
 FileName = Annotated[
     Text,
     Field(max_length=1024),
     AfterValidator(_check_file_name),
     _in_schema("^(s3://[^/]|(?!/|[A-Za-z][A-Za-z0-9+.-]*:))"),
+    Varies(bucket="uri"),
 ]
-S3Prefix = Annotated[str, Field(max_length=1024), AfterValidator(_check_prefix)]
+S3Prefix = Annotated[str, Field(max_length=1024), AfterValidator(_check_prefix), VARIES]
+DataBucket = Annotated[BucketName, Varies(bucket="name")]
 ContainerPath = Annotated[Text, Field(max_length=256), AfterValidator(_check_container_path)]
 
 ImageUri = Annotated[
@@ -198,6 +209,7 @@ Hyperparameter = Annotated[
     Field(max_length=2500),
     AfterValidator(_check_hyperparameter),
     _in_schema("^[^']*$"),
+    VARIES,
 ]
 
 VariableName = Annotated[
@@ -210,13 +222,13 @@ VariableName = Annotated[
     ),
 ]
 ProcessingEnvironment = Annotated[
-    dict[VariableName, Annotated[ScalarText, Field(max_length=256)]], Field(max_length=100)
+    dict[VariableName, Annotated[ScalarText, Field(max_length=256), VARIES]], Field(max_length=100)
 ]
 TrainingEnvironment = Annotated[
-    dict[VariableName, Annotated[ScalarText, Field(max_length=512)]], Field(max_length=100)
+    dict[VariableName, Annotated[ScalarText, Field(max_length=512), VARIES]], Field(max_length=100)
 ]
 TransformEnvironment = Annotated[
-    dict[VariableName, Annotated[ScalarText, Field(max_length=10240)]], Field(max_length=16)
+    dict[VariableName, Annotated[ScalarText, Field(max_length=10240), VARIES]], Field(max_length=16)
 ]
 """Limits of CreateProcessingJob, CreateTrainingJob and CreateTransformJob (botocore 1.44.5)."""
 

@@ -14,6 +14,7 @@ from smp.graph.declared import Declared
 from smp.graph.dependencies import find_cycle, links, read_line
 from smp.graph.findings import Findings
 from smp.graph.nodes import ChainedInput, PipelineGraph, StepNode, configured_name
+from smp.graph.parameters import check_parameters, unused_parameters
 from smp.graph.step_classes import STEP_CLASSES
 from smp.graph.steps import check_step
 
@@ -40,7 +41,10 @@ class GraphChecker(Findings):
         if self._check_cycle(nodes, sides):
             nodes = place_on_sides(self, nodes, sides)
         self._check_emitted_names(nodes)
-        return None if self.problems else PipelineGraph(self.pipeline, nodes)
+        check_parameters(self)
+        return (
+            None if self.problems else PipelineGraph(self.pipeline, nodes, unused_parameters(self))
+        )
 
     def _declare(self) -> None:
         for model_name, section in self.pipeline.config.models.items():

@@ -21,6 +21,7 @@ class Findings:
         self.places: dict[str, tuple[str, int]] = {}
         """The model section and the position in it of each step."""
         self.steps: dict[str, Declared] = {}
+        self.used_parameters: set[str] = set()
 
     def report(
         self,

@@ -121,6 +121,8 @@ class PipelineGraph:
 
     pipeline: Pipeline
     steps: tuple[StepNode, ...]
+    without_effect: tuple[Problem, ...] = ()
+    """What is declared and changes nothing."""
 
     @property
     def name(self) -> str:
@@ -147,9 +149,10 @@ class PipelineGraph:
     def notes(self) -> tuple[Problem, ...]:
         """Remarks about what is valid and may still fail."""
         if len(self.name) <= SAFE_NAME_CHARACTERS:
-            return ()
+            return self.without_effect
         path = ("sagemakerPipeline", "pipelineName")
         return (
+            *self.without_effect,
             Problem(
                 f"a name of {len(self.name)} characters has been reported to fail at execution",
                 self.pipeline.locate(*path),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import product
 from typing import Any, TypeVar
 
 from sagemaker.core.workflow.execution_variables import ExecutionVariables
@@ -17,11 +18,14 @@ from sagemaker.mlops.workflow.steps import CacheConfig
 from smp.compiler import deploy_values
 from smp.compiler.code_store import CodeStore, code_tree
 from smp.compiler.compiled import EXECUTIONS_PREFIX, CodeTree
+from smp.compiler.expressions import number_of
 from smp.compiler.sdk import OfflineSession
 from smp.compiler.stand_ins import to_constants
+from smp.config.expressions import BEGIN, Reference, filled_in, names_in
 from smp.config.fields import ConfigModel, Tag
 from smp.config.project import NetworkSecurity
 from smp.config.steps import StepConfig
+from smp.errors import CompileError
 from smp.graph.nodes import MODEL_OUTPUT, PREDICTIONS_OUTPUT, ChainedInput, PipelineGraph, StepNode
 
 Section = TypeVar("Section", bound=ConfigModel)
@@ -37,7 +41,7 @@ Source: "Instance store volumes" in the EC2 instance types guide.
 
 
 def sdk_view(section: Section) -> Section:
-    """Return a section with the constants that the SDK sees in place of deploy-time names."""
+    """Return a section with the constants that the SDK sees in place of deploy-time names and numbers."""
     written = {name: _map_texts(getattr(section, name)) for name in section.model_fields_set}
     return section.model_copy(update=written)
 
@@ -45,6 +49,8 @@ def sdk_view(section: Section) -> Section:
 def _map_texts(value: Any) -> Any:
     if isinstance(value, str):
         return to_constants(value)
+    if isinstance(value, Reference):
+        return number_of(value)
     if isinstance(value, ConfigModel):
         return sdk_view(value)
     if isinstance(value, dict):
@@ -52,6 +58,10 @@ def _map_texts(value: Any) -> Any:
     if isinstance(value, tuple):
         return tuple(_map_texts(item) for item in value)
     return value
+
+
+def _has_local_storage(instance_type: str) -> bool:
+    return instance_type.removeprefix("ml.").rpartition(".")[0] in NVME_FAMILIES
 
 
 @dataclass
@@ -97,10 +107,25 @@ class StepContext:
         """Return the key for a job's volume, or None where the service takes none.
 
         Instances with local NVMe storage encrypt it themselves, and the service refuses a
-        VolumeKmsKeyId for them (API reference of ProcessingClusterConfig and ResourceConfig).
+        VolumeKmsKeyId for them (API reference of ProcessingClusterConfig and ResourceConfig). The
+        key does not vary: all values of a parameter that are known have to agree.
         """
-        family = instance_type.removeprefix("ml.").rpartition(".")[0]
-        return None if family in NVME_FAMILIES else self.kms_key
+        known = self._known_types(instance_type) if BEGIN in instance_type else (instance_type,)
+        local = {name: _has_local_storage(name) for name in known}
+        if len(set(local.values())) != 1:
+            with_nvme = ", ".join(name for name in known if local[name]) or "none known"
+            raise CompileError(
+                f"the instance type {instance_type} decides whether the volume takes a key: its "
+                f"values must all be of families with local NVMe storage, or none ({with_nvme})"
+            )
+        return None if local[known[0]] else self.kms_key
+
+    def _known_types(self, instance_type: str) -> tuple[str, ...]:
+        """Return the instance types that the parameters in a text are known to give."""
+        declared = {item.name: item for item in self.graph.pipeline.config.parameters}
+        values = [declared[name].known_values for name in names_in(instance_type)]
+        fillings = [dict(zip(names_in(instance_type), v, strict=True)) for v in product(*values)]
+        return tuple(filled_in(instance_type, lambda n, f=f: str(f[n])) for f in fillings)  # type: ignore[misc]
 
     def cache_config(self, node: StepNode) -> CacheConfig | None:
         """Return the cache setting of a step that asks for it."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
+from smp.config.expressions import BEGIN
 from smp.config.jobs import Channel
 from smp.graph.declared import Declared
 from smp.graph.findings import Findings
@@ -54,6 +55,13 @@ def check_manifest(
             found=", ".join(buckets),
         )
     for uri in uris:
+        if BEGIN in uri:
+            findings.report_step(
+                step.config,
+                f"{what} become one manifest, which is written when the pipeline is built, so no "
+                "parameter may stand there",
+                found=uri,
+            )
         if uri.endswith("/"):
             findings.report_step(
                 step.config,

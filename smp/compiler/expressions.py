@@ -1,0 +1,132 @@
+"""Puts a pipeline's parameters into its definition, in place of what the SDK saw of them.
+
+Text passes through the SDK as it is written, `${parameters.NAME}`; a number passes as a constant that
+nothing else in a definition equals. It never hands the SDK a pipeline variable: half of its classes
+refuse one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from smp.compiler.compiled import Json
+from smp.config.expressions import BEGIN, Reference, parts_of
+from smp.config.parameters import ParameterConfig
+from smp.errors import CompileError
+
+_FIRST_NUMBER = 904_217_000_000_000
+
+
+def number_of(reference: Reference) -> int | float:
+    """Return the constant that the SDK sees in place of a whole number or fraction."""
+    number = _number(reference.name)
+    return number + 0.5 if reference.type == "Float" else number
+
+
+def _number(name: str) -> int:
+    return _FIRST_NUMBER + int.from_bytes(hashlib.sha256(name.encode()).digest()[:5])
+
+
+def declarations(parameters: Iterable[ParameterConfig]) -> list[Json]:
+    """Return the `Parameters` of a definition."""
+    return [_declaration(parameter) for parameter in parameters]
+
+
+def _declaration(parameter: ParameterConfig) -> Json:
+    declared: Json = {"Name": parameter.name, "Type": parameter.type}
+    if parameter.default is not None:
+        declared["DefaultValue"] = parameter.default
+    if parameter.allowed_values:
+        declared["EnumValues"] = list(parameter.allowed_values)
+    if parameter.description is not None:
+        declared["Description"] = parameter.description
+    return declared
+
+
+def put_expressions(steps: list[Json], parameters: Iterable[ParameterConfig]) -> list[Json]:
+    """Return steps with an expression wherever a parameter stands. Raises CompileError."""
+    types = {parameter.name: parameter.type for parameter in parameters}
+    if not types:
+        return steps
+    numbers = {_number(name): name for name in types}
+    placed: list[Json] = _Placing(types, numbers).value(steps)
+    return placed
+
+
+class _Placing:
+    """One pass over a definition."""
+
+    def __init__(self, types: Mapping[str, str], numbers: Mapping[int, str]) -> None:
+        self._types = types
+        self._numbers = numbers
+
+    def value(self, value: Any) -> Any:
+        """Return a JSON value with expressions in it."""
+        if isinstance(value, str):
+            return self._text(value) if BEGIN in value else value
+        if isinstance(value, (int, float)):
+            name = self._numbers.get(int(value))
+            return value if name is None else _get(name)
+        if isinstance(value, list):
+            return [self.value(item) for item in value]
+        if isinstance(value, dict):
+            if set(value) == {"Std:Join"}:
+                return self._flat(value["Std:Join"])
+            self._refuse(value)
+            return {key: self.value(item) for key, item in value.items()}
+        return value
+
+    def _text(self, text: str) -> Json:
+        values = self._items(text)
+        whole = len(values) == 1 and isinstance(values[0], dict)
+        if whole and self._types[text.removeprefix(BEGIN).removesuffix("}")] == "String":
+            return dict(values[0])
+        return _join("", values)
+
+    def _items(self, text: str) -> list[Any]:
+        return [part if name is None else _get(name) for part, name in parts_of(text)]
+
+    def _flat(self, join: Json) -> Json:
+        """Return a join of texts and references: the language has no join inside another."""
+        separator, values = join.get("On", ""), [self.value(item) for item in join["Values"]]
+        if not any(isinstance(item, dict) and "Std:Join" in item for item in values):
+            return _join(separator, values)
+        items: list[Any] = []
+        for index, item in enumerate(values):
+            items += [separator] if index else []
+            inner = item.get("Std:Join") if isinstance(item, dict) else None
+            items += _spread(inner) if inner else [item]
+        return _join("", _merged(items))
+
+    def _refuse(self, value: Json) -> None:
+        for key in value:
+            if BEGIN in key:
+                raise CompileError(f"a parameter stands in the name '{key}', which cannot vary")
+
+
+def _spread(join: Json) -> list[Any]:
+    items: list[Any] = []
+    for index, item in enumerate(join["Values"]):
+        items += [join["On"], item] if index else [item]
+    return items
+
+
+def _merged(items: list[Any]) -> list[Any]:
+    """Return the items with texts that follow each other made one."""
+    merged: list[Any] = []
+    for item in items:
+        if isinstance(item, str) and merged and isinstance(merged[-1], str):
+            merged[-1] += item
+        elif item != "":
+            merged.append(item)
+    return merged
+
+
+def _get(name: str) -> Json:
+    return {"Get": f"Parameters.{name}"}
+
+
+def _join(separator: str, values: list[Any]) -> Json:
+    return {"Std:Join": {"On": separator, "Values": values}}

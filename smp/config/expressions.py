@@ -1,0 +1,98 @@
+"""Expressions: `${parameters.NAME}` in a configuration, which gets its value in each execution.
+
+A dot marks an expression, a colon (`${env:NAME}`) what is put in when the file is read. It never
+evaluates one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from smp.config.wording import shown
+from smp.errors import near_names
+
+ParameterType = Literal["String", "Integer", "Float", "Boolean"]
+
+NAME = r"[A-Za-z0-9_-]{1,64}"
+SCOPE = "parameters"
+BEGIN = f"${{{SCOPE}."
+REFERENCE = re.compile(rf"\$\{{{SCOPE}\.({NAME})\}}")
+DOTTED = re.compile(r"\$\{\s*([A-Za-z_][A-Za-z0-9_-]*)\s*\.([^{}]*)\}")
+"""What looks like an expression, known or not; `${HOME}` and `${FILE%.csv}` are text for a shell."""
+
+
+@dataclass(frozen=True)
+class Written:
+    """A text with an expression in it, as it stands in a file.
+
+    It is no `str`: a field takes it only where its type says that the value may vary.
+    """
+
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A parameter that stands for a whole number, flag or fraction; text keeps its references in it."""
+
+    name: str
+    type: ParameterType
+
+    def __str__(self) -> str:
+        return f"{BEGIN}{self.name}}}"
+
+
+def unknown_in(text: str) -> str | None:
+    """Return the first expression of a text that is no reference to a parameter, or None."""
+    found = (match[0] for match in DOTTED.finditer(text) if not REFERENCE.fullmatch(match[0]))
+    return next(found, None)
+
+
+def unknown_expression(expression: str) -> tuple[str, str, str | None]:
+    """Return what is wrong with an expression that nothing can evaluate, what is allowed, a hint."""
+    match = DOTTED.fullmatch(expression)
+    scope, rest = (match[1], match[2].strip()) if match else ("", "")
+    if scope == SCOPE:
+        reason = f"{shown(expression)} does not name a parameter"
+        return reason, f"{BEGIN}NAME}} with letters, digits, hyphens and underscores", None
+    near = near_names(scope, (SCOPE, "env"))
+    if near and "'env'" in near:
+        return f"unknown expression {shown(expression)}", "${env:NAME}", "'env' takes a colon"
+    hint = f"did you mean {BEGIN}{rest}}}?" if near else None
+    return f"unknown expression {shown(expression)}", f"{BEGIN}NAME}}", hint
+
+
+def names_in(text: str) -> tuple[str, ...]:
+    """Return the names of the parameters that a text refers to, in order."""
+    return tuple(REFERENCE.findall(text))
+
+
+def whole_name(text: str) -> str | None:
+    """Return the name of the parameter that is all of a text, else None."""
+    match = REFERENCE.fullmatch(text)
+    return match[1] if match else None
+
+
+def parts_of(text: str) -> Iterator[tuple[str, str | None]]:
+    """Yield what a text consists of: plain text with None, and for each reference its name."""
+    for index, part in enumerate(REFERENCE.split(text)):
+        if index % 2:
+            yield "", part
+        elif part:
+            yield part, None
+
+
+def filled_in(text: str, value_of: Callable[[str], str | None]) -> str:
+    """Return a text with values in place of its references; one without a value stays."""
+
+    def replacement(match: re.Match[str]) -> str:
+        value = value_of(match[1])
+        return match[0] if value is None else value
+
+    return REFERENCE.sub(replacement, text)

@@ -1,0 +1,228 @@
+"""The types of values that may vary from execution to execution, and which values of a section do.
+
+A field whose type is not one of these takes no expression. It never knows a parameter: each pipeline
+that uses a section has its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args
+
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic_core import CoreSchema, core_schema
+
+from smp.config.expressions import (
+    BEGIN,
+    ParameterType,
+    Reference,
+    Written,
+    filled_in,
+    names_in,
+    unknown_expression,
+    unknown_in,
+    whole_name,
+)
+from smp.config.fields import ConfigModel, fault
+
+T = TypeVar("T")
+Path_ = tuple[str | int, ...]
+Known = Callable[[str], str | int | float | bool | None]
+"""Returns the value that a parameter is taken to have, or None where none is known."""
+
+TYPES: dict[type, ParameterType] = {int: "Integer", float: "Float", bool: "Boolean"}
+
+IN_SCHEMA = "x-varies"
+"""Marks such a value in the JSON schema as pydantic makes it; `smp.config.schema` writes it out."""
+
+
+class _Mark:
+    """What tells pydantic that an expression may stand where a value does."""
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return {**handler(schema), IN_SCHEMA: True}
+
+
+@dataclass(frozen=True)
+class Varies(_Mark):
+    """Of a type of text: references may stand in it, and the value keeps them as written."""
+
+    bucket: Literal["", "uri", "name"] = ""
+    """Whether it names a bucket: at the beginning of an S3 URI, or as a whole."""
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        return _taking(handler(source), _known_text)
+
+
+class _Whole(_Mark):
+    """Of a number or flag: a reference may stand for the whole of it."""
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        plain = get_args(source)[0]
+        kind = TYPES[_bare(plain)]
+        return _taking(handler.generate_schema(plain), lambda written: _whole(written, kind))
+
+
+class _Evaluated(_Mark):
+    """Of a text with expressions of its own, which the field's checks know."""
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        inner = handler(source)
+        return core_schema.no_info_before_validator_function(
+            lambda value: value.text if isinstance(value, Written) else value, inner
+        )
+
+
+VARIES = Varies()
+EVALUATED = _Evaluated()
+Varying = Annotated[Union[T, Reference], _Whole()]  # noqa: UP007  Varying[int] needs a generic alias
+"""A number or flag for which a parameter may stand: `Varying[int]`; limits go inside the brackets."""
+
+
+def _taking(inner: CoreSchema, read: Callable[[Written], Any]) -> CoreSchema:
+    def validate(value: Any, check: core_schema.ValidatorFunctionWrapHandler) -> Any:
+        return read(value) if isinstance(value, Written) else check(value)
+
+    def write(value: Any) -> Any:
+        return str(value) if isinstance(value, Reference) else value
+
+    return core_schema.no_info_wrap_validator_function(
+        validate, inner, serialization=core_schema.plain_serializer_function_ser_schema(write)
+    )
+
+
+def _known_text(written: Written) -> str:
+    _refuse_unknown(written)
+    return written.text
+
+
+def _refuse_unknown(written: Written) -> None:
+    unknown = unknown_in(written.text)
+    if unknown is not None:
+        raise fault(*unknown_expression(unknown))
+
+
+def _whole(written: Written, kind: ParameterType) -> Reference:
+    _refuse_unknown(written)
+    name = whole_name(written.text)
+    if name is None:
+        allowed = f"{BEGIN}NAME}} with nothing beside it"
+        raise fault("is text around a parameter, and no text is expected here", allowed)
+    return Reference(name, kind)
+
+
+def _bare(annotation: Any) -> Any:
+    while hasattr(annotation, "__metadata__"):
+        annotation = get_args(annotation)[0]
+    return annotation
+
+
+@dataclass(frozen=True)
+class Use:
+    """A value of a section that refers to parameters; `path` is in the keys' own spelling."""
+
+    path: Path_
+    value: str | Reference
+    bucket: Literal["", "uri", "name"] = ""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The parameters that it refers to."""
+        return (self.value.name,) if isinstance(self.value, Reference) else names_in(self.value)
+
+
+def uses_in(section: ConfigModel, path: Path_ = ()) -> Iterator[Use]:
+    """Yield each value of a section, and of those below it, that refers to a parameter."""
+    for name, field in type(section).model_fields.items():
+        if name in section.model_fields_set:
+            below = (*path, field.alias or name)
+            for use in _uses(getattr(section, name), below):
+                yield use if use.bucket else _marked(use, type(section), name)
+
+
+def _uses(value: Any, path: Path_) -> Iterator[Use]:
+    if isinstance(value, Reference) or (isinstance(value, str) and BEGIN in value):
+        yield Use(path, value)
+    elif isinstance(value, ConfigModel):
+        yield from uses_in(value, path)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from _uses(item, (*path, key))
+    elif isinstance(value, tuple):
+        for index, item in enumerate(value):
+            yield from _uses(item, (*path, index))
+
+
+def _marked(use: Use, model: type[ConfigModel], name: str) -> Use:
+    mark = mark_of(model, name)
+    return Use(use.path, use.value, mark.bucket) if isinstance(mark, Varies) else use
+
+
+@cache
+def mark_of(model: type[ConfigModel], name: str) -> _Mark | None:
+    """Return what says that a field, or the items of it, may vary; None where they may not."""
+    field = model.model_fields[name]
+    return _find((field.annotation, *field.metadata))
+
+
+def _find(annotations: tuple[Any, ...]) -> _Mark | None:
+    for annotation in annotations:
+        if isinstance(annotation, _Mark):
+            return annotation
+        inner = (*getattr(annotation, "__metadata__", ()), *get_args(annotation))
+        found = _find(inner) if inner else None
+        if found is not None:
+            return found
+    return None
+
+
+def filled(section: ConfigModel, known: Known) -> dict[str, Any]:
+    """Return a section as a file could have it, with what is known in place of its references."""
+    return {
+        field.alias or name: _filled(getattr(section, name), known)
+        for name, field in type(section).model_fields.items()
+        if name in section.model_fields_set
+    }
+
+
+def _filled(value: Any, known: Known) -> Any:
+    if isinstance(value, Reference):
+        found = known(value.name)
+        return Written(str(value)) if found is None else found
+    if isinstance(value, str) and BEGIN in value:
+        text = filled_in(value, lambda name: _text(known(name)))
+        return Written(text) if BEGIN in text else text
+    if isinstance(value, ConfigModel):
+        return filled(value, known)
+    if isinstance(value, dict):
+        return {key: _filled(item, known) for key, item in value.items()}
+    if isinstance(value, tuple):
+        return [_filled(item, known) for item in value]
+    return value
+
+
+def _text(value: str | int | float | bool | None) -> str | None:
+    return None if value is None else str(value)
+
+
+def varying_keys() -> list[str]:
+    """Return the keys of all sections whose value may vary, sorted."""
+    return sorted(set(_varying_keys(ConfigModel)))
+
+
+def _varying_keys(model: type[ConfigModel]) -> Iterator[str]:
+    for below in model.__subclasses__():
+        for name, field in below.model_fields.items():
+            if mark_of(below, name) is not None:
+                yield field.alias or name
+        yield from _varying_keys(below)
