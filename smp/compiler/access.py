@@ -65,17 +65,18 @@ class Access:
 def analyse_access(pipeline: CompiledPipeline) -> Access:
     """Read off what a pipeline touches.
 
-    A URI that is put together at run time counts with the part that is known before; one that comes
-    from a parameter counts with the parameter's default. Manifest files are read from the code store.
+    A URI that is put together at run time counts with the part that is known before. A parameter
+    counts with each of its allowed values. One that takes any value ends what is known where a bucket
+    stands before it; where it names the bucket itself, all that is known is its default. Manifest
+    files are read from the code store.
     """
-    defaults = {
-        parameter["Name"]: parameter.get("DefaultValue")
-        for parameter in pipeline.definition.get("Parameters", [])
+    parameters = {
+        parameter["Name"]: parameter for parameter in pipeline.definition.get("Parameters", [])
     }
     leaves = [
         (path, text)
         for step in pipeline.steps()
-        for path, text in _texts(_own_arguments(step), defaults)
+        for path, text in _texts(_own_arguments(step), parameters)
     ]
     writes = [text for path, text in leaves if _is_s3(text) and WRITTEN_UNDER.intersection(path)]
     reads = [text for path, text in leaves if _is_s3(text) and not WRITTEN_UNDER.intersection(path)]
@@ -102,39 +103,88 @@ def _own_arguments(step: Json) -> Any:
     return {key: value for key, value in arguments.items() if key not in nested}
 
 
-def _texts(value: Any, defaults: Json, path: Path = ()) -> Iterator[tuple[Path, str]]:
+def _texts(value: Any, parameters: Json, path: Path = ()) -> Iterator[tuple[Path, str]]:
     """Yield each text with the keys above it; an expression yields what is known of it."""
     if isinstance(value, str):
         yield path, value
     elif isinstance(value, list):
         for item in value:
-            yield from _texts(item, defaults, path)
+            yield from _texts(item, parameters, path)
     elif isinstance(value, dict):
         if set(value) in ({"Get"}, {"Std:Join"}):
-            known, _ = _known_start(value, defaults)
-            if known:
-                yield path, known
+            yield from ((path, start.text) for start in _known(value, parameters) if start.text)
             return
         for key, item in value.items():
-            yield from _texts(item, defaults, (*path, key))
+            yield from _texts(item, parameters, (*path, key))
 
 
-def _known_start(value: Any, defaults: Json) -> tuple[str, bool]:
-    """Return the part of an expression that is known before it runs, and whether that is all of it."""
+@dataclass(frozen=True)
+class _Start:
+    """What is known of a text before it is put together, and whether that is all of it."""
+
+    text: str = ""
+    complete: bool = True
+
+    @property
+    def names_bucket(self) -> bool:
+        return _is_s3(self.text) and "/" in self.text.removeprefix("s3://")
+
+
+MAX_STARTS = 64
+"""Above this many combinations of allowed values, the part before the last of them counts."""
+
+
+def _known(value: Any, parameters: Json) -> list[_Start]:
+    """Return what is known of an expression: one beginning for each value that is known."""
     if not isinstance(value, dict):
-        return str(value), True
-    if "Std:Join" in value:
-        joined = value["Std:Join"]
-        text = ""
-        for index, item in enumerate(joined["Values"]):
-            known, complete = _known_start(item, defaults)
-            text += (joined["On"] if index else "") + known
-            if not complete:
-                return text, False
-        return text, True
-    scope, _, name = str(value.get("Get", "")).partition(".")
-    default = defaults.get(name) if scope == "Parameters" else None
-    return ("", False) if default is None else (str(default), True)
+        return [_Start(str(value))]
+    if "Std:Join" not in value:
+        return _known_value(value, parameters)
+    joined = value["Std:Join"]
+    starts = [_Start()]
+    for index, item in enumerate(joined["Values"]):
+        separator = joined["On"] if index else ""
+        starts = [
+            following
+            for start in starts
+            for following in _extended(start, separator, item, parameters, len(starts))
+        ]
+    return list(dict.fromkeys(starts))
+
+
+def _extended(
+    start: _Start, separator: str, item: Any, parameters: Json, count: int
+) -> list[_Start]:
+    """Return a beginning with one more item, in each of the ways that are known."""
+    if not start.complete:
+        return [start]
+    before = start.text + separator
+    values = _known(item, parameters)
+    is_open = isinstance(item, dict) and not _allowed(item, parameters)
+    too_many = len(values) > 1 and count * len(values) > MAX_STARTS
+    if (is_open or too_many) and _Start(before).names_bucket:
+        return [_Start(before, complete=False)]
+    return [_Start(before + value.text, value.complete) for value in values]
+
+
+def _known_value(reference: Json, parameters: Json) -> list[_Start]:
+    """Return the values of a parameter: those allowed, else its default, else nothing."""
+    allowed = _allowed(reference, parameters)
+    if allowed:
+        return [_Start(str(value)) for value in allowed]
+    default = _parameter(reference, parameters).get("DefaultValue")
+    return [_Start(complete=False) if default is None else _Start(str(default))]
+
+
+def _allowed(reference: Json, parameters: Json) -> list[Any]:
+    allowed: list[Any] = _parameter(reference, parameters).get("EnumValues", [])
+    return allowed
+
+
+def _parameter(reference: Json, parameters: Json) -> Json:
+    scope, _, name = str(reference.get("Get", "")).partition(".")
+    found: Json = parameters.get(name, {}) if scope == "Parameters" else {}
+    return found
 
 
 def _manifests(value: Any) -> Iterator[str]:

@@ -68,7 +68,8 @@ def check_step_request(
 ) -> list[tuple[str, str]]:
     """Return the (path, reason) pairs of a step's faults; a step type without an API call has none.
 
-    A parameter counts as its default: a number where the service takes text is refused at run time.
+    A parameter counts as its default, also inside a text: a number where the service takes text is
+    refused at run time.
     """
     operation = OPERATIONS.get(step["Type"])
     if operation is None:
@@ -85,9 +86,19 @@ def _with_defaults(value: Any, defaults: Mapping[str, Any]) -> Any:
     if not isinstance(value, dict):
         return value
     if is_expression(value):
+        if "Std:Join" in value:
+            return _joined(value, defaults)
         scope, _, name = str(value.get("Get", "")).partition(".")
         return defaults.get(name, value) if scope == "Parameters" else value
     return {key: _with_defaults(item, defaults) for key, item in value.items()}
+
+
+def _joined(join: Json, defaults: Mapping[str, Any]) -> Any:
+    """Return the text of a join of texts and parameters with defaults; any other as it is."""
+    values = [_with_defaults(item, defaults) for item in join["Std:Join"]["Values"]]
+    if any(isinstance(item, (dict, list)) for item in values):
+        return join
+    return str(join["Std:Join"].get("On", "")).join(map(str, values))
 
 
 @lru_cache(maxsize=1)

@@ -72,6 +72,27 @@ def test_a_uri_from_a_parameter_counts_with_its_default() -> None:
     assert access(reading(joined), parameters=parameters).reads == ("s3://in/default/x.csv",)
 
 
+def test_a_parameter_of_any_value_ends_what_is_known_behind_the_bucket() -> None:
+    parameters = [{"Name": "Day", "Type": "String", "DefaultValue": "monday"}]
+    joined = {"Std:Join": {"On": "", "Values": ["s3://in/raw-", {"Get": "Parameters.Day"}, "/x"]}}
+    assert access(reading(joined), parameters=parameters).reads == ("s3://in/raw-",)
+
+
+def test_each_allowed_value_of_a_parameter_counts() -> None:
+    parameters = [
+        {"Name": "Bucket", "Type": "String", "EnumValues": ["in", "lake"]},
+        {"Name": "Part", "Type": "String", "DefaultValue": "a", "EnumValues": ["a", "b"]},
+    ]
+    values = ["s3://", {"Get": "Parameters.Bucket"}, "/x/", {"Get": "Parameters.Part"}, "/y"]
+    joined = {"Std:Join": {"On": "", "Values": values}}
+    assert access(reading(joined), parameters=parameters).reads == (
+        "s3://in/x/a/y",
+        "s3://in/x/b/y",
+        "s3://lake/x/a/y",
+        "s3://lake/x/b/y",
+    )
+
+
 def test_what_lies_inside_another_prefix_is_named_once() -> None:
     assert access(reading("s3://in/a/b", "s3://in/a", "s3://in/c")).reads == (
         "s3://in/a",
