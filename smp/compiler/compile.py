@@ -63,7 +63,7 @@ def _stand_ins(graph: PipelineGraph, store: CodeStore) -> dict[str, StandIn]:
     found = {
         node.name: stand_in_of(node.model, store)
         for node in graph.steps
-        if node.step_class == "Training"
+        if node.step_class in ("Training", "Tuning")
     }
     return {name: stand_in for name, stand_in in found.items() if stand_in is not None}
 

@@ -1,8 +1,8 @@
 """Reuses the result of an earlier step by the service's own rule, which is in `smp.compiler.cache_rule`.
 
 A step hits when an earlier successful step of the same pipeline had the same values of the attributes
-that count for its type, and is not older than the step allows. It never looks at file contents: as in
-the service, a changed object at the same URI is not noticed.
+that count for its type, is not older than the step allows, and what it wrote is still there. It never
+looks at file contents: as in the service, a changed object at the same URI is not noticed.
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ from typing import Any
 from smp.atomic import write_atomically
 from smp.compiler.cache_rule import KEY_ATTRIBUTES, key_attributes, seconds_of
 from smp.compiler.compiled import Json, StandIn
+from smp.errors import RunError
+from smp.local.object_store import ObjectStore
+from smp.local.stored import output_uris
 
 STAND_IN = "the local stand-in"
 """The attribute that counts beside the service's own where a stand-in runs."""
@@ -37,8 +40,9 @@ class Kept:
 class StepCache:
     """The results of one pipeline's successful steps."""
 
-    def __init__(self, root: Path, pipeline: str) -> None:
+    def __init__(self, root: Path, pipeline: str, store: ObjectStore) -> None:
         self.directory = root / pipeline
+        self._store = store
 
     def find(
         self, step: Json, arguments: Json, stand_in: StandIn | None = None
@@ -62,7 +66,8 @@ class StepCache:
         limit = config.get("ExpireAfter")
         if limit and time.time() - kept.ended > seconds_of(limit):
             return None, f"the result of run {kept.run} is older than {limit}"
-        return kept, ""
+        gone = self._gone(value.get("objects", {}))
+        return (None, f"of the result of run {kept.run}, {gone}") if gone else (kept, "")
 
     def keep(
         self, step: Json, arguments: Json, kept: Kept, stand_in: StandIn | None = None
@@ -77,8 +82,25 @@ class StepCache:
             "result": kept.result,
             "metrics": list(kept.metrics),
             "attributes": attributes,
+            "objects": {uri: self._count(uri) for _, uri in output_uris(kept.result)},
         }
         write_atomically(self._path(step, attributes), json.dumps(value, indent=1), durable=False)
+
+    def _count(self, uri: str) -> int:
+        try:
+            return len(self._store.list(uri))
+        except (RunError, NotADirectoryError):
+            return 0
+
+    def _gone(self, objects: Mapping[str, int]) -> str:
+        """Say which objects of a result are not there any more; nothing where all are."""
+        found = ((uri, before, self._count(uri)) for uri, before in objects.items())
+        missing = [
+            f"{before - now} of {before} objects under {uri} are gone" if now else f"{uri} is gone"
+            for uri, before, now in found
+            if now < before
+        ]
+        return "; ".join(missing)
 
     def _path(self, step: Json, attributes: Json) -> Path:
         text = json.dumps([step["Name"], step["Type"], attributes], sort_keys=True)

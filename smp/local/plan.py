@@ -116,7 +116,7 @@ def refuse_images(
 ) -> None:
     """Raise RunError for the steps that need what only their image has, where no image can run.
 
-    Those in `done` have run. A Training step whose model names a local stand-in is not refused.
+    Those in `done` have run. A Training or Tuning step whose model names a local stand-in is not refused.
     """
     waiting = [name for name in plan.run if name not in done and name not in compiled.stand_ins]
     problems = [
@@ -157,7 +157,7 @@ def _tuned(arguments: Json) -> list[Json]:
 
 def _without_image(compiled: CompiledPipeline, step: Json) -> str:
     model = compiled.step_models.get(step["Name"])
-    if step["Type"] == "Training" and model is not None:
+    if step["Type"] in ("Training", "Tuning") and model is not None:
         key = f"conf.models.{model}.train.local_stand_in"
         return f"set {key} to a script that runs here in its place, or run with --sandbox docker"
     return "give the step a script, run with --sandbox docker, or go around it with --from"

@@ -123,7 +123,7 @@ class StepRunner:
         )
         if step["Type"] == "Fail":
             raise StepFailure(str(arguments.get("ErrorMessage", "the Fail step was reached")))
-        cache = StepCache(self.places.cache, self.compiled.name)
+        cache = StepCache(self.places.cache, self.compiled.name, ObjectStore(self.places.buckets))
         kept, why = (
             (None, "--fresh") if self.options.fresh else cache.find(step, arguments, stand_in)
         )

@@ -68,7 +68,7 @@ class StepData:
 
     def outputs(self, step: StepRecord) -> list[Stored]:
         """Return what a step wrote, as its result says."""
-        return [self.find(name, uri) for name, uri in _output_uris(step.result)]
+        return [self.find(name, uri) for name, uri in output_uris(step.result)]
 
     def inputs(self, step: StepRecord) -> list[Stored]:
         """Return the data that a step was to read, without code."""
@@ -102,10 +102,15 @@ class StepData:
         return Stored(name, uri, path, tuple(exact or below))
 
 
-def _output_uris(result: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def output_uris(result: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield name and URI of what a step wrote, from its Describe answer; of trials the best one's model."""
     model = result.get("ModelArtifacts", {}).get("S3ModelArtifacts")
     if isinstance(model, str):
         yield "model", model
+    best = result.get("BestTrainingJob", {}).get("TrainingJobName")
+    tuned = result.get("TrainingJobDefinition", {}).get("OutputDataConfig", {}).get("S3OutputPath")
+    if best is not None and isinstance(tuned, str):
+        yield "best model", f"{tuned.rstrip('/')}/{best}/output/model.tar.gz"
     outputs = result.get("ProcessingOutputConfig", {}).get("Outputs", {})
     listed = outputs.values() if isinstance(outputs, Mapping) else outputs
     for output in listed:

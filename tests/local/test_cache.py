@@ -216,3 +216,33 @@ def test_training_needs_no_cache_to_be_trained(workspace: Workspace) -> None:
     step = training("train", ["/bin/sh", "-c", "true"])
 
     assert why(workspace.run(workspace.pipeline(step))) == "caching is not enabled"
+
+
+def test_a_result_whose_objects_are_gone_is_not_reused(workspace: Workspace) -> None:
+    pipeline = workspace.pipeline(train(workspace))
+    first = workspace.run(pipeline)
+    uri = step_of(first, "train").result["ModelArtifacts"]["S3ModelArtifacts"]
+    workspace.store.path_of(uri).unlink()
+
+    second, third = workspace.run(pipeline), workspace.run(pipeline)
+
+    assert why(second) == f"of the result of run {first.id}, {uri} is gone"
+    assert why(third) == f"reused {second.id}"
+
+
+def test_a_result_that_lost_some_of_its_objects_is_not_reused(workspace: Workspace) -> None:
+    script = """
+    for name in "abc":
+        open("/opt/ml/processing/output/o/" + name, "w").write(name)
+    """
+    outputs = {"o": f"{BUCKET}/made", "empty": f"{BUCKET}/nothing"}
+    step = workspace.processing("train", script, outputs=outputs, **cached())
+    first, second = (workspace.run(workspace.pipeline(step)) for _ in range(2))
+    workspace.store.path_of(f"{BUCKET}/made/b").unlink()
+    third = workspace.run(workspace.pipeline(step))
+
+    assert why(second) == f"reused {first.id}"
+    assert why(third) == (
+        f"of the result of run {first.id}, 1 of 3 objects under {BUCKET}/made are gone"
+    )
+    assert workspace.read("made/b") == "b"

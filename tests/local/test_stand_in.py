@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import html
 import json
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +15,9 @@ from smp.compiler.compiled import CodeFile, CodeTree, CompiledPipeline, StandIn
 from smp.errors import RunError
 from smp.local.cache import StepCache
 from smp.local.plan import plan_run, refuse_images
+from smp.local.report import render_report
 from smp.local.run_store import Run
+from tests.local.jobs.test_tuning import tuning
 from tests.local.pipelines import Workspace, cached, log_of, statuses, step_of, training
 
 SCRIPT = "local/algorithm.py"
@@ -108,6 +112,48 @@ def test_a_failing_stand_in_fails_its_step(workspace: Workspace) -> None:
     assert record.reason == "AlgorithmError: the script ended with exit code 3"
 
 
+def tuned(workspace: Workspace, text: str | None = WRITES) -> CompiledPipeline:
+    """A Tuning step of an image's own algorithm, with a stand-in of this text."""
+    step = {**tuning(workspace, objective="loss", jobs=2), **cached(), "Name": "fit"}
+    definition = step["Arguments"]["TrainingJobDefinition"]
+    definition["StaticHyperParameters"] = {"k": "3"}
+    compiled = replace(workspace.pipeline(step), step_models={"fit": "ratings"})
+    return replace(compiled, stand_ins={"fit": stand_in(workspace, text)} if text else {})
+
+
+def test_a_tuning_step_runs_its_stand_in_for_every_trial(workspace: Workspace) -> None:
+    script = """
+import os, sys
+assert sys.argv[1:3] == ["--k", "3"], sys.argv
+open(os.environ["SM_MODEL_DIR"] + "/m", "w").write("made here")
+print("loss=" + sys.argv[sys.argv.index("--x") + 1])
+"""
+    first, second = (workspace.run(tuned(workspace, script)) for _ in range(2))
+    other = workspace.run(tuned(workspace, script + "#"))
+
+    record = step_of(first, "fit")
+    assert (record.status, record.stand_in) == ("Succeeded", SCRIPT), record.reason
+    assert record.result["TrainingJobStatusCounters"]["Completed"] == 2
+    assert reason(second) == f"reused {first.id}"
+    assert step_of(second, "fit").stand_in == SCRIPT
+    assert reason(other) == "changed since its latest success: the local stand-in"
+    compiled = tuned(workspace, script)
+    report = html.unescape(re.sub(r"<[^>]+>", "", page_of(first, compiled, workspace)))
+    assert f"fit ran a stand-in: {SCRIPT}" in report
+
+
+def page_of(run: Run, compiled: CompiledPipeline, workspace: Workspace) -> str:
+    return render_report(run, compiled, workspace.places)
+
+
+def test_fails_before_a_tuning_step_without_a_stand_in(workspace: Workspace) -> None:
+    with pytest.raises(
+        RunError, match=r"set conf\.models\.ratings\.train\.local_stand_in to a script"
+    ):
+        workspace.run(tuned(workspace, None))
+    assert not workspace.places.runs.exists()
+
+
 def test_only_a_container_engine_may_run_what_the_image_brings(workspace: Workspace) -> None:
     compiled = pipeline(workspace, None)
     plan = plan_run(compiled)
@@ -119,7 +165,7 @@ def test_only_a_container_engine_may_run_what_the_image_brings(workspace: Worksp
 
 def test_a_container_s_result_is_not_a_stand_in_s(workspace: Workspace) -> None:
     run = workspace.run(pipeline(workspace))
-    cache = StepCache(workspace.places.cache, "test-pipeline")
+    cache = StepCache(workspace.places.cache, "test-pipeline", workspace.store)
     step = next(pipeline(workspace).steps())
     arguments = dict(step_of(run, "fit").arguments)
     kept, why = cache.find(step, arguments)

@@ -65,6 +65,17 @@ class Range:
             return repr(min(max(1 - float(sampled), self.low), self.high))
         return repr(float(sampled)) if self.kind == "Continuous" else str(sampled)
 
+    def sampled(self, text: str) -> Any:
+        """Return what was sampled to give a hyperparameter's text."""
+        if self.kind == "Categorical":
+            return text
+        if self.kind == "Integer":
+            return int(text)
+        number = float(text)
+        if self.scaling == "ReverseLogarithmic":
+            return min(max(1 - number, 1 - self.high), 1 - self.low)
+        return number
+
     def faults(self) -> Iterator[Problem]:
         """Yield what the service would refuse."""
         where = f"ParameterRanges.{self.name}"
@@ -155,6 +166,13 @@ class Search:
         trial = self._study.ask(self._distributions)
         values = {one.name: one.text(trial.params[one.name]) for one in self._ranges}
         return Proposal(trial, values)
+
+    def repeat(self, instead_of: Proposal, values: Mapping[str, str]) -> Proposal:
+        """Return a proposal of values that were tried before, in place of one that will not be."""
+        self.learn(instead_of, None)
+        sampled = {one.name: one.sampled(values[one.name]) for one in self._ranges}
+        self._study.enqueue_trial(sampled)
+        return Proposal(self._study.ask(self._distributions), dict(values))
 
     def learn(
         self, proposal: Proposal, value: float | None, *, stopped_early: bool = False

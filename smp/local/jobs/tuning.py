@@ -11,13 +11,14 @@ import shutil
 import time
 from collections.abc import Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from smp.errors import Problem, SmpError
 from smp.local.jobs.context import StepContext, StepFailure
 from smp.local.jobs.search import STRATEGIES, Proposal, Search, read_ranges
 from smp.local.jobs.training import run_training
+from smp.local.jobs.trial_runs import TrialRecords, TrialRun
 from smp.local.jobs.tuning_result import describe
 from smp.local.process import Stop
 
@@ -27,39 +28,11 @@ POLL_SECONDS = 0.2
 def run_tuning(context: StepContext) -> dict[str, Any]:
     """Run the training jobs and return the DescribeHyperParameterTuningJob answer.
 
+    The jobs that an interrupted attempt of the same step finished are kept, with the tuning job's name.
     Beside that answer's members it has `TrainingJobSummaries`, the best first, as pipelines read them.
     """
     _refuse(context.arguments)
     return _Tuning(context).run()
-
-
-@dataclass
-class TrialRun:
-    """One training job."""
-
-    name: str
-    proposal: Proposal
-    stop: Stop
-    objective: str
-    created: float = field(default_factory=time.time)
-    ended: float = 0.0
-    status: str = "InProgress"
-    reason: str | None = None
-    stopped_early: bool = False
-    metrics: list[Mapping[str, Any]] = field(default_factory=list)
-    read: int = 0
-
-    @property
-    def value(self) -> float | None:
-        """The objective's last value; None where the log had none."""
-        found = [float(m["value"]) for m in self.metrics if m["name"] == self.objective]
-        return found[-1] if found else None
-
-    def new_values(self) -> list[float]:
-        """Return the objective's values since the last call."""
-        new = self.metrics[self.read :]
-        self.read += len(new)
-        return [float(m["value"]) for m in new if m["name"] == self.objective]
 
 
 class _Tuning:
@@ -81,6 +54,8 @@ class _Tuning:
             stops_early=self.stops_early,
         )
         self.trials: list[TrialRun] = []
+        self.proposals: dict[int, Proposal] = {}
+        self.records = TrialRecords(context)
         self.complete: str | None = None
         self.deadline = time.monotonic() + float(self.limits.get("MaxRuntimeInSeconds", 30 * 86400))
 
@@ -92,6 +67,7 @@ class _Tuning:
         most = int(self.limits.get("MaxNumberOfTrainingJobs", self.search.size or 1))
         if self.search.size is not None:
             most = min(most, self.search.size)
+        self._take_up()
         parallel = min(int(self.limits["MaxParallelTrainingJobs"]), os.cpu_count() or 1)
         with ThreadPoolExecutor(parallel) as pool:
             try:
@@ -102,7 +78,33 @@ class _Tuning:
                 raise
         if self.context.stop.is_set():
             raise StepFailure("the run was stopped")
-        return describe(self.context, self.trials, self.objective, self.complete)
+        try:
+            return describe(self.context, self.trials, self.objective, self.complete)
+        except StepFailure:
+            self.records.forget()
+            raise
+
+    def _take_up(self) -> None:
+        """Keep what an interrupted attempt finished; what it had only begun is proposed again."""
+        name, kept = self.records.read(self.objective["MetricName"])
+        if name is None:
+            return
+        self.context = replace(self.context, job_name=name)
+        by_number = {trial.number: trial for trial in kept}
+        for number in range(1, max(by_number, default=0) + 1):
+            proposal = self.search.propose()
+            trial = by_number.get(number)
+            if trial is None:
+                self.proposals[number] = proposal
+                continue
+            if proposal.values != trial.values:
+                proposal = self.search.repeat(proposal, trial.values)
+            for value in trial.objective_values():
+                proposal.is_hopeless(value)
+            self.trials.append(trial)
+            self._learn(trial, proposal)
+        self._say(f"{name} goes on: {len(kept)} of its training jobs had ended")
+        self._check_criteria()
 
     def _run_all(self, pool: ThreadPoolExecutor, most: int, parallel: int) -> None:
         running: dict[Future[None], TrialRun] = {}
@@ -121,19 +123,24 @@ class _Tuning:
         return self.complete is not None or self.context.stop.is_set()
 
     def _new_trial(self) -> TrialRun:
-        number = len(self.trials) + 1
+        taken = {trial.number for trial in self.trials}
+        number = next(n for n in range(1, len(taken) + 2) if n not in taken)
+        if number not in self.proposals:
+            self.proposals[number] = self.search.propose()
+        proposal = self.proposals[number]
         name = f"{self.context.job_name}-{number:03}-{secrets.token_hex(4)}"
         stop = Stop(self.context.stop)
-        trial = TrialRun(name, self.search.propose(), stop, self.objective["MetricName"])
+        trial = TrialRun(name, number, proposal.values, stop, self.objective["MetricName"])
         self.trials.append(trial)
-        values = ", ".join(f"{key}={value}" for key, value in trial.proposal.values.items())
+        values = ", ".join(f"{key}={value}" for key, value in trial.values.items())
         self._say(f"{name} begins with {values}")
         return trial
 
     def _judge(self, running: Mapping[Future[None], TrialRun]) -> None:
         """Stop the jobs that are hopeless, or all once the tuning job is complete."""
         for trial in running.values():
-            hopeless = [trial.proposal.is_hopeless(value) for value in trial.new_values()]
+            proposal = self.proposals[trial.number]
+            hopeless = [proposal.is_hopeless(value) for value in trial.new_values()]
             if self.stops_early and any(hopeless) and not trial.stop.is_set():
                 trial.stopped_early = True
                 trial.stop.set()
@@ -145,7 +152,7 @@ class _Tuning:
         directory.mkdir(parents=True)
         context = replace(
             self.context,
-            arguments=training_request(self.definition, trial.proposal.values),
+            arguments=training_request(self.definition, trial.values),
             job_name=trial.name,
             directory=directory,
             log=self.context.log.parent / "trials" / f"{trial.name}.txt",
@@ -165,17 +172,20 @@ class _Tuning:
 
     def _end(self, trial: TrialRun, future: Future[None]) -> None:
         future.result()
+        self._learn(trial, self.proposals[trial.number])
+        if trial.status != "Stopped" or not self.context.stop.is_set():
+            self.records.write(trial, self.context.job_name)
         value = trial.value
-        failed = trial.status == "Failed"
-        self.search.learn(
-            trial.proposal, None if failed else value, stopped_early=trial.stopped_early
-        )
-        if value is not None and not failed:
-            point = {"name": trial.objective, "value": value, "time": trial.ended}
-            self.context.metrics.append(point)
         shown = f"{trial.objective}={value}" if value is not None else f"no {trial.objective}"
         self._say(f"{trial.name} {trial.status}: {trial.reason or shown}")
         self._check_criteria()
+
+    def _learn(self, trial: TrialRun, proposal: Proposal) -> None:
+        value = None if trial.status == "Failed" else trial.value
+        self.search.learn(proposal, value, stopped_early=trial.stopped_early)
+        if value is not None:
+            point = {"name": trial.objective, "value": value, "time": trial.ended}
+            self.context.metrics.append(point)
 
     def _check_criteria(self) -> None:
         """Take note of a completion criterion that is met."""

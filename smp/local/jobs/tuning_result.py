@@ -7,12 +7,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from smp.local.jobs.context import StepContext, StepFailure
-
-if TYPE_CHECKING:
-    from smp.local.jobs.tuning import TrialRun
+from smp.local.jobs.trial_runs import TrialRun
 
 
 def describe(
@@ -84,7 +82,7 @@ def _summary(context: StepContext, trial: TrialRun, objective: Mapping[str, str]
         "TrainingStartTime": trial.created,
         "TrainingEndTime": trial.ended,
         "TrainingJobStatus": trial.status,
-        "TunedHyperParameters": dict(trial.proposal.values),
+        "TunedHyperParameters": dict(trial.values),
         "ObjectiveStatus": "Succeeded" if has_value else "Failed",
         **optional,
     }

@@ -309,6 +309,12 @@ def test_a_result_is_reused_where_nothing_changed(workspace: Workspace) -> None:
     assert step_of(second, "tune").reused_from == first.id
     assert result_of(second) == result_of(first)
 
+    best = result_of(first)["BestTrainingJob"]["TrainingJobName"]
+    uri = f"{BUCKET}/tuned/{best}/output/model.tar.gz"
+    workspace.store.path_of(uri).unlink()
+    third = workspace.run(workspace.pipeline(step))
+    assert step_of(third, "tune").why == f"of the result of run {first.id}, {uri} is gone"
+
 
 @pytest.mark.parametrize(
     ("change", "reason"),
