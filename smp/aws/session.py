@@ -8,7 +8,7 @@ from __future__ import annotations
 import getpass
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import botocore.session
@@ -17,12 +17,12 @@ from botocore.config import Config
 from botocore.credentials import (
     AssumeRoleCredentialFetcher,
     CredentialProvider,
-    DeferredRefreshableCredentials,
+    RefreshableCredentials,
 )
-from botocore.exceptions import NoCredentialsError
+from botocore.exceptions import ClientError, NoCredentialsError
 
-from smp.aws.faults import explained
-from smp.errors import Problem, SetupError
+from smp.aws.faults import explained, is_denied, is_missing
+from smp.errors import Problem, SetupError, SmpError
 
 __all__ = ["Session", "client", "open_session", "session_name"]
 
@@ -37,23 +37,25 @@ ATTEMPTS = 6
 
 
 def open_session(
-    region: str | None = None, profile: str | None = None, assume_role: str | None = None
+    region: str | None = None, profile: str | None = None, assume_role: Sequence[str] = ()
 ) -> Session:
     """Return a session; what is not given comes from where boto3 looks.
 
-    Raises SetupError where the profile does not exist, no region is set or a role's ARN is none.
+    Of several roles the first that lets itself be taken is taken. Raises SetupError where the profile
+    does not exist, no region is set, a role's ARN is none or no role lets itself be taken.
     """
-    if assume_role and not ROLE_ARN.fullmatch(assume_role):
+    wrong = [role for role in assume_role if not ROLE_ARN.fullmatch(role)]
+    if wrong:
         allowed = "arn:aws:iam::111122223333:role/NAME"
         raise SetupError(
-            [Problem("is no ARN of a role", None, "--assume-role", assume_role, allowed)]
+            [Problem("is no ARN of a role", None, "--assume-role", role, allowed) for role in wrong]
         )
     with explained("open a session"):
         session = Session(profile_name=profile, region_name=region)
-        if session.region_name is None:
-            hint = "give --region, or set AWS_REGION"
-            raise SetupError([Problem("no AWS region is set", hint=hint)])
-        return _assumed(session, assume_role) if assume_role else session
+    if session.region_name is None:
+        hint = "give --region, or set AWS_REGION"
+        raise SetupError([Problem("no AWS region is set", hint=hint)])
+    return _assumed(session, assume_role) if assume_role else session
 
 
 def client(session: Session, service: str, **options: Any) -> Any:
@@ -87,29 +89,51 @@ def _user() -> str:
         return "unknown"
 
 
-def _assumed(session: Session, role: str) -> Session:
-    """Return a session with the role's credentials, kept in memory and renewed as long as it lives."""
+def _assumed(session: Session, roles: Sequence[str]) -> Session:
+    """Return a session with the credentials of the first role that lets itself be taken."""
+    refused: list[Problem] = []
+    for role in roles:
+        fetcher = _fetcher(session, role)
+        try:
+            with explained(f"assume {role}"):
+                first = fetcher.fetch_credentials()
+        except SmpError as error:
+            cause = error.__cause__
+            if not isinstance(cause, ClientError) or not (is_denied(cause) or is_missing(cause)):
+                raise
+            refused += error.problems
+            continue
+        core = botocore.session.Session()
+        core.get_component("credential_provider").insert_before("env", _OfRole(fetcher, first))
+        return Session(botocore_session=core, region_name=session.region_name)
+    raise SetupError(refused)
+
+
+def _fetcher(session: Session, role: str) -> AssumeRoleCredentialFetcher:
     source = session._session
-    credentials = source.get_credentials()
-    if credentials is None:
-        raise NoCredentialsError
-    fetcher = AssumeRoleCredentialFetcher(
+    with explained(f"assume {role}"):
+        credentials = source.get_credentials()
+        if credentials is None:
+            raise NoCredentialsError
+    return AssumeRoleCredentialFetcher(
         client_creator=source.create_client,
         source_credentials=credentials,
         role_arn=role,
         extra_args={"RoleSessionName": session_name(os.environ)},
     )
-    core = botocore.session.Session()
-    core.get_component("credential_provider").insert_before("env", _OfRole(fetcher))
-    return Session(botocore_session=core, region_name=session.region_name)
 
 
 class _OfRole(CredentialProvider):
+    """Keeps a role's credentials in memory and takes the role anew before they end: waits are long."""
+
     METHOD = "smp-assume-role"
 
-    def __init__(self, fetcher: AssumeRoleCredentialFetcher) -> None:
+    def __init__(self, fetcher: AssumeRoleCredentialFetcher, first: dict[str, str]) -> None:
         super().__init__()
         self._fetcher = fetcher
+        self._first = first
 
-    def load(self) -> DeferredRefreshableCredentials:
-        return DeferredRefreshableCredentials(self._fetcher.fetch_credentials, self.METHOD)
+    def load(self) -> RefreshableCredentials:
+        return RefreshableCredentials.create_from_metadata(
+            self._first, self._fetcher.fetch_credentials, self.METHOD
+        )

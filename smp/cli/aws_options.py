@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from smp.aws.session import Session
 
 
-def add_aws_options(command: argparse.ArgumentParser) -> None:
+def add_aws_options(command: argparse._ActionsContainer) -> None:
     """Add `--region`, `--profile` and `--assume-role`."""
     command.add_argument(
         "--region", metavar="REGION", help="AWS region (default: as the AWS CLI finds it)"
@@ -21,8 +21,20 @@ def add_aws_options(command: argparse.ArgumentParser) -> None:
         "--profile", metavar="NAME", help="profile of AWS's own settings (default: $AWS_PROFILE)"
     )
     command.add_argument(
-        "--assume-role", metavar="ARN", help="role to take on first, such as one of another account"
+        "--assume-role",
+        metavar="ARN",
+        action="append",
+        default=[],
+        help="role to take on, such as one of another account; where given several times, the first "
+        "that lets itself be taken",
     )
+
+
+def aws_arguments(arguments: argparse.Namespace) -> list[str]:
+    """Return the options as they were given, for a command that a person may run next."""
+    given = [("--region", arguments.region), ("--profile", arguments.profile)]
+    given += [("--assume-role", role) for role in arguments.assume_role]
+    return [part for name, value in given if value for part in (name, value)]
 
 
 def open_session(arguments: argparse.Namespace) -> Session:

@@ -6,12 +6,14 @@ They never run a step.
 from __future__ import annotations
 
 import argparse
+import re
 import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from smp.cli.console import write_json, write_output
+from smp.cli.executions import add_log_options, print_deployed_log
 from smp.cli.pipelines import Commands, add_workspace_option
 from smp.cli.running import add_mlflow_option, places_of
 from smp.errors import Problem, SetupError
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from smp.local.registry import Registry
     from smp.local.run_store import Run
 
+RUN_ID = re.compile(r"\d{8}(-\d{6}(-[0-9a-f]*)?)?$|last$")
 RUN_HELP = "id of a run, the beginning of one, or `last`"
 
 
@@ -40,9 +43,15 @@ def add_commands(commands: Commands) -> None:
         "-o", "--output", metavar="FILE", type=Path, help="default: report.html of the run"
     )
     report.set_defaults(run=_report)
-    logs = commands.add_parser("logs", help="print the log of a step")
-    logs.add_argument("run_id", metavar="RUN", help=RUN_HELP)
+    logs = commands.add_parser(
+        "logs",
+        help="print the log of a step, of a run or a deployed pipeline",
+        description="Print the log of a step: of a run on this machine, or where there is none of "
+        "that name, of an execution of a deployed pipeline.",
+    )
+    logs.add_argument("run_id", metavar="RUN|PIPELINE", help=f"{RUN_HELP}; or a pipeline's name")
     logs.add_argument("step", metavar="STEP")
+    add_log_options(logs)
     logs.set_defaults(run=_logs)
     mlflow = commands.add_parser("mlflow", help="log a run to MLflow, for the first time or again")
     mlflow.add_argument("run_id", metavar="RUN", help=RUN_HELP)
@@ -137,13 +146,24 @@ def _report(arguments: argparse.Namespace) -> int:
 
 
 def _logs(arguments: argparse.Namespace) -> int:
-    """Copy a log as it is: it need not be text of any encoding."""
+    """Copy a local log as it is: it need not be text of any encoding."""
+    if arguments.deployed or arguments.execution or not _may_be_run(arguments):
+        return print_deployed_log(arguments)
     run = _get(arguments, arguments.run_id)
     path = run.require_log(arguments.step)
     sys.stdout.flush()
     with path.open("rb") as log:
         shutil.copyfileobj(log, sys.stdout.buffer)
     return 0
+
+
+def _may_be_run(arguments: argparse.Namespace) -> bool:
+    """Whether the name is that of a run, or has the form of one: such is never sought in AWS."""
+    from smp.local.run_store import RunStore
+
+    name: str = arguments.run_id
+    ids = [run.id for run in RunStore(places_of(arguments).runs).all()]
+    return RUN_ID.match(name) is not None or any(i.startswith(name) for i in ids)
 
 
 def _mlflow(arguments: argparse.Namespace) -> int:
