@@ -138,6 +138,7 @@ def _run(arguments: argparse.Namespace) -> int:
     with Preparation(arguments) as preparation:
         from smp.compiler.parameters import parameter_values, read_assignments
         from smp.compiler.request_check import sagemaker_service
+        from smp.local.places import local_parameters
         from smp.local.progress import progress_for
         from smp.local.run import Machine, resume_run, start_run
         from smp.local.run_store import SUCCEEDED
@@ -157,7 +158,7 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.resume:
         record = resume_run(_run_of(arguments.resume, compiled.name, places), machine)
     else:
-        values = parameter_values(compiled.definition, read_assignments(arguments.param))
+        values = parameter_values(local_parameters(compiled), read_assignments(arguments.param))
         record = start_run(
             compiled, machine, parameters=values, only=arguments.only, start=arguments.start
         )

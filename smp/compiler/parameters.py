@@ -9,9 +9,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from smp.compiler.compiled import Json
+from smp.config.parameters import MAX_VALUE, read_text
 from smp.errors import Problem, RunError, near_names
-
-_READERS: Mapping[str, Any] = {"String": str, "Integer": int, "Float": float}
 
 
 def parameter_values(definition: Json, given: Mapping[str, str]) -> dict[str, Any]:
@@ -57,16 +56,9 @@ def _value(parameter: Json, given: str | None) -> Any:
         if "DefaultValue" not in parameter:
             raise ValueError("has no default and was given no value")
         return parameter["DefaultValue"]
-    kind = parameter["Type"]
-    if kind == "Boolean":
-        if given.lower() not in ("true", "false"):
-            raise ValueError("must be true or false")
-        value: Any = given.lower() == "true"
-    else:
-        try:
-            value = _READERS[kind](given)
-        except ValueError:
-            raise ValueError(f"must be of type {kind}") from None
+    if len(given) > MAX_VALUE:
+        raise ValueError(f"has {len(given):,} characters, at most {MAX_VALUE:,} are allowed")
+    value = read_text(given, parameter["Type"])
     allowed = parameter.get("EnumValues")
     if allowed and value not in allowed:
         raise ValueError(f"must be one of {', '.join(map(str, allowed))}")

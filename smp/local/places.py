@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from smp.compiler.compiled import CompiledPipeline
+from smp.compiler.compiled import CompiledPipeline, Json
+from smp.compiler.deploy_values import substitute
 
 BUCKET = "smp-local"
 ACCOUNT_ID = "000000000000"
@@ -51,6 +52,12 @@ class Places:
     def registry(self) -> Path:
         """Model package groups and their versions."""
         return self.root / "registry"
+
+
+def local_parameters(compiled: CompiledPipeline) -> Json:
+    """Return the part of a definition that declares parameters, with this machine's values in it."""
+    declared = compiled.definition.get("Parameters", [])
+    return {"Parameters": substitute(declared, lambda name: local_value(name, compiled))}
 
 
 def local_value(name: str, compiled: CompiledPipeline) -> str | list[str]:
