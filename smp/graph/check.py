@@ -10,6 +10,7 @@ from smp.config.steps import StepBase, StepConfig
 from smp.errors import near_names
 from smp.graph.branches import Sides, place_on_sides, read_sides, wait_for_failures
 from smp.graph.chains import ChainError, resolve_chain
+from smp.graph.condition_parameters import check_condition_parameters
 from smp.graph.declared import Declared
 from smp.graph.dependencies import find_cycle, links, read_line
 from smp.graph.findings import Findings
@@ -42,6 +43,7 @@ class GraphChecker(Findings):
             nodes = place_on_sides(self, nodes, sides)
         self._check_emitted_names(nodes)
         check_parameters(self)
+        check_condition_parameters(self)
         return (
             None if self.problems else PipelineGraph(self.pipeline, nodes, unused_parameters(self))
         )

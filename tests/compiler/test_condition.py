@@ -7,7 +7,10 @@ from typing import Any
 
 import pytest
 
+from smp.compiler.compile import compile_pipeline
+from smp.graph import build_graph
 from tests.compiler.compiling import arguments, compile_demo, step
+from tests.graph.workspace import load, pipeline_of
 
 REPORT = (
     "prep: Processing\nfit: Training\nserve: CreateModel\n"
@@ -81,6 +84,24 @@ def test_a_final_metric_of_a_training_job(tmp_path: Path) -> None:
     (condition,) = arguments(compiled, "gate")["Conditions"]
     assert condition["LeftValue"] == {"Get": "Steps.fit.FinalMetricDataList['auc'].Value"}
     assert compiled.edges()["gate"] == ("fit",)
+
+
+def test_parameters_in_a_condition_and_a_message(tmp_path: Path) -> None:
+    steps = "gate: Condition, condition: parameters.count > 1 and parameters.dry == true, if_steps: stop\n"
+    text = pipeline_of(steps + "stop: Fail, message: 'count ${parameters.count}!'")
+    text = text.replace(
+        "    models:",
+        "    parameters: [{name: count, type: Integer, default: 2}, {name: dry, type: Boolean}]\n"
+        "    models:",
+        1,
+    )
+    compiled = compile_pipeline(build_graph(load(tmp_path, text), "demo"), tmp_path / "store")
+    assert arguments(compiled, "gate")["Conditions"] == [
+        {"Type": "GreaterThan", "LeftValue": {"Get": "Parameters.count"}, "RightValue": 1},
+        {"Type": "Equals", "LeftValue": {"Get": "Parameters.dry"}, "RightValue": True},
+    ]
+    message = {"On": "", "Values": ["count ", {"Get": "Parameters.count"}, "!"]}
+    assert arguments(compiled, "stop") == {"ErrorMessage": {"Std:Join": message}}
 
 
 def test_the_steps_of_a_branch_stand_inside_the_condition(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from sagemaker.core.workflow.conditions import (
     ConditionOr,
 )
 from sagemaker.core.workflow.functions import Join, JsonGet
+from sagemaker.core.workflow.parameters import Parameter, ParameterTypeEnum
 from sagemaker.mlops.workflow.condition_step import ConditionStep
 from sagemaker.mlops.workflow.fail_step import FailStep
 
@@ -58,7 +59,7 @@ def render_fail(context: StepContext, node: StepNode) -> list[Any]:
     """Render a Fail step; metrics in its message are read when it is reached."""
     assert isinstance(node.config, config.FailStep)
     parts = [
-        part if isinstance(part, str) else _operand(context, node, part)
+        part if isinstance(part, str) else _in_text(context, node, part)
         for part in message_parts(node.config.message)
     ]
     message = parts[0] if len(parts) == 1 and isinstance(parts[0], str) else Join("", parts)
@@ -86,10 +87,24 @@ def _leaf(context: StepContext, node: StepNode, leaf: language.Leaf) -> Conditio
     return COMPARISONS[leaf.operator](left=left, right=right)
 
 
+def _in_text(context: StepContext, node: StepNode, reference: language.Reference) -> Any:
+    """Return what stands for a reference in text: parameters are put in after the SDK."""
+    if reference.kind == language.PARAMETERS:
+        return f"${{{reference}}}"
+    return _operand(context, node, reference)
+
+
 def _operand(context: StepContext, node: StepNode, operand: language.Operand) -> Any:
     if not isinstance(operand, language.Reference):
         return operand
+    if operand.kind == language.PARAMETERS:
+        return _parameter(context, operand.path)
     step = context.made[dict(node.reports)[operand.owner]][-1]
     if operand.kind == language.FINAL_METRICS:
         return step.properties.FinalMetricDataList[operand.path].Value
     return JsonGet(step_name=step.name, property_file=EVALUATION_REPORT, json_path=operand.path)
+
+
+def _parameter(context: StepContext, name: str) -> Parameter:
+    declared = {item.name: item for item in context.graph.pipeline.config.parameters}
+    return Parameter(name=name, parameter_type=ParameterTypeEnum(declared[name].type))
