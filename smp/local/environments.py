@@ -35,13 +35,19 @@ class Environments:
         """
         if requirements is None or not requirements.is_file():
             return Path(sysconfig.get_path("scripts"))
-        text = requirements.read_text(encoding="utf-8")
-        digest = hashlib.sha256(f"{sys.version}\n{text}".encode()).hexdigest()[:16]
-        directory = self.root / digest
-        with self._only_one(digest):
-            if not (directory / "complete").exists():
+        directory = self._directory(requirements)
+        with self._only_one(directory.name):
+            if not _is_complete(directory):
                 self._build(directory, requirements)
         return directory / "bin"
+
+    def has(self, requirements: Path) -> bool:
+        """Whether the environment of a requirements file is built."""
+        return _is_complete(self._directory(requirements))
+
+    def _directory(self, requirements: Path) -> Path:
+        text = requirements.read_text(encoding="utf-8")
+        return self.root / hashlib.sha256(f"{sys.version}\n{text}".encode()).hexdigest()[:16]
 
     @contextmanager
     def _only_one(self, digest: str) -> Iterator[None]:
@@ -70,3 +76,7 @@ class Environments:
             raise SetupError(
                 [Problem(f"the packages of {requirements} cannot be installed", found=last)]
             )
+
+
+def _is_complete(directory: Path) -> bool:
+    return (directory / "complete").exists()
