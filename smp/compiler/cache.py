@@ -28,6 +28,8 @@ from smp.graph.nodes import PipelineGraph
 
 CODE_DIRECTORY = "code"
 COMPILED_DIRECTORY = "compiled"
+REVIEWED_DIRECTORY = "reviewed"
+"""Where states other than the working tree's are kept: the two do not push each other out."""
 WORKER = (sys.executable, "-m", "smp.compiler.worker")
 
 
@@ -42,9 +44,12 @@ class Request:
 class Compilation:
     """Pipelines on their way: some were compiled before, the rest compile in another process."""
 
-    def __init__(self, graphs: Sequence[PipelineGraph], work_dir: Path) -> None:
+    def __init__(
+        self, graphs: Sequence[PipelineGraph], work_dir: Path, kept_in: str = COMPILED_DIRECTORY
+    ) -> None:
         self._store = CodeStore(work_dir / CODE_DIRECTORY)
-        self._directory = work_dir / COMPILED_DIRECTORY
+        self._directory = work_dir / kept_in
+        self._lookup = dict.fromkeys((self._directory, work_dir / COMPILED_DIRECTORY))
         self._graphs = graphs
         self._keys = _compile_keys(graphs, self._store)
         kept = {graph.name: self._read(graph) for graph in graphs}
@@ -61,17 +66,25 @@ class Compilation:
         return tuple(self._compiled[graph.name] for graph in self._graphs)
 
     def _read(self, graph: PipelineGraph) -> CompiledPipeline | None:
+        for directory in self._lookup:
+            text = self._kept_text(graph, directory)
+            if text is not None:
+                if directory != self._directory:
+                    self._write(graph, text)
+                return CompiledPipeline.from_json(text, self._store.root)
+        return None
+
+    def _kept_text(self, graph: PipelineGraph, directory: Path) -> str | None:
+        """Return a pipeline's JSON if a directory has it of the same inputs, with all of its code."""
         try:
-            kept = json.loads(self._path(graph).read_text(encoding="utf-8"))
+            kept = json.loads((directory / f"{graph.name}.json").read_text(encoding="utf-8"))
             if kept["key"] != self._keys[graph.name]:
                 return None
-            compiled = CompiledPipeline.from_json(kept["compiled"], self._store.root)
+            text: str = kept["compiled"]
+            compiled = CompiledPipeline.from_json(text, self._store.root)
         except (OSError, ValueError, KeyError, TypeError):
             return None
-        return compiled if self._store.holds(compiled.local_code()) else None
-
-    def _path(self, graph: PipelineGraph) -> Path:
-        return self._directory / f"{graph.name}.json"
+        return text if self._store.holds(compiled.local_code()) else None
 
     def _start(self) -> subprocess.Popen[bytes]:
         environment = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "SMP_"))}
@@ -108,13 +121,21 @@ class Compilation:
 
     def _keep(self, graph: PipelineGraph, text: str) -> None:
         self._compiled[graph.name] = CompiledPipeline.from_json(text, self._store.root)
+        self._write(graph, text)
+
+    def _write(self, graph: PipelineGraph, text: str) -> None:
         kept = {"key": self._keys[graph.name], "compiled": text}
-        write_atomically(self._path(graph), json.dumps(kept))
+        write_atomically(self._directory / f"{graph.name}.json", json.dumps(kept))
 
 
-def compile_all(graphs: Sequence[PipelineGraph], work_dir: Path) -> Compilation:
-    """Start compiling what changed since the last time; everything is kept below `work_dir`."""
-    return Compilation(graphs, work_dir)
+def compile_all(
+    graphs: Sequence[PipelineGraph], work_dir: Path, kept_in: str = COMPILED_DIRECTORY
+) -> Compilation:
+    """Start compiling what changed since the last time; everything is kept below `work_dir`.
+
+    `kept_in` names the directory of the results; the working tree's are looked up in any case.
+    """
+    return Compilation(graphs, work_dir, kept_in)
 
 
 def _raise_all(errors: Sequence[SmpError]) -> None:

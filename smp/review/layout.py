@@ -32,9 +32,14 @@ class Layout:
 
 
 def lay_out(sizes: Sequence[Point], edges: Sequence[tuple[int, int]]) -> Layout:
-    """Lay out boxes of the given (width, height); an edge is a pair of their numbers."""
-    ranks = rank(len(sizes), edges)
-    chains = _Chains(ranks, edges)
+    """Lay out boxes of the given (width, height); an edge is a pair of their numbers.
+
+    Where edges form a circle, as those of two graphs in one can, some run upward.
+    """
+    upward = _closing_edges(len(sizes), edges)
+    downward = [(b, a) if n in upward else (a, b) for n, (a, b) in enumerate(edges)]
+    ranks = rank(len(sizes), downward)
+    chains = _Chains(ranks, downward)
     rows = order_rows(_first_rows(chains), chains.above, chains.below)
     widths = [*(width for width, _ in sizes), *([0.0] * (chains.count - len(sizes)))]
     xs = place_in_rows(rows, chains.above, chains.below, widths, BOX_GAP)
@@ -44,10 +49,38 @@ def lay_out(sizes: Sequence[Point], edges: Sequence[tuple[int, int]]) -> Layout:
     tops = [sum(heights[:row]) + ROW_GAP * row for row in range(len(rows))]
     return Layout(
         centres=tuple((xs[n], tops[ranks[n]] + heights[ranks[n]] / 2) for n in range(len(sizes))),
-        routes=_route(chains, xs, sizes, tops, heights),
+        routes=tuple(
+            route[::-1] if number in upward else route
+            for number, route in enumerate(_route(chains, xs, sizes, tops, heights))
+        ),
         width=max((x + width / 2 for x, width in zip(xs, widths, strict=True)), default=0.0),
         height=tops[-1] + heights[-1] if rows else 0.0,
     )
+
+
+def _closing_edges(count: int, edges: Sequence[tuple[int, int]]) -> set[int]:
+    """Return the numbers of edges without which there is no circle, found depth first."""
+    leaving: list[list[int]] = [[] for _ in range(count)]
+    for number, (source, _) in enumerate(edges):
+        leaving[source].append(number)
+    closing: set[int] = set()
+    done = [False] * count
+    for start in range(count):
+        on_path: set[int] = set()
+        stack = [] if done[start] else [(start, iter(leaving[start]))]
+        while stack:
+            node, rest = stack[-1]
+            on_path.add(node)
+            following = next(rest, None)
+            if following is None:
+                stack.pop()
+                on_path.discard(node)
+                done[node] = True
+            elif edges[following][1] in on_path:
+                closing.add(following)
+            elif not done[edges[following][1]]:
+                stack.append((edges[following][1], iter(leaving[edges[following][1]])))
+    return closing
 
 
 class _Chains:

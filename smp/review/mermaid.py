@@ -5,40 +5,66 @@ It never reads a definition: it draws the `Dag` that `smp.review.dag` read.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 from smp.review.dag import Dag, Step
 
 
-def render_mermaid(dag: Dag) -> str:
+@dataclass(frozen=True)
+class Overlay:
+    """What to show beside the DAG itself. A step or edge of a kind says the kind in words too."""
+
+    steps: Mapping[str, str]
+    edges: Mapping[tuple[str, str], str]
+    signs: Mapping[str, str]
+    """What stands before the name of a step of a kind."""
+    styles: Mapping[str, str]
+    """How a box of a kind looks."""
+    description: str = ""
+
+
+NO_OVERLAY = Overlay({}, {}, {}, {})
+
+
+def render_mermaid(dag: Dag, overlay: Overlay = NO_OVERLAY) -> str:
     """Return a mermaid flowchart; a dashed arrow is an order without data."""
     node_ids = {step.name: f"s{number}" for number, step in enumerate(dag.steps)}
     lines = [
         "flowchart TB",
         f"    accTitle: {_plain(dag.name)}",
-        f"    accDescr: {len(dag.steps)} steps; solid arrows carry data, dashed ones only order",
-        *_nodes(dag, node_ids),
+        f"    accDescr: {len(dag.steps)} steps; solid arrows carry data, dashed ones only order"
+        f"{_plain(overlay.description)}",
+        *_nodes(dag, node_ids, overlay),
     ]
     for edge in dag.edges:
         arrow = "-->" if edge.carries_data else "-.->"
+        kind = overlay.edges.get((edge.source, edge.target))
+        arrow += f'|"{kind}"|' if kind else ""
         lines.append(f"    {node_ids[edge.source]} {arrow} {node_ids[edge.target]}")
+    used = dict.fromkeys(overlay.steps.values())
+    lines += [f"    classDef {kind} {overlay.styles[kind]}" for kind in used]
     return "\n".join(lines) + "\n"
 
 
-def _nodes(dag: Dag, node_ids: dict[str, str]) -> Iterator[str]:
+def _nodes(dag: Dag, node_ids: Mapping[str, str], overlay: Overlay) -> Iterator[str]:
     for number, model in enumerate(dag.models):
         yield f'    subgraph m{number}["{_quoted(model)}"]'
         for step in dag.steps:
             if step.model == model:
-                yield f"        {_node(step, node_ids[step.name])}"
+                yield f"        {_node(step, node_ids[step.name], overlay)}"
         yield "    end"
     for step in dag.steps:
         if not step.model:
-            yield f"    {_node(step, node_ids[step.name])}"
+            yield f"    {_node(step, node_ids[step.name], overlay)}"
 
 
-def _node(step: Step, node_id: str) -> str:
-    return f'{node_id}["{_quoted(step.name)}<br/><small>{_quoted(step.type)}</small>"]'
+def _node(step: Step, node_id: str, overlay: Overlay) -> str:
+    kind = overlay.steps.get(step.name)
+    name, detail, style = step.name, step.type, ""
+    if kind:
+        name, detail, style = f"{overlay.signs[kind]} {name}", f"{detail}, {kind}", f":::{kind}"
+    return f'{node_id}["{_quoted(name)}<br/><small>{_quoted(detail)}</small>"]{style}'
 
 
 def _quoted(text: str) -> str:

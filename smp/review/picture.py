@@ -15,6 +15,7 @@ from smp.review.layout import Layout, Point, lay_out
 from smp.review.legend import (
     LEGEND_ROW,
     SMALL_SIZE,
+    Entry,
     accent,
     draw_legend,
     legend_entries,
@@ -46,11 +47,26 @@ class Mark:
     href: str = ""
 
 
-def render_svg(dag: Dag, marks: Mapping[str, Mark] | None = None) -> str:
+@dataclass(frozen=True)
+class Overlay:
+    """What to show beside the DAG itself: classes of edges, rules for them, and their legend."""
+
+    edges: Mapping[tuple[str, str], str]
+    legend: tuple[Entry, ...] = ()
+    style: str = ""
+    summary: str = ""
+
+
+NO_OVERLAY = Overlay({})
+
+
+def render_svg(
+    dag: Dag, marks: Mapping[str, Mark] | None = None, overlay: Overlay = NO_OVERLAY
+) -> str:
     """Return the picture as SVG text.
 
     `marks` by step name puts its words in the place of the instances and the cache, and its icon into
-    the box's corner; whoever embeds the picture gives the classes their colours.
+    the box's corner; whoever embeds the picture, or the overlay, gives the classes their colours.
     """
     marked = marks or {}
     boxes = [_measure(step, marked.get(step.name)) for step in dag.steps]
@@ -60,16 +76,17 @@ def render_svg(dag: Dag, marks: Mapping[str, Mark] | None = None) -> str:
         [(box_width, box.height) for box in boxes],
         [(numbers[edge.source], numbers[edge.target]) for edge in dag.edges],
     )
-    entries = legend_entries(dag)
+    entries = [*overlay.legend, *legend_entries(dag)]
     legend_width = min(sum(entry.width for entry in entries), WIDEST_NARROW_LEGEND)
-    width = max(layout.width, _header_width(dag), legend_width)
+    summary = overlay.summary or _summary(dag)
+    width = max(layout.width, _header_width(dag, summary), legend_width)
     legend = legend_rows(entries, width)
     height = HEADER + layout.height + (len(legend) + 0.6) * LEGEND_ROW * bool(legend)
     left = MARGIN + (width - layout.width) / 2
     lines = [
-        *_opening(dag, width + 2 * MARGIN, height + 2 * MARGIN, has_links=_has_links(marked)),
-        *_header(dag),
-        *_edges(dag, layout, left, MARGIN + HEADER),
+        *_opening(dag, width + 2 * MARGIN, height + 2 * MARGIN, marked, overlay.style),
+        *_header(dag, summary),
+        *_edges(dag, layout, (left, MARGIN + HEADER), overlay.edges),
         *_boxes(dag, boxes, layout, (left, MARGIN + HEADER)),
         *draw_legend(legend, MARGIN, MARGIN + HEADER + layout.height + LEGEND_ROW * 1.1),
         "</svg>",
@@ -99,10 +116,6 @@ def _measure(step: Step, mark: Mark | None) -> _Box:
     return _Box(lines, detail, max(MIN_BOX_WIDTH, inner + TEXT_LEFT + TEXT_RIGHT), height, mark)
 
 
-def _has_links(marks: Mapping[str, Mark]) -> bool:
-    return any(mark.href for mark in marks.values())
-
-
 def _cache_note(step: Step) -> str:
     return f"cached {step.cached_for}" if step.cached_for else ""
 
@@ -117,19 +130,22 @@ def _wrap(name: str) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def _opening(dag: Dag, width: float, height: float, *, has_links: bool) -> Iterator[str]:
+def _opening(
+    dag: Dag, width: float, height: float, marks: Mapping[str, Mark], style: str
+) -> Iterator[str]:
     """Begin the SVG: an image, or a group where there are links, which an image would hide."""
-    role = "group" if has_links else "img"
+    role = "group" if any(mark.href for mark in marks.values()) else "img"
     slug = _slug(dag)
     size = f"{px(width)} {px(height)}"
+    rules = style_sheet() + (f"\n{style}" if style else "")
     yield (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="smp-dag" role="{role}" viewBox="0 0 {size}"'
         f' width="{px(width)}" height="{px(height)}"'
         f' aria-labelledby="{slug}-title {slug}-desc">'
     )
     yield f'  <title id="{slug}-title">Pipeline {svg_text(dag.name)}</title>'
-    yield f'  <desc id="{slug}-desc">{svg_text(describe(dag))}</desc>'
-    yield f"  <style>\n  {style_sheet().replace(chr(10), chr(10) + '  ')}\n  </style>"
+    yield f'  <desc id="{slug}-desc">{svg_text(describe(dag, marks))}</desc>'
+    yield f"  <style>\n  {rules.replace(chr(10), chr(10) + '  ')}\n  </style>"
     yield (
         f'  <defs><marker id="{slug}-head" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7"'
         ' markerHeight="7" markerUnits="userSpaceOnUse" orient="auto">'
@@ -138,21 +154,23 @@ def _opening(dag: Dag, width: float, height: float, *, has_links: bool) -> Itera
     yield f'  <rect class="page" width="{px(width)}" height="{px(height)}" rx="12"/>'
 
 
-def describe(dag: Dag) -> str:
+def describe(dag: Dag, marks: Mapping[str, Mark] | None = None) -> str:
     """Say in words what the picture shows: every step, its kind and what it waits for."""
     sentences = [f"{_count(len(dag.steps), 'step')}."]
     for step in dag.steps:
         sources = [edge.source for edge in dag.edges if edge.target == step.name]
         waits = f" after {', '.join(sources)}" if sources else ""
-        sentences.append(f"{step.name} ({step.type}){waits}.")
+        mark = (marks or {}).get(step.name)
+        words = f": {mark.words}" if mark and mark.words else ""
+        sentences.append(f"{step.name} ({step.type}){waits}{words}.")
     return " ".join(sentences)
 
 
-def _header(dag: Dag) -> Iterator[str]:
+def _header(dag: Dag, summary: str) -> Iterator[str]:
     yield f'  <text class="title" x="{px(MARGIN)}" y="{px(MARGIN + 14)}">{svg_text(dag.name)}</text>'
     yield (
         f'  <text class="small muted" x="{px(MARGIN)}" y="{px(MARGIN + 33)}">'
-        f"{svg_text(_summary(dag))}</text>"
+        f"{svg_text(summary)}</text>"
     )
 
 
@@ -165,14 +183,18 @@ def _summary(dag: Dag) -> str:
     return " · ".join(counts)
 
 
-def _header_width(dag: Dag) -> float:
-    return max(text_width(dag.name, 19), text_width(_summary(dag), SMALL_SIZE))
+def _header_width(dag: Dag, summary: str) -> float:
+    return max(text_width(dag.name, 19), text_width(summary, SMALL_SIZE))
 
 
-def _edges(dag: Dag, layout: Layout, left: float, top: float) -> Iterator[str]:
+def _edges(
+    dag: Dag, layout: Layout, corner: Point, classes: Mapping[tuple[str, str], str]
+) -> Iterator[str]:
     slug = _slug(dag)
+    left, top = corner
     for edge, route in zip(dag.edges, layout.routes, strict=True):
         kind = "edge" if edge.carries_data else "edge order"
+        kind += f" {own}" if (own := classes.get((edge.source, edge.target))) else ""
         path = _curve([(x + left, y + top) for x, y in route])
         yield (
             f'  <path class="{kind}" d="{path}" marker-end="url(#{slug}-head)">'

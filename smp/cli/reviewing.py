@@ -1,0 +1,178 @@
+"""The command that compares two states of the pipelines: diff.
+
+It never changes a file of the workspace but those that `-o` names and the caches in `.smp/`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from smp.cli.console import write_json, write_output
+from smp.cli.pipelines import (
+    PATTERN_VARIABLE,
+    WORK_DIRECTORY,
+    Commands,
+    add_models_option,
+    add_workspace_option,
+)
+
+if TYPE_CHECKING:
+    from smp.review.diff.changes import Diff
+    from smp.review.state import ReadingState, State, Workspace
+
+SAME, DIFFERENT = 0, 3
+DEPLOYED = "deployed"
+DEFAULT_BASE = "HEAD"
+FORMATS = ("text", "markdown", "summary", "json")
+
+STATES = "a branch, tag or commit of git, or a directory with an assembly of the app (cdk.out)"
+
+
+def add_commands(commands: Commands) -> None:
+    """Add the command of this module."""
+    diff = commands.add_parser(
+        "diff",
+        help="show what changes in the pipelines, for a review",
+        description="Compare two states of the pipelines: their steps and edges, instances, images, "
+        "hyperparameters, code, inputs, network, encryption, parameters and permissions; which steps "
+        "run again and why; and the upper bound of instance-hours and, with a prices.json in the "
+        "workspace, of their cost. Nothing of a state is run. Exit status: 0 nothing changes, 3 "
+        "something does, 1 the input's fault, 2 wrong usage.",
+    )
+    diff.add_argument(
+        "pipelines", metavar="PIPELINE", nargs="*", help="only these (default: all of both states)"
+    )
+    add_base_option(diff)
+    diff.add_argument(
+        "--head",
+        metavar="STATE",
+        help=f"the state after: {STATES} (default: the files as they are now)",
+    )
+    diff.add_argument(
+        "--format",
+        choices=FORMATS,
+        default="text",
+        help="markdown is a comment for a pull request, summary at most 900 characters of plain "
+        "text (default: text)",
+    )
+    diff.add_argument(
+        "-o",
+        "--output",
+        metavar="FILE",
+        type=Path,
+        help="file to write (default: standard output); with markdown, each changed pipeline's "
+        "picture is written beside it as SVG",
+    )
+    add_workspace_option(diff)
+    add_models_option(diff)
+    diff.set_defaults(run=_diff)
+
+
+def add_base_option(command: argparse.ArgumentParser) -> None:
+    """Add `--base`, and what reading the deployed pipelines takes."""
+    from smp.cli.aws_options import add_aws_options
+
+    command.add_argument(
+        "--base",
+        metavar="STATE",
+        help=f"the state before: {STATES}, or `{DEPLOYED}` for what is in AWS (default: HEAD)",
+    )
+    add_aws_options(command)
+
+
+def compare(arguments: argparse.Namespace, names: Sequence[str], head: str | None = None) -> Diff:
+    """Read both states at once and compare the pipelines of these names, or all."""
+    from smp.review.diff.compare import compare_states
+    from smp.review.prices import load_prices
+    from smp.review.state import check_names, read_working_tree
+
+    workspace = workspace_of(arguments)
+    base_name = DEFAULT_BASE if arguments.base is None else arguments.base
+    prices = load_prices(workspace.directory)
+    with ExitStack() as stack:
+        reading = (
+            None if base_name == DEPLOYED else stack.enter_context(_read(workspace, base_name))
+        )
+        after = stack.enter_context(
+            _read(workspace, head) if head else read_working_tree(workspace)
+        )
+        check_names(names, after.names, reading.names if reading else ())
+        if reading:
+            reading.start(names)
+        after.start(names)
+        head_state = after.result()
+        base = reading.result() if reading else _deployed(arguments, names, head_state)
+    return compare_states(base, head_state, names, prices)
+
+
+def workspace_of(arguments: argparse.Namespace) -> Workspace:
+    """Return the workspace that `--workspace` and `--models` name."""
+    from smp.config.load import DEFAULT_PATTERN
+    from smp.review.state import Workspace
+
+    pattern = arguments.models or os.environ.get(PATTERN_VARIABLE) or DEFAULT_PATTERN
+    return Workspace(arguments.workspace, pattern, os.environ)
+
+
+def _read(workspace: Workspace, name: str) -> ReadingState:
+    from smp.review.state import is_assembly, read_assembly_state, read_ref
+
+    if is_assembly(Path(name)):
+        return read_assembly_state(workspace, Path(name))
+    return read_ref(workspace, name)
+
+
+def _deployed(arguments: argparse.Namespace, names: Sequence[str], head: State) -> State:
+    from smp.aws.deployed import read_deployed
+    from smp.cli.aws_options import open_session
+    from smp.review.state import State
+
+    known = tuple(head.pipelines.values())
+    compiled = read_deployed(
+        open_session(arguments),
+        names or tuple(head.pipelines),
+        arguments.workspace / WORK_DIRECTORY / DEPLOYED,
+        known,
+    )
+    return State.of(DEPLOYED, compiled, knows_config=False)
+
+
+def _diff(arguments: argparse.Namespace) -> int:
+    diff = compare(arguments, arguments.pipelines, arguments.head)
+    _write(diff, arguments.format, arguments.output)
+    return SAME if diff.is_empty else DIFFERENT
+
+
+def _write(diff: Diff, chosen: str, file: Path | None) -> None:
+    if chosen == "json":
+        from smp.review.diff.fields import diff_fields
+
+        write_json(diff_fields(diff), file)
+    elif chosen == "markdown":
+        _write_markdown(diff, file)
+    elif chosen == "summary":
+        from smp.review.diff.summary import render_summary
+
+        write_output(render_summary(diff), file)
+    else:
+        from smp.review.diff.text import render_text
+
+        write_output(render_text(diff), file)
+
+
+def _write_markdown(diff: Diff, file: Path | None) -> None:
+    from smp.review.diff.markdown import render_markdown
+    from smp.review.diff.picture import render_changed_svg
+
+    pictures = {}
+    if file is not None and not (file.exists() and not file.is_file()):
+        pictures = {p.name: f"{file.stem}-{p.name}.svg" for p in diff.pipelines}
+        for pipeline in diff.pipelines:
+            svg = render_changed_svg(pipeline.picture)
+            write_output(svg, file.with_name(pictures[pipeline.name]))
+    write_output(render_markdown(diff, pictures), file)

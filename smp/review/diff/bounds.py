@@ -1,0 +1,158 @@
+"""How many instance-hours one execution of a pipeline takes at most, and what they cost.
+
+It never estimates: a limit is the product of what the definition or the service's default says, and a
+price that no file says stays unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from smp.compiler.compiled import CompiledPipeline, Json
+from smp.review.diff.changes import Bound, Bounds
+from smp.review.prices import Prices
+
+DEFAULT_SECONDS = 24 * 3600
+"""A job's limit where its request names none.
+
+Training: "The default value is 1 day" (StoppingCondition in the service's API, botocore 1.44.5);
+processing: "If max_runtime_in_seconds is not specified, the default value is 24 hours" (the SageMaker
+SDK's `Processor`). A transform job has no limit of its own.
+"""
+
+JOBS = ("training", "processing", "transform", "other")
+UNKNOWN_TYPE = "unknown"
+
+
+@dataclass(frozen=True)
+class _Jobs:
+    """Jobs of one step on machines of one type."""
+
+    job: str
+    instance_type: str
+    hours: float | None
+    notes: tuple[str, ...] = ()
+
+
+def compare_bounds(
+    before: CompiledPipeline | None, after: CompiledPipeline | None, prices: Prices | None
+) -> Bounds:
+    """Return the bounds of both sides, priced where the price file knows the machine."""
+    sides = [_bounds(pipeline, prices) if pipeline else () for pipeline in (before, after)]
+    source = (prices.currency, prices.source) if prices else ("", "")
+    return Bounds(sides[0], sides[1], *source)
+
+
+def _bounds(pipeline: CompiledPipeline, prices: Prices | None) -> tuple[Bound, ...]:
+    defaults = {
+        parameter["Name"]: parameter.get("DefaultValue")
+        for parameter in pipeline.definition.get("Parameters") or []
+    }
+    grouped: dict[tuple[str, str], list[_Jobs]] = {}
+    for step in pipeline.steps():
+        for jobs in _jobs_of(_known(step, defaults)):
+            grouped.setdefault((jobs.job, jobs.instance_type), []).append(jobs)
+    return tuple(
+        Bound(
+            job,
+            instance_type,
+            _total([jobs.hours for jobs in found]),
+            prices.of(job, instance_type) if prices else None,
+            tuple(dict.fromkeys(note for jobs in found for note in jobs.notes)),
+        )
+        for (job, instance_type), found in sorted(
+            grouped.items(), key=lambda item: (JOBS.index(item[0][0]), item[0][1])
+        )
+    )
+
+
+def _total(hours: list[float | None]) -> float | None:
+    known = [item for item in hours if item is not None]
+    return sum(known) if len(known) == len(hours) else None
+
+
+def _known(value: Any, defaults: Json) -> Any:
+    """Return a value with each parameter's default in its place."""
+    if isinstance(value, dict):
+        scope, _, name = str(value.get("Get", "")).partition(".")
+        if len(value) == 1 and scope == "Parameters" and defaults.get(name) is not None:
+            return defaults[name]
+        return {key: _known(item, defaults) for key, item in value.items()}
+    return [_known(item, defaults) for item in value] if isinstance(value, list) else value
+
+
+def _jobs_of(step: Json) -> Iterator[_Jobs]:
+    arguments = step.get("Arguments") or {}
+    retries = ("not counting retries",) if step.get("RetryPolicies") else ()
+    match step["Type"]:
+        case "Training":
+            yield from _training(arguments, 1, retries)
+        case "Tuning":
+            yield from _tuning(arguments, retries)
+        case "Processing" | "QualityCheck" | "ClarifyCheck":
+            cluster = _mapping(_mapping(arguments.get("ProcessingResources")).get("ClusterConfig"))
+            yield from _limited("processing", cluster, arguments, 1, retries)
+        case "Transform":
+            resources = _mapping(arguments.get("TransformResources"))
+            yield _Jobs("transform", str(resources.get("InstanceType", UNKNOWN_TYPE)), None)
+        case "EMR" | "EMRServerless" | "AutoML" | "NotebookJob" | "Job":
+            yield _Jobs("other", f"{step['Type']} step", None)
+
+
+def _training(arguments: Json, jobs: float, notes: tuple[str, ...]) -> Iterator[_Jobs]:
+    config = _mapping(arguments.get("ResourceConfig"))
+    tuned = _mapping(arguments.get("HyperParameterTuningResourceConfig"))
+    groups = config.get("InstanceGroups") or tuned.get("InstanceConfigs") or [config or tuned]
+    for group in groups:
+        kept = config.get("KeepAlivePeriodInSeconds") or 0
+        yield from _limited("training", _mapping(group), arguments, jobs, notes, kept)
+
+
+def _tuning(arguments: Json, notes: tuple[str, ...]) -> Iterator[_Jobs]:
+    config = _mapping(arguments.get("HyperParameterTuningJobConfig"))
+    jobs = _number(_mapping(config.get("ResourceLimits")).get("MaxNumberOfTrainingJobs"))
+    one = arguments.get("TrainingJobDefinition")
+    definitions = arguments.get("TrainingJobDefinitions") or ([one] if one else [])
+    for definition in definitions:
+        for found in _training(_mapping(definition), jobs or 1, notes):
+            yield found if jobs else _Jobs(found.job, found.instance_type, None, found.notes)
+
+
+def _limited(
+    job: str,
+    cluster: Json,
+    arguments: Json,
+    jobs: float,
+    notes: tuple[str, ...],
+    kept_alive: float = 0,
+) -> Iterator[_Jobs]:
+    stated = _mapping(arguments.get("StoppingCondition")).get("MaxRuntimeInSeconds")
+    seconds = DEFAULT_SECONDS if stated is None else _number(stated)
+    count = _number(cluster.get("InstanceCount", 1))
+    known = seconds is not None and count is not None
+    hours = jobs * (count or 0) * ((seconds or 0) + kept_alive) / 3600 if known else None
+    if stated is None:
+        notes = (*notes, f"{job} without a limit of its own: the service's 24 h")
+    instance_type = cluster.get("InstanceType")
+    shown = instance_type if isinstance(instance_type, str) else UNKNOWN_TYPE
+    yield _Jobs(job, shown, hours, notes)
+
+
+def _mapping(value: Any) -> Json:
+    return value if isinstance(value, dict) else {}
+
+
+def _number(value: Any) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        return float(value)
+    except ValueError:
+        return None
+
+
+def cost(bounds: tuple[Bound, ...]) -> float:
+    """Return what the bounded hours of known price cost."""
+    return sum(bound.hours * bound.price for bound in bounds if bound.hours and bound.price)

@@ -1,0 +1,113 @@
+"""Compares two states of the pipelines.
+
+It never compiles one and never says how a change is shown.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import replace
+
+from smp.compiler.compiled import CompiledPipeline
+from smp.compiler.differences import same
+from smp.review.diff.bounds import compare_bounds
+from smp.review.diff.changes import Change, CodeChange, Diff, Kind, PipelineChange, Section
+from smp.review.diff.code import code_changes
+from smp.review.diff.forecast import forecast
+from smp.review.diff.permissions import permission_changes
+from smp.review.diff.picture import changed_dag
+from smp.review.diff.settings import setting_changes
+from smp.review.diff.steps import edge_changes, step_changes
+from smp.review.prices import Prices
+from smp.review.state import State
+
+
+def compare_states(
+    base: State, head: State, names: Iterable[str] = (), prices: Prices | None = None
+) -> Diff:
+    """Return what changes from one state to the other in the pipelines of these names, or in all."""
+    known = {**head.pipelines, **base.pipelines}
+    wanted = list(names) or sorted(known)
+    knows_config = base.knows_config and head.knows_config
+    changes = [
+        compare_pipelines(
+            base.pipelines.get(name),
+            head.pipelines.get(name),
+            prices,
+            knows_config=knows_config,
+        )
+        for name in dict.fromkeys(wanted)
+    ]
+    found = tuple(change for change in changes if change is not None)
+    order = [Kind.REMOVED, Kind.CHANGED, Kind.ADDED]
+    found = tuple(sorted(found, key=lambda change: (order.index(change.kind), change.name)))
+    return Diff(base.label, head.label, len(set(wanted)), found)
+
+
+def compare_pipelines(
+    before: CompiledPipeline | None,
+    after: CompiledPipeline | None,
+    prices: Prices | None = None,
+    *,
+    knows_config: bool = True,
+) -> PipelineChange | None:
+    """Return what differs between two states of a pipeline, None where nothing does.
+
+    `knows_config` is false where a side was read from the service, which does not know the config.
+    """
+    present = after or before
+    if present is None:
+        return None
+    both = before is not None and after is not None
+    steps, edges = step_changes(before, after), edge_changes(before, after)
+    change = PipelineChange(
+        name=present.name,
+        kind=Kind.CHANGED if both else Kind.ADDED if after else Kind.REMOVED,
+        settings=_settings(before, after, knows_config),
+        permissions=permission_changes(before, after),
+        steps=steps,
+        edges=edges,
+        code=_code(before, after, knows_config),
+        forecast=forecast(before, after),
+        bounds=compare_bounds(before, after, prices),
+        picture=changed_dag(before, after, steps, edges),
+    )
+    if not both or _says_something(change):
+        return change
+    assert before is not None
+    assert after is not None
+    if same(before.definition, after.definition):
+        return None
+    return replace(change, settings=(_unnamed(before, after),))
+
+
+def _settings(
+    before: CompiledPipeline | None, after: CompiledPipeline | None, knows_config: bool
+) -> tuple[Change, ...]:
+    if before is None or after is None:
+        return ()
+    return setting_changes(before, after, knows_config=knows_config)
+
+
+def _code(
+    before: CompiledPipeline | None, after: CompiledPipeline | None, knows_config: bool
+) -> tuple[CodeChange, ...]:
+    found = code_changes(before, after)
+    return found if knows_config else tuple(change for change in found if change.used_by)
+
+
+def _says_something(change: PipelineChange) -> bool:
+    return bool(
+        change.settings or change.permissions or change.steps or change.edges or change.code
+    )
+
+
+def _unnamed(before: CompiledPipeline, after: CompiledPipeline) -> Change:
+    """Return the change of a definition that no section could name, by the definitions' hashes."""
+    hashes = [
+        hashlib.sha256(json.dumps(side.definition, sort_keys=True).encode()).hexdigest()
+        for side in (before, after)
+    ]
+    return Change(Section.OTHER, "definition", hashes[0], hashes[1], "definition")

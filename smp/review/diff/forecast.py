@@ -1,0 +1,211 @@
+"""Which steps the next execution runs again and why, and which take an earlier result.
+
+By the service's rule in `smp.compiler.cache_rule`, given that the latest execution was of the base and
+succeeded. It never looks at contents in S3, as the service does not.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from smp.compiler.cache_rule import KEY_ATTRIBUTES, key_attributes
+from smp.compiler.compiled import CompiledPipeline, Json
+from smp.compiler.differences import differences, name_changed_trees, same
+from smp.review.diff.changes import Outcome, Prediction, Section
+from smp.review.diff.code import trees_of
+from smp.review.diff.sections import step_setting
+
+LASTING = frozenset({"PipelineName", "PipelineArn"})
+"""What of `Execution.…` is the same in every execution."""
+
+_PART = re.compile(r"\[(?:'([^']*)'|\"([^\"]*)\"|(\d+))\]|\.?([^.\[\]]+)")
+
+
+def forecast(
+    before: CompiledPipeline | None, after: CompiledPipeline | None
+) -> tuple[Prediction, ...]:
+    """Return what the next execution of `after` does with each step, in the order in which they run."""
+    if after is None:
+        return ()
+    anyway = {} if before is None else _Forecast(after, after).predictions()
+    found = _Forecast(before, after).predictions()
+    return tuple(
+        Prediction(name, p.type, p.outcome, p.reasons, _runs(anyway.get(name)) and _runs(p))
+        for name, p in found.items()
+    )
+
+
+def _runs(prediction: Prediction | None) -> bool:
+    return prediction is not None and prediction.outcome is not Outcome.HITS
+
+
+@dataclass
+class _Forecast:
+    before: CompiledPipeline | None
+    after: CompiledPipeline
+    _found: dict[str, Prediction] = field(default_factory=dict)
+
+    def predictions(self) -> dict[str, Prediction]:
+        self._steps = {step["Name"]: step for step in self.after.steps()}
+        old = self.before.steps() if self.before else ()
+        self._old = {step["Name"]: step for step in old}
+        self._defaults = _defaults(self.after), _defaults(self.before)
+        for name in self.after.order():
+            self._found[name] = self._predict(self._steps[name])
+        return self._found
+
+    def _predict(self, step: Json) -> Prediction:
+        kind = step["Type"]
+        reasons = list(self._certain(step))
+        if reasons:
+            return Prediction(step["Name"], kind, Outcome.RUNS, tuple(reasons))
+        key = key_attributes(kind, step.get("Arguments", {}))
+        certain = list(dict.fromkeys(self._read_anew(key)))
+        if certain:
+            maybe = all(reason.startswith("the report") for reason in certain)
+            outcome = Outcome.MAY_RUN if maybe else Outcome.RUNS
+            return Prediction(step["Name"], kind, outcome, tuple(certain))
+        return Prediction(step["Name"], kind, Outcome.HITS, tuple(self._hit_notes(step, key)))
+
+    def _certain(self, step: Json) -> Iterator[str]:
+        """Yield why the step runs whatever the steps before it do."""
+        kind, old = step["Type"], self._old.get(step["Name"])
+        if kind not in KEY_ATTRIBUTES:
+            yield f"{kind} steps are never cached"
+        elif not (step.get("CacheConfig") or {}).get("Enabled"):
+            yield "caching is not enabled"
+        elif self.before is None:
+            yield "the pipeline is new"
+        elif old is None or old["Type"] != kind:
+            yield "the step is new"
+        else:
+            yield from self._changed(step, old, self.before)
+
+    def _changed(self, step: Json, old: Json, before: CompiledPipeline) -> Iterator[str]:
+        """Yield the settings of its own that count and differ, code first."""
+        used = [
+            _counting(trees_of(_only_key(s), p)) for s, p in ((old, before), (step, self.after))
+        ]
+        if used[0] != used[1]:
+            yield "its code changed"
+        new_defaults, old_defaults = self._defaults
+        now = _known(_only_key(step), new_defaults)
+        then = _known(_only_key(old), old_defaults)
+        sides = [name_changed_trees(side, before.code, self.after.code) for side in (then, now)]
+        names = []
+        for found in differences(sides[0], sides[1]):
+            change = step_setting(found, step["Type"])
+            section = "" if change.section is Section.OTHER else f"{change.section} "
+            names.append(f"{section}{change.name}")
+        if names:
+            more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+            yield f"changed: {', '.join(names[:3])}{more}"
+
+    def _read_anew(self, value: Any) -> Iterator[str]:
+        """Yield each reason why an expression in a value has another value than the last time."""
+        if isinstance(value, list):
+            for item in value:
+                yield from self._read_anew(item)
+        elif isinstance(value, dict):
+            reference = value.get("Get")
+            if isinstance(reference, str):
+                yield from self._reference(reference)
+            else:
+                for item in value.values():
+                    yield from self._read_anew(item)
+
+    def _reference(self, reference: str) -> Iterator[str]:
+        scope, _, rest = reference.partition(".")
+        if scope == "Execution" and rest not in LASTING:
+            yield f"holds {reference}, another one each time"
+        if scope != "Steps":
+            return
+        name, _, path = rest.partition(".")
+        source = self._found.get(name)
+        if source is None or source.outcome is Outcome.HITS or self._keeps_address(name, path):
+            return
+        if path.startswith("PropertyFiles"):
+            yield f"the report of {name}, which {source.outcome}, may say something else"
+        else:
+            how = "runs each time" if source.type not in KEY_ATTRIBUTES else source.outcome
+            yield f"reads {name}, which {how}"
+
+    def _keeps_address(self, name: str, path: str) -> bool:
+        """Whether what is read of a step is an argument that it gets as it got it the last time."""
+        found, now = _lookup(self._steps[name].get("Arguments", {}), path)
+        _, then = _lookup(self._old.get(name, {}).get("Arguments", {}), path)
+        new_defaults, old_defaults = self._defaults
+        stays = same(_known(then, old_defaults), _known(now, new_defaults))
+        return found and stays and not list(self._read_anew(now))
+
+    def _hit_notes(self, step: Json, key: Json) -> Iterator[str]:
+        limit = (step.get("CacheConfig") or {}).get("ExpireAfter")
+        yield f"unless the result is older than {limit}" if limit else "whatever its age"
+        for name in sorted({*_sources(key)}):
+            source = self._found.get(name)
+            if source is not None and source.outcome is not Outcome.HITS:
+                yield (
+                    f"though {name}, whose output it reads, {source.outcome}: the output keeps its"
+                    " address, and the service does not notice new content"
+                )
+
+
+def _only_key(step: Json) -> Json:
+    """Return a step with nothing but the arguments that count for its cache."""
+    key = key_attributes(step["Type"], step.get("Arguments", {}))
+    return {"Name": step["Name"], "Type": step["Type"], "Arguments": key}
+
+
+def _counting(trees: Mapping[str, tuple[str, ...]]) -> frozenset[str]:
+    return frozenset(sha256 for hashes in trees.values() for sha256 in hashes)
+
+
+def _defaults(pipeline: CompiledPipeline | None) -> Json:
+    parameters = pipeline.definition.get("Parameters") or [] if pipeline else []
+    return {item["Name"]: item.get("DefaultValue") for item in parameters}
+
+
+def _known(value: Any, defaults: Json) -> Any:
+    """Return a value with what an execution without parameters puts in the place of parameters."""
+    if isinstance(value, list):
+        return [_known(item, defaults) for item in value]
+    if not isinstance(value, dict):
+        return value
+    scope, _, name = str(value.get("Get", "")).partition(".")
+    if len(value) == 1 and scope == "Parameters" and name in defaults:
+        return {"the default of": name, "value": defaults[name]}
+    return {key: _known(item, defaults) for key, item in value.items()}
+
+
+def _sources(value: Any) -> Iterator[str]:
+    """Yield the steps that expressions in a value read."""
+    if isinstance(value, list):
+        for item in value:
+            yield from _sources(item)
+    elif isinstance(value, dict):
+        reference = value.get("Get")
+        if isinstance(reference, str) and reference.startswith("Steps."):
+            yield reference.split(".", 2)[1]
+        for item in value.values():
+            yield from _sources(item)
+
+
+def _lookup(arguments: Any, path: str) -> tuple[bool, Any]:
+    """Return whether a path of a Describe answer is an argument of the request too, and its value."""
+    value = arguments
+    for quoted, double, index, name in _PART.findall(path):
+        key = quoted or double or name
+        if isinstance(value, list) and index and int(index) < len(value):
+            value = value[int(index)]
+        elif isinstance(value, list):
+            value = next((i for i in value if isinstance(i, dict) and key in i.values()), None)
+        elif isinstance(value, dict) and key in value:
+            value = value[key]
+        else:
+            return False, None
+        if value is None:
+            return False, None
+    return True, value

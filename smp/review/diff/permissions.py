@@ -1,0 +1,85 @@
+"""What the roles of a pipeline may newly do, and what no longer.
+
+It never reads a template or a role: `smp.compiler.permissions` derives the statements of both sides.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from smp.compiler.compiled import CodeTree, CompiledPipeline
+from smp.compiler.differences import name_changed_trees
+from smp.compiler.permissions import Statement, plan_permissions
+from smp.review.diff.changes import Kind, PermissionChange
+
+JOB_ROLE, PIPELINE_ROLE = "job role", "pipeline role"
+
+Key = tuple[str, str, int]
+"""A statement's role, its sid, and its number among those of the same sid."""
+
+
+def permission_changes(
+    before: CompiledPipeline | None, after: CompiledPipeline | None
+) -> tuple[PermissionChange, ...]:
+    """Return the allowances that one side lacks, what is new first."""
+    changed = [pipeline.code if pipeline else () for pipeline in (before, after)]
+    then, now = (
+        {key: _without_content(item, changed) for key, item in _statements(side).items()}
+        for side in (before, after)
+    )
+    changes = [
+        change
+        for key in dict.fromkeys((*now, *then))
+        for change in _compared(key, then.get(key), now.get(key))
+    ]
+    return tuple(sorted(changes, key=lambda change: change.kind is Kind.REMOVED))
+
+
+def _without_content(statement: Statement, changed: Sequence[Sequence[CodeTree]]) -> Statement:
+    """Return a statement that is the same where only the content of the code differs."""
+    resources = name_changed_trees(list(statement.resources), *changed)
+    return replace(statement, resources=tuple(dict.fromkeys(resources)))
+
+
+def _statements(pipeline: CompiledPipeline | None) -> Mapping[Key, Statement]:
+    if pipeline is None:
+        return {}
+    permissions = plan_permissions(pipeline)
+    found: dict[Key, Statement] = {}
+    for role, statements in ((JOB_ROLE, permissions.job), (PIPELINE_ROLE, permissions.pipeline)):
+        for statement in statements:
+            number = sum(key[:2] == (role, statement.sid) for key in found)
+            found[role, statement.sid, number] = statement
+    return found
+
+
+def _compared(key: Key, old: Statement | None, new: Statement | None) -> Iterator[PermissionChange]:
+    role, sid, _ = key
+    for kind, own, other in ((Kind.REMOVED, old, new), (Kind.ADDED, new, old)):
+        if own is None:
+            continue
+        actions, resources = _not_in(own, other)
+        if actions and resources:
+            yield PermissionChange(role, sid, kind, actions, resources, own.conditions)
+
+
+def _not_in(own: Statement, other: Statement | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the actions and resources of a statement that another one does not allow."""
+    actions, resources = tuple(own.actions), tuple(own.resources)
+    if other is None or not _same(own.conditions, other.conditions):
+        return actions, resources
+    if set(actions) <= set(other.actions):
+        return actions, _only(resources, other.resources)
+    if set(resources) <= set(other.resources):
+        return _only(actions, other.actions), resources
+    return actions, resources
+
+
+def _only(some: Iterable[str], others: Iterable[str]) -> tuple[str, ...]:
+    return tuple(item for item in some if item not in set(others))
+
+
+def _same(before: Mapping[str, object], after: Mapping[str, object]) -> bool:
+    return json.dumps(before, sort_keys=True) == json.dumps(after, sort_keys=True)

@@ -1,0 +1,119 @@
+"""How a setting's value before and after is written for a person: short, with what differs visible.
+
+Two values that differ are never written alike.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from smp.compiler.differences import MISSING, same
+
+ABSENT = "not set"
+LONGEST = 64
+"""Characters of a value that are shown, about."""
+AROUND = 12
+"""Characters that are shown on both sides of what differs in a long value."""
+SHORT_HASH = 8
+
+HASH = re.compile(r"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
+_UNSHOWABLE = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff\ufffe\uffff]"
+)
+
+
+def written_pair(before: Any, after: Any) -> tuple[str, str]:
+    """Return both sides of a change, shortened around what differs."""
+    old, new = written(before), written(after)
+    if old == new and not same(before, after):
+        old, new = (ABSENT if side is MISSING else _exact(side) for side in (before, after))
+    short = _cut(*(HASH.sub(lambda match: match[0][:SHORT_HASH], side) for side in (old, new)))
+    return short if short[0] != short[1] else (old, new)
+
+
+def written(value: Any) -> str:
+    """Return a JSON value in one line; an expression as what it reads."""
+    if value is MISSING:
+        return ABSENT
+    if isinstance(value, str):
+        return visible(value) if value else '""'
+    expression = _expression(value)
+    return (
+        expression
+        if expression is not None
+        else visible(json.dumps(_plain(value), ensure_ascii=False))
+    )
+
+
+def shortened(value: Any) -> str:
+    """Return one value that stands alone, cut at its end where it is long."""
+    text = HASH.sub(lambda match: match[0][:SHORT_HASH], written(value))
+    return text if len(text) <= LONGEST * 2 else f"{text[: LONGEST * 2 - 1]}…"
+
+
+def visible(text: str) -> str:
+    """Return text without characters that a terminal obeys or hides."""
+    return _UNSHOWABLE.sub(lambda match: ascii(match[0])[1:-1], text)
+
+
+def _exact(value: Any) -> str:
+    return visible(json.dumps(value, ensure_ascii=False))
+
+
+def _plain(value: Any) -> Any:
+    """Return a value with each expression in it as the text that is shown for it."""
+    expression = _expression(value)
+    if expression is not None:
+        return expression
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, list) else value
+
+
+def _expression(value: Any) -> str | None:
+    """Return `{Steps.train.ModelArtifacts…}`, or None for what is no expression known here."""
+    if not isinstance(value, dict) or len(value) != 1:
+        return None
+    (key, inner) = next(iter(value.items()))
+    if key == "Get" and isinstance(inner, str):
+        return visible(f"{{{inner}}}")
+    if key == "Std:Join" and isinstance(inner, dict) and isinstance(inner.get("Values"), list):
+        return str(inner.get("On", "")).join(written(item) for item in inner["Values"])
+    if key == "Std:JsonGet" and isinstance(inner, dict) and "Path" in inner:
+        file = inner.get("PropertyFile")
+        source = file.get("Get") if isinstance(file, dict) else file
+        return visible(f"{{{source} at {inner['Path']}}}")
+    return None
+
+
+def _cut(before: str, after: str) -> tuple[str, str]:
+    """Shorten two texts that differ: what both begin and end with is left out first."""
+    if max(len(before), len(after)) <= LONGEST:
+        return before, after
+    start = _common(before, after)
+    end = _common(before[start:][::-1], after[start:][::-1])
+    if start <= 2 * AROUND:
+        start = 0
+    if end <= 2 * AROUND:
+        end = 0
+    return _window(before, start, end), _window(after, start, end)
+
+
+def _common(before: str, after: str) -> int:
+    return next(
+        (n for n, (a, b) in enumerate(zip(before, after, strict=False)) if a != b),
+        min(len(before), len(after)),
+    )
+
+
+def _window(text: str, start: int, end: int) -> str:
+    """Return a text from shortly before what differs to shortly after it, which is cut too if long."""
+    first = max(start - AROUND, 0)
+    last = len(text) - max(end - AROUND, 0)
+    shown = text[first:last]
+    if len(shown) > 3 * LONGEST:
+        half = LONGEST + AROUND
+        shown = f"{shown[:half]} … {len(shown) - 2 * half} characters … {shown[-half:]}"
+    return ("…" if first else "") + shown + ("…" if last < len(text) else "")

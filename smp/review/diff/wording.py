@@ -1,0 +1,296 @@
+"""The words that text, markdown and summary share: headlines, counts, rows of a table.
+
+It never decides how they are laid out.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from smp.review.diff.bounds import cost
+from smp.review.diff.changes import (
+    Bound,
+    Bounds,
+    Change,
+    Diff,
+    EdgeChange,
+    FileChange,
+    Kind,
+    Outcome,
+    PermissionChange,
+    PipelineChange,
+    Prediction,
+    Section,
+    StepChange,
+)
+from smp.review.diff.picture import SIGNS
+from smp.review.diff.values import shortened, written_pair
+
+ARROW = "\N{RIGHTWARDS ARROW}"
+MINUS = "\N{MINUS SIGN}"
+NO_LIMIT = "no limit"
+UNKNOWN = "unknown"
+
+
+def headline(diff: Diff) -> str:
+    """Return the one line that sums all up."""
+    if diff.is_empty:
+        return (
+            f"Nothing changes: {counted(diff.compared, 'pipeline')} in {diff.base} and {diff.head}."
+        )
+    names = ", ".join(f"{p.name} ({what_changes(p)})" for p in diff.pipelines)
+    count = len(diff.pipelines)
+    verb = "changes" if count == 1 else "change"
+    return f"{count} of {counted(diff.compared, 'pipeline')} {verb}: {names}."
+
+
+def what_changes(pipeline: PipelineChange) -> str:
+    """Return what changes in a pipeline in a few words, the most important first."""
+    if pipeline.kind is not Kind.CHANGED:
+        word = "new" if pipeline.kind is Kind.ADDED else "removed"
+        return f"{word}, {counted(len(pipeline.steps), 'step')}"
+    parts = [
+        *_permission_words(pipeline.permissions),
+        *_step_words(pipeline.steps),
+        *_edge_words(pipeline),
+        *_code_words(pipeline),
+        *_setting_words(pipeline.settings),
+    ]
+    return ", ".join(parts)
+
+
+def _permission_words(permissions: Sequence[PermissionChange]) -> Iterator[str]:
+    added = sum(item.kind is Kind.ADDED for item in permissions)
+    removed = len(permissions) - added
+    if permissions:
+        counts = [f"+{added}"] * bool(added) + [f"{MINUS}{removed}"] * bool(removed)
+        yield f"permissions {' '.join(counts)}"
+
+
+def _step_words(steps: Sequence[StepChange]) -> Iterator[str]:
+    counts = Counter(step.kind for step in steps)
+    order = (Kind.REMOVED, Kind.ADDED, Kind.MOVED, Kind.CHANGED)
+    parts = [f"{counts[kind]} {kind}" for kind in order if counts[kind]]
+    if parts:
+        first, _, rest = parts[0].partition(" ")
+        noun = "step" if first == "1" else "steps"
+        yield ", ".join([f"{first} {noun} {rest}", *parts[1:]])
+
+
+def _edge_words(pipeline: PipelineChange) -> Iterator[str]:
+    own = edges_between_kept_steps(pipeline)
+    if own:
+        yield counted(len(own), "edge")
+
+
+def edges_between_kept_steps(pipeline: PipelineChange) -> list[EdgeChange]:
+    """Return the changed edges that no new or removed step explains."""
+    explained = {step.name for step in pipeline.steps if step.kind in (Kind.ADDED, Kind.REMOVED)}
+    return [e for e in pipeline.edges if not {e.source, e.target} & explained]
+
+
+def _code_words(pipeline: PipelineChange) -> Iterator[str]:
+    shipped = [change for change in pipeline.code if change.used_by]
+    if shipped:
+        added = sum(change.lines[0] for change in shipped)
+        removed = sum(change.lines[1] for change in shipped)
+        files = sum(len(change.files) for change in shipped)
+        counts = f" {line_counts(added, removed)}" if added or removed else ""
+        yield f"code{counts} in {counted(files, 'file')}"
+    if len(shipped) < len(pipeline.code):
+        yield "local stand-in"
+
+
+def _setting_words(settings: Sequence[Change]) -> Iterator[str]:
+    for section, _ in groupby(settings, key=lambda change: change.section):
+        yield str(section)
+
+
+def counted(count: int, noun: str) -> str:
+    """Write `1 step`, `2 steps`."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def line_counts(added: int, removed: int) -> str:
+    """Write the lines added, then those removed."""
+    return f"+{added} {MINUS}{removed}"
+
+
+def size(count: int) -> str:
+    """Write a number of bytes: `812 B`, `1.4 MB` (powers of 1,000)."""
+    value, unit = float(count), "B"
+    for larger in ("kB", "MB", "GB", "TB"):
+        if value < 999.5:
+            break
+        value, unit = value / 1000, larger
+    return f"{count} B" if unit == "B" else f"{value:.3g} {unit}"
+
+
+def file_words(file: FileChange) -> str:
+    """Return a file's line counts, or its sizes where it is no text."""
+    counts = (
+        [line_counts(file.lines_added, file.lines_removed)]
+        if file.lines_added is not None and file.lines_removed is not None
+        else [" ".join((file.note, _sizes(file))).strip()]
+    )
+    extra = [file.note] if file.lines_added is not None and file.note else []
+    return ", ".join(counts + extra)
+
+
+def _sizes(file: FileChange) -> str:
+    sides = [size(side) for side in (file.size_before, file.size_after) if side is not None]
+    return f" {ARROW} ".join(sides)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A setting as a line shows it. `before` and `after` are empty where a side has none."""
+
+    sign: str
+    name: str
+    before: str
+    after: str
+
+    @property
+    def value(self) -> str:
+        return f" {ARROW} ".join(side for side in (self.before, self.after) if side)
+
+
+def row(change: Change) -> Row:
+    """Return a change as a line shows it."""
+    sign = SIGNS[change.kind]
+    if change.kind is Kind.ADDED:
+        return Row(sign, change.name, "", shortened(change.after))
+    if change.kind is Kind.REMOVED:
+        return Row(sign, change.name, shortened(change.before), "")
+    before, after = written_pair(change.before, change.after)
+    return Row(sign, change.name, before, after)
+
+
+def sections(changes: Sequence[Change]) -> Iterator[tuple[Section, list[Row]]]:
+    """Yield changes by section, which they are sorted by."""
+    for section, found in groupby(changes, key=lambda change: change.section):
+        yield section, [row(change) for change in found]
+
+
+def permission_words(change: PermissionChange) -> str:
+    """Return what is allowed, on what, and under which condition."""
+    condition = f" if {shortened(dict(change.conditions))}" if change.conditions else ""
+    actions, resources = ", ".join(change.actions), ", ".join(map(shortened, change.resources))
+    return f"{change.role}, {change.sid}: {actions} on {resources}{condition}"
+
+
+@dataclass(frozen=True)
+class ForecastWords:
+    """The cache forecast by what a reviewer asks: what this change makes run, what it leaves."""
+
+    because: tuple[Prediction, ...]
+    hits: tuple[Prediction, ...]
+    anyway: tuple[Prediction, ...]
+    headline: str
+
+
+def forecast_words(pipeline: PipelineChange) -> ForecastWords | None:
+    """Return the forecast, None where there is nothing to foresee."""
+    found = pipeline.forecast
+    if not found:
+        return None
+    because = tuple(p for p in found if p.outcome is not Outcome.HITS and not p.anyway)
+    hits = tuple(p for p in found if p.outcome is Outcome.HITS)
+    anyway = tuple(p for p in found if p.anyway)
+    total = counted(len(found), "step")
+    if pipeline.kind is Kind.ADDED:
+        return ForecastWords((), (), (), f"the first execution runs all {total}")
+    if because:
+        text = f"the next execution runs {len(because)} of {total} because of this"
+    else:
+        text = "no step runs again because of this"
+    rest = [f"{len(anyway)} in any case"] * bool(anyway) + [f"{len(hits)} from the cache"] * bool(
+        hits
+    )
+    return ForecastWords(because, hits, anyway, ", ".join([text, *rest]))
+
+
+@dataclass(frozen=True)
+class BoundRow:
+    """One kind of job on one type before and after; empty where a side has none."""
+
+    job: str
+    instance_type: str
+    before: str
+    after: str
+    price: str
+    notes: tuple[str, ...]
+
+    @property
+    def differs(self) -> bool:
+        return self.before != self.after
+
+
+def bound_rows(bounds: Bounds) -> list[BoundRow]:
+    """Return the upper bounds as a table shows them."""
+    old = {(bound.job, bound.instance_type): bound for bound in bounds.before}
+    new = {(bound.job, bound.instance_type): bound for bound in bounds.after}
+    rows = []
+    for key in dict.fromkeys((*new, *old)):
+        one = new.get(key) or old[key]
+        price = UNKNOWN if one.price is None else f"{one.price:g} {bounds.currency}"
+        sides = (_hours(old.get(key)), _hours(new.get(key)))
+        rows.append(BoundRow(*key, *sides, price if bounds.prices_of else "", one.notes))
+    return rows
+
+
+def _hours(bound: Bound | None) -> str:
+    return "" if bound is None else NO_LIMIT if bound.hours is None else hours(bound.hours)
+
+
+def hours(value: float) -> str:
+    """Write `0.5 h`, `1,200 h`."""
+    return f"{value:,.2f}".rstrip("0").rstrip(".") + " h"
+
+
+def bounds_headline(bounds: Bounds) -> str:
+    """Return the totals in one line."""
+    old, new = (_total(side) for side in (bounds.before, bounds.after))
+    if not bounds.before or not bounds.after or old == new:
+        same_rows = bounds.before == bounds.after or not bounds.before or not bounds.after
+        text = f"at most {new if bounds.after else old} an execution"
+        return (
+            text
+            if not (bounds.before and bounds.after)
+            else text + (", as before" if same_rows else ", as before in all")
+        )
+    return f"at most {old} {ARROW} {new} an execution"
+
+
+def _total(bounds: Sequence[Bound]) -> str:
+    known = sum(bound.hours or 0 for bound in bounds)
+    limitless = sorted({bound.job for bound in bounds if bound.hours is None})
+    text = f"{hours(known).removesuffix(' h')} instance-hours"
+    return f"{text} and {', '.join(limitless)} without a limit" if limitless else text
+
+
+def cost_words(bounds: Bounds) -> str:
+    """Return the upper bound of the cost and what is not in it; empty without a price file."""
+    if not bounds.prices_of:
+        return ""
+    old, new = (f"{cost(side):,.2f}" for side in (bounds.before, bounds.after))
+    known = [f"{side} {bounds.currency}" for side in dict.fromkeys((old, new))]
+    if not bounds.before or not bounds.after:
+        known = [f"{new if bounds.after else old} {bounds.currency}"]
+    present = bounds.after or bounds.before
+    missing = sorted({f"{b.job} on {b.instance_type}" for b in present if b.price is None})
+    limitless = sorted({b.job for b in present if b.hours is None})
+    notes = [f"price unknown: {', '.join(missing)}"] * bool(missing)
+    notes += [f"{', '.join(limitless)} without a limit not counted"] * bool(limitless)
+    extra = f"; {'; '.join(notes)}" if notes else ""
+    return f"cost at most {f' {ARROW} '.join(known)} (prices of {bounds.prices_of}){extra}"
+
+
+def bound_notes(bounds: Bounds) -> tuple[str, ...]:
+    """Return what a reader of the hours has to know, each once."""
+    notes = [note for bound in (*bounds.after, *bounds.before) for note in bound.notes]
+    return tuple(dict.fromkeys(notes))

@@ -1,0 +1,198 @@
+"""A state of the pipelines that a review compares: the working tree, a git ref, an assembly.
+
+It never compares, and never asks AWS: a command that reads the deployed pipelines makes a state of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Self
+
+from smp.compiler.cache import (
+    CODE_DIRECTORY,
+    COMPILED_DIRECTORY,
+    REVIEWED_DIRECTORY,
+    Compilation,
+    compile_all,
+)
+from smp.compiler.compiled import CompiledPipeline
+from smp.config.load import DEFAULT_PATTERN, load_project
+from smp.errors import ConfigError, Location, Problem, SmpError, near_names
+from smp.graph import PipelineGraph, build_graphs
+from smp.review.assembly import MANIFEST, read_assembly
+from smp.review.git_ref import GitRef, find_ref
+
+WORKING_TREE = "working tree"
+
+
+@dataclass(frozen=True)
+class State:
+    """Pipelines by name, and what a reader calls the state.
+
+    `knows_config` is false where the pipelines were read back from the service, which keeps nothing
+    of the configs but the definition.
+    """
+
+    label: str
+    pipelines: Mapping[str, CompiledPipeline]
+    knows_config: bool = True
+
+    @classmethod
+    def of(
+        cls, label: str, pipelines: Iterable[CompiledPipeline], *, knows_config: bool = True
+    ) -> State:
+        """Make a state of pipelines in any order."""
+        return cls(label, {pipeline.name: pipeline for pipeline in pipelines}, knows_config)
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """Where configs are, how they are found, and what they may refer to of the environment."""
+
+    directory: Path
+    pattern: str = DEFAULT_PATTERN
+    environ: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def work_dir(self) -> Path:
+        return self.directory / ".smp"
+
+
+class ReadingState:
+    """A state on its way: loaded, then compiled in the background. It ends with its `with` block."""
+
+    def __init__(
+        self,
+        label: str,
+        workspace: Workspace,
+        graphs: Sequence[PipelineGraph] = (),
+        compiled: Sequence[CompiledPipeline] = (),
+        kept_in: str = COMPILED_DIRECTORY,
+    ) -> None:
+        self.label = label
+        self._workspace = workspace
+        self._graphs = graphs
+        self._compiled = tuple(compiled)
+        self._kept_in = kept_in
+        self._compilation: Compilation | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of all its pipelines."""
+        compiled = (pipeline.name for pipeline in self._compiled)
+        return (*(graph.name for graph in self._graphs), *compiled)
+
+    def start(self, names: Collection[str] = ()) -> None:
+        """Begin to compile the pipelines of these names, or all. Raises ScriptError."""
+        chosen = [graph for graph in self._graphs if not names or graph.name in names]
+        if chosen:
+            self._compilation = compile_all(chosen, self._workspace.work_dir, self._kept_in)
+
+    def result(self) -> State:
+        """Wait for it; raises what compiling raises."""
+        compilation, self._compilation = self._compilation, None
+        compiled = compilation.result() if compilation else self._compiled
+        return State.of(self.label, compiled)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Wait for a compilation that nobody asked for the result of: it reads files that may go."""
+        with suppress(SmpError):
+            self.result()
+
+
+class _AtRef(ReadingState):
+    """The state of a git ref, whose files lie in a directory that is gone after the `with` block."""
+
+    def __init__(self, workspace: Workspace, ref: GitRef) -> None:
+        self._ref = ref
+        self._stack = ExitStack()
+        try:
+            extracted = self._stack.enter_context(ref.extracted(workspace.pattern))
+            self._directory = extracted.directory
+            graphs = () if extracted.is_empty else self._graphs_in(workspace)
+        except BaseException:
+            self._stack.close()
+            raise
+        super().__init__(ref.label, workspace, graphs, kept_in=REVIEWED_DIRECTORY)
+
+    def _graphs_in(self, workspace: Workspace) -> tuple[PipelineGraph, ...]:
+        with self._named():
+            project = load_project(self._directory, workspace.pattern, workspace.environ)
+            return build_graphs(project)
+
+    def start(self, names: Collection[str] = ()) -> None:
+        with self._named():
+            super().start(names)
+
+    def result(self) -> State:
+        with self._named():
+            return super().result()
+
+    def __exit__(self, *details: object) -> None:
+        super().__exit__(*details)
+        self._stack.close()
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        """Name files as git names those of a ref, `HEAD:model_configs/…`, in what is raised inside."""
+        try:
+            yield
+        except SmpError as error:
+            problems = [_at_ref(problem, self._ref, self._directory) for problem in error.problems]
+            raise type(error)(problems) from error
+
+
+def read_working_tree(workspace: Workspace) -> ReadingState:
+    """Load the pipelines as the files are now. Raises what loading raises."""
+    project = load_project(workspace.directory, workspace.pattern, workspace.environ)
+    return ReadingState(WORKING_TREE, workspace, build_graphs(project))
+
+
+def read_ref(workspace: Workspace, ref: str) -> ReadingState:
+    """Load the pipelines as they were at a git ref; a ref from before the first config has none.
+
+    The files are read from the repository's objects; nothing of them is run. Raises SetupError where
+    there is no such ref, and what loading raises, with the ref before each file's name.
+    """
+    return _AtRef(workspace, find_ref(workspace.directory, ref))
+
+
+def read_assembly_state(workspace: Workspace, directory: Path) -> ReadingState:
+    """Read what the app wrote into an assembly (`cdk.out`)."""
+    compiled = read_assembly(directory, workspace.work_dir / CODE_DIRECTORY)
+    return ReadingState(str(directory), workspace, compiled=compiled)
+
+
+def is_assembly(path: Path) -> bool:
+    """Whether a path is a directory with an assembly, which a ref of the same name stands behind."""
+    return (path / MANIFEST).is_file()
+
+
+def check_names(names: Iterable[str], *known: Iterable[str]) -> None:
+    """Raise ConfigError where a name is in none of the states."""
+    there = sorted({name for some in known for name in some})
+    problems = [
+        Problem(
+            f"there is no pipeline '{name}' in either state",
+            allowed=", ".join(there) or None,
+            hint=near_names(name, there),
+        )
+        for name in names
+        if name not in there
+    ]
+    if problems:
+        raise ConfigError(problems)
+
+
+def _at_ref(problem: Problem, ref: GitRef, directory: Path) -> Problem:
+    place = problem.location
+    if place is None:
+        return replace(problem, reason=f"{ref.name}: {problem.reason}")
+    file = place.file.removeprefix(f"{directory.resolve()}/")
+    return replace(problem, location=Location(f"{ref.name}:{file}", place.line, place.column))
