@@ -170,7 +170,25 @@ def _no_pipeline(files: list[ConfigFile]) -> Problem:
 
 
 def _notes(model: Model) -> Iterator[Problem]:
-    """Yield a note for each setting that is valid and has no effect."""
+    """Yield a note for what is valid but has no effect, or none on one's own machine."""
+    yield from _notes_on_training(model)
+    yield from _notes_on_transform(model)
+
+
+def _notes_on_training(model: Model) -> Iterator[Problem]:
+    train = model.config.train
+    if train is not None and train.entry_point is None and train.local_stand_in is None:
+        yield Problem(
+            "runs locally only with a stand-in: its algorithm is in the image alone",
+            model.locate("train"),
+            dotted(("conf", "models", model.name, "train")),
+            repr(train.image_uri),
+            None,
+            "name a script in local_stand_in, or use `smp run --sandbox docker`",
+        )
+
+
+def _notes_on_transform(model: Model) -> Iterator[Problem]:
     transform, registry = model.config.transform, model.config.registry
     if transform is None or registry is None or transform.image_uri is None:
         return

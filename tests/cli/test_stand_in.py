@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import re
 from pathlib import Path
 
@@ -56,3 +57,23 @@ def test_the_stand_in_of_the_page_learns_and_is_named_everywhere(
     values = [metric["value"] for metric in record.metrics]
     assert len(values) == 60
     assert values[-1] < 0.2 < values[0]
+
+
+def test_validate_notes_an_algorithm_that_has_no_stand_in(run_smp: RunSmp, ratings: Path) -> None:
+    here = ("--workspace", ratings)
+    assert "note" not in run_smp("validate", *here).out
+
+    conf = ratings / "model_configs" / "ratings" / "conf" / "conf.yaml"
+    text = conf.read_text("utf-8")
+    conf.write_text(text.replace("        local_stand_in: local/factorise.py\n", ""), "utf-8")
+    done = run_smp("validate", *here)
+
+    assert done.status == 0
+    (note,) = [line for line in done.out.splitlines() if line.startswith("note: ")]
+    assert note.endswith(
+        "conf.models.ratings.train: runs locally only with a stand-in: "
+        "its algorithm is in the image alone"
+    )
+    assert "local_stand_in" in done.out
+    (field,) = json.loads(run_smp("validate", "--format", "json", *here).out)["notes"]
+    assert field["path"] == "conf.models.ratings.train"
