@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from smp.config.wording import shown
@@ -28,10 +28,12 @@ DOTTED = re.compile(r"\$\{\s*([A-Za-z_][A-Za-z0-9_-]*)\s*\.([^{}]*)\}")
 class Written:
     """A text with an expression in it, as it stands in a file.
 
-    It is no `str`: a field takes it only where its type says that the value may vary.
+    It is no `str`: a field takes it only where its type says that the value may vary. `section` is the
+    config model whose key it stands under.
     """
 
     text: str
+    section: type | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
         return self.text

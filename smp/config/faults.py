@@ -90,13 +90,18 @@ def _discriminator(context: Mapping[str, Any]) -> str:
     return str(context["discriminator"]).strip("'")
 
 
+OF_JOBS = "values of a job such as hyperparameters, env, instance_type and fileName"
+
+
 def _expression_problem(written: Written, path: Path_, document: Document) -> Problem:
     unknown = unknown_in(written.text)
     if unknown is not None:
         reason, allowed, hint = unknown_expression(unknown)
     else:
         reason = "is needed when the pipeline is built, so no parameter may stand here"
-        allowed = f"a value; parameters may stand in {listed(varying_keys(), 40)}"
+        keys = varying_keys(written.section)
+        where = f"{listed(keys)} of this section" if keys else OF_JOBS
+        allowed = f"a value; parameters may stand in {where}"
         hint = "${env:NAME} and conf.environments are put in when the file is read"
     return Problem(reason, document.locate(path), dotted(path), shown(written.text), allowed, hint)
 

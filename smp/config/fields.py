@@ -12,6 +12,7 @@ from typing import Annotated, Any, ClassVar, Literal, get_args
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from smp.config.expressions import Written
 from smp.config.wording import shown
 
 
@@ -43,7 +44,9 @@ class ConfigModel(BaseModel):
                 reason = f"'{written}' and '{key}' name the same setting: keep one"
                 settled[written] = KeyFault(reason, value)
             elif key in fields:
-                if value is not None or fields[key].is_required():
+                if isinstance(value, Written):
+                    settled[key] = Written(value.text, cls)
+                elif value is not None or fields[key].is_required():
                     settled[key] = _read_number(value, fields[key].annotation)
             elif cls.model_config.get("extra") == "forbid":
                 known = (*fields, *cls.spellings)

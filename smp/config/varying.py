@@ -215,14 +215,9 @@ def _text(value: str | int | float | bool | None) -> str | None:
     return None if value is None else str(value)
 
 
-def varying_keys() -> list[str]:
-    """Return the keys of all sections whose value may vary, sorted."""
-    return sorted(set(_varying_keys(ConfigModel)))
-
-
-def _varying_keys(model: type[ConfigModel]) -> Iterator[str]:
-    for below in model.__subclasses__():
-        for name, field in below.model_fields.items():
-            if mark_of(below, name) is not None:
-                yield field.alias or name
-        yield from _varying_keys(below)
+def varying_keys(section: type | None) -> list[str]:
+    """Return the keys of a section whose value may vary."""
+    if section is None or not issubclass(section, ConfigModel):
+        return []
+    fields = section.model_fields.items()
+    return [field.alias or name for name, field in fields if mark_of(section, name) is not None]

@@ -19,7 +19,12 @@ from smp.errors import SmpError
 from tests.config.workspace import BASE, CONF, make_workspace
 
 HERE = Path(__file__).parent
-ENVIRON = {"STAGE": "dev", "COUNT": "three", "HOSTILE": "${smp:bucket}"}
+ENVIRON = {
+    "STAGE": "dev",
+    "COUNT": "three",
+    "HOSTILE": "${smp:bucket}",
+    "EXPRESSION": "${parameters.rounds}",
+}
 
 
 @dataclass(frozen=True)
