@@ -28,7 +28,7 @@ export UV_CACHE_DIR := $(CACHE)/uv
 export XDG_CACHE_HOME := $(CACHE)/xdg
 export npm_config_cache := $(CACHE)/npm
 
-.PHONY: help setup demo check test lint unit format bench lock clean pull-request-check pull-request-review smoke-run
+.PHONY: help setup demo check test lint unit format build-assembly bench lock clean pull-request-check pull-request-review smoke-run
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-19s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -60,6 +60,14 @@ unit: setup
 format: setup ## rewrite the sources in the house format
 	@ruff check --fix-only --quiet .
 	@ruff format .
+
+build-assembly: setup ## what a delivery builds: every config checked and tested, the delivery synthesized
+	@echo "==> smp validate"
+	@smp validate
+	@echo "==> tests of every config"
+	@pytest -q tests/model_configs/test_every_config.py
+	@echo "==> cdk synth"
+	@SMP_SYNTH_ALWAYS=1 tools/cdk synth --quiet --no-notices -c delivery=true
 
 bench: setup ## measure, and write docs/benchmarks.md
 	@python -m tools.bench
