@@ -83,7 +83,8 @@ def code_of(error: ClientError) -> str:
 
 def is_missing(error: ClientError) -> bool:
     """Whether the service says that a thing is not there."""
-    return code_of(error) in MISSING or "does not exist" in _said(error)
+    said = _said(error).lower()
+    return code_of(error) in MISSING or "does not exist" in said or "could not find" in said
 
 
 def is_denied(error: ClientError) -> bool:

@@ -39,7 +39,7 @@ ATTEMPTS = 6
 def open_session(
     region: str | None = None, profile: str | None = None, assume_role: Sequence[str] = ()
 ) -> Session:
-    """Return a session; what is not given comes from where boto3 looks.
+    """Return a session; what is not given comes from where boto3 looks, the region from AWS_REGION first.
 
     Of several roles the first that lets itself be taken is taken. Raises SetupError where the profile
     does not exist, no region is set, a role's ARN is none or no role lets itself be taken.
@@ -51,7 +51,9 @@ def open_session(
             [Problem("is no ARN of a role", None, "--assume-role", role, allowed) for role in wrong]
         )
     with explained("open a session"):
-        session = Session(profile_name=profile, region_name=region)
+        session = Session(
+            profile_name=profile, region_name=region or os.environ.get("AWS_REGION") or None
+        )
     if session.region_name is None:
         hint = "give --region, or set AWS_REGION"
         raise SetupError([Problem("no AWS region is set", hint=hint)])
