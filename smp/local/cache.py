@@ -35,6 +35,7 @@ class Kept:
     ended: float
     result: Mapping[str, Any]
     metrics: tuple[Mapping[str, Any], ...]
+    inputs: tuple[Mapping[str, Any], ...] = ()
 
 
 class StepCache:
@@ -60,7 +61,8 @@ class StepCache:
         path = self._path(step, attributes)
         try:
             value = json.loads(path.read_text(encoding="utf-8"))
-            kept = Kept(value["run"], value["ended"], value["result"], tuple(value["metrics"]))
+            lists = (tuple(value["metrics"]), tuple(value.get("inputs", ())))
+            kept = Kept(value["run"], value["ended"], value["result"], *lists)
         except (OSError, ValueError, KeyError):
             return None, self._why(step, attributes)
         limit = config.get("ExpireAfter")
@@ -81,6 +83,7 @@ class StepCache:
             "ended": kept.ended,
             "result": kept.result,
             "metrics": list(kept.metrics),
+            "inputs": list(kept.inputs),
             "attributes": attributes,
             "objects": {uri: self._count(uri) for _, uri in output_uris(kept.result)},
         }

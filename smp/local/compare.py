@@ -1,4 +1,4 @@
-"""What differs between two runs: parameters, code, definition, metrics, durations.
+"""What differs between two runs: parameters, inputs, code, definition, metrics, durations.
 
 It compares what was asked for, not the names that each run gave its jobs and objects.
 """
@@ -21,7 +21,7 @@ from smp.local.places import Places
 from smp.local.run_store import Run
 from smp.local.show import run_fields
 from smp.local.stored import StepData
-from smp.local.wording import duration, number, shown_state, table
+from smp.local.wording import counted, duration, number, shown_state, size, table
 
 SIDES = ("before", "after")
 SHORT_HASH = 12
@@ -39,6 +39,7 @@ def comparison(before: Run, after: Run, places: Places) -> dict[str, Any]:
     return {
         "runs": [run_fields(before), run_fields(after)],
         "parameters": list(_differences(*parameters)),
+        "inputs": list(_input_changes(before, after)),
         "code": list(_code_changes(*compiled)),
         "definition": list(_definition_changes(*compiled)),
         "metrics": list(_metric_pairs(*metrics)),
@@ -56,6 +57,7 @@ def compare_runs(before: Run, after: Run, places: Places) -> str:
     took = ["took", *(duration(run["seconds"]) for run in fields["runs"])]
     sections = {
         "parameters": _rows(fields["parameters"], ("name",), str),
+        "inputs": _rows(fields["inputs"], ("step", "name"), _shown_input),
         "code": list(_code_rows(fields["code"])),
         "definition": _rows(fields["definition"], ("step", "name"), str),
         "metrics": _metric_rows(fields["metrics"]),
@@ -71,6 +73,28 @@ def _differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterato
     for name in dict.fromkeys((*before, *after)):
         if before.get(name) != after.get(name):
             yield {"name": name, "before": before.get(name), "after": after.get(name)}
+
+
+def _input_changes(before: Run, after: Run) -> Iterator[dict[str, Any]]:
+    """Yield each input of a step of both runs that had other content, wherever it lay."""
+    for name in before.record().steps:
+        steps = before.step(name), after.step(name)
+        if None in steps:
+            continue
+        then, now = ({item["name"]: item for item in step.inputs} for step in steps if step)
+        for key in dict.fromkeys((*then, *now)):
+            old, new = then.get(key), now.get(key)
+            if _content(old) != _content(new):
+                yield {"step": name, "name": key, "before": old, "after": new}
+
+
+def _content(item: Mapping[str, Any] | None) -> Any:
+    return item and (item["files"], item["sha256"] or item["listing"])
+
+
+def _shown_input(item: Mapping[str, Any]) -> str:
+    found = f"{counted(item['files'], 'file')}, {size(item['size'])}"
+    return f"{found}, {item['sha256'][:SHORT_HASH]}" if item["sha256"] else found
 
 
 def _code_changes(before: CompiledPipeline, after: CompiledPipeline) -> Iterator[dict[str, Any]]:

@@ -44,6 +44,11 @@ class Places:
         return self.root / "cache"
 
     @property
+    def hashes(self) -> Path:
+        """Hashes of large objects by their file's size and time."""
+        return self.root / "hashes"
+
+    @property
     def environments(self) -> Path:
         """Python environments by the hash of their requirements."""
         return self.root / "envs"

@@ -48,6 +48,9 @@ class StepRecord:
     sandbox: str | None = None
     stand_in: str | None = None
     """The local script that ran in place of a built-in algorithm's container."""
+    inputs: tuple[Mapping[str, Any], ...] = ()
+    """The data that it read, as it was then, see `smp.local.read_inputs`; with a reused result, what
+    that was made of."""
 
     @property
     def seconds(self) -> float | None:
@@ -126,7 +129,8 @@ class Run:
         if not path.exists() or path.stat().st_size == 0:
             return None
         value = _read(path)
-        return StepRecord(**{**value, "metrics": tuple(value["metrics"])})
+        lists = {key: tuple(value.get(key, ())) for key in ("metrics", "inputs")}
+        return StepRecord(**{**value, **lists})
 
     def write_step(self, record: StepRecord) -> None:
         """Replace a step's record; only that of a step that has ended waits for the disk."""

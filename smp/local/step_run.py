@@ -31,8 +31,10 @@ from smp.local.jobs.tuning import run_tuning
 from smp.local.object_store import ObjectStore
 from smp.local.places import Places, local_value
 from smp.local.process import Stop
+from smp.local.read_inputs import read_inputs
 from smp.local.run_store import EXECUTING, FAILED, STOPPED, SUCCEEDED, Run, StepRecord
 from smp.local.sandbox.base import Sandbox
+from smp.local.stored import StepData
 
 JOBS: Mapping[str, Callable[[StepContext], dict[str, Any]]] = {
     "Processing": run_processing,
@@ -133,10 +135,13 @@ class StepRunner:
                 status=SUCCEEDED,
                 result=kept.result,
                 metrics=kept.metrics,
+                inputs=kept.inputs,
                 reused_from=kept.run,
             )
-        record = self._attempts(step, replace(record, why=why))
-        ended = Kept(self.run.id, time.time(), record.result, record.metrics)
+        data = StepData(self.compiled, self.places)
+        inputs = read_inputs(data.inputs(record), self.places.hashes)
+        record = self._attempts(step, replace(record, why=why, inputs=inputs))
+        ended = Kept(self.run.id, time.time(), record.result, record.metrics, inputs)
         cache.keep(step, arguments, ended, stand_in)
         return record
 

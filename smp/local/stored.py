@@ -1,13 +1,13 @@
 """What a step read and what it wrote: names, URIs, the files behind them, their size and hash.
 
-It never writes. Hashes are of the files as they lie there now; `changed_since` says when they are
-younger than the step.
+It never writes. Hashes are of the files as they lie there now, a prefix's by the names below it;
+`changed_since` says when they are younger than the step.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,11 +44,9 @@ class Stored:
         """The one file's hash, or one over the names and hashes of all; None where that is too much."""
         if not self.objects or self.size > MAX_HASHED_BYTES:
             return None
-        hashes = [_hash(item.file) for item in self.objects]
-        if len(self.objects) == 1:
-            return hashes[0]
-        lines = [f"{item.uri}\0{h}\n" for item, h in zip(self.objects, hashes, strict=True)]
-        return hashlib.sha256("".join(lines).encode()).hexdigest()
+        base = self.uri.rstrip("/")
+        names = [item.uri.removeprefix(base) for item in self.objects]
+        return combined_hash(names, [hash_of(item.file) for item in self.objects])
 
     def changed_since(self, moment: float | None) -> bool:
         """Whether any object was written after that moment."""
@@ -152,6 +150,15 @@ def _uri(name: str, source: Mapping[str, Any] | None) -> Iterator[tuple[str, str
         yield name, uri
 
 
-def _hash(file: Path) -> str:
+def combined_hash(names: Sequence[str], hashes: Sequence[str]) -> str | None:
+    """Return the one file's hash, or one over the names and hashes of all; None where there is none."""
+    if len(hashes) < 2:
+        return hashes[0] if hashes else None
+    lines = [f"{name}\0{value}\n" for name, value in zip(names, hashes, strict=True)]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def hash_of(file: Path) -> str:
+    """Return the SHA-256 of a file's content."""
     with file.open("rb") as content:
         return hashlib.file_digest(content, "sha256").hexdigest()

@@ -93,13 +93,14 @@ def hyperparameters(step: StepRecord) -> Html:
 
 
 def inputs_table(report: Facts, step: StepRecord) -> Html:
-    """Write what data a step read, with the hash of the content and where it comes from."""
+    """Write what data a step read, with the hash that it had then and where it comes from."""
+    then = {(item["name"], item["uri"]): item["sha256"] for item in step.inputs}
     rows = [
         (
             item.name,
             _origin(report, item),
             size(item.size) if item.objects else "-",
-            join([digest(item.sha256), *_changed(item, step)]),
+            join([digest(then.get((item.name, item.uri), item.sha256)), *_changed(item, step)]),
         )
         for item in report.data.inputs(step)
     ]
