@@ -142,7 +142,8 @@ def _normal(path: str) -> str:
 
 
 def _origin(model: Model) -> str:
-    return model.source_directory.relative_to(model.directory.parent).as_posix()
+    inside = model.source_directory.relative_to(model.directory)
+    return (PurePosixPath(model.directory_name) / inside).as_posix()
 
 
 def _check_packed(model: Model, scripts: Mapping[tuple[str, str], str], tree: CodeTree) -> None:

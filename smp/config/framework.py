@@ -28,6 +28,8 @@ class ConfigFile:
     path: Path
     directory: Path
     """The model directory that it belongs to, links followed."""
+    directory_name: str
+    """What the workspace calls that directory, which may be a link to it."""
     document: Document
     conf: Conf | None
 

@@ -87,7 +87,8 @@ class _Loading:
 
     def _file(self, path: Path) -> ConfigFile | None:
         name = shown_name(path, self._workspace)
-        directory = model_directory(path, self._workspace, self._found.base).resolve()
+        place = model_directory(path, self._workspace, self._found.base)
+        directory = place.resolve()
         try:
             if path.exists() and not is_inside(path, directory):
                 reason = "is a link out of the model's own directory"
@@ -96,7 +97,7 @@ class _Loading:
         except ConfigError as error:
             self.problems.extend(error.problems)
             return None
-        file = ConfigFile(path, directory, document, self._conf(document))
+        file = ConfigFile(path, directory, place.name, document, self._conf(document))
         if file.conf is None:
             self._unsettled_scripts(file)
         return file
@@ -134,6 +135,7 @@ class _Loading:
             config=config,
             file=home.document.file,
             directory=home.directory,
+            directory_name=home.directory_name,
             source_directory=found.directory,
             positions=merged.positions,
         )

@@ -178,7 +178,9 @@ class Model:
     config: ModelConfig
     file: str
     directory: Path
-    """The model's own directory, absolute: the one that holds `conf/`."""
+    """The model's own directory, absolute, links followed: the one that holds `conf/`."""
+    directory_name: str
+    """What the workspace calls it: a build links a model repository into the workspace."""
     source_directory: Path
     """The directory with its scripts, absolute, inside `directory`."""
     positions: Mapping[Path_, Location] = field(repr=False)
