@@ -10,6 +10,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
+from smp.cli.aws_options import add_aws_options
 from smp.cli.console import print_problems, problem_fields, write_json, write_output
 from smp.errors import SmpError
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 WORK_DIRECTORY = ".smp"
 PATTERN_VARIABLE = "SMP_MODEL_CONFIGPATH"
+
+DEPLOYED = "deployed"
+STATES = "a branch, tag or commit of git, or a directory with an assembly of the app (cdk.out)"
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
@@ -72,10 +76,15 @@ def _add_graph(commands: Commands) -> None:
     graph = commands.add_parser(
         "graph",
         help="draw a pipeline's steps",
-        description="Draw the steps of one pipeline and what each waits for.",
+        description="Draw the steps of one pipeline and what each waits for. With --diff, draw two "
+        "states of it as one, with what was added, removed and changed marked.",
     )
     _add_pipeline(graph)
     _add_format(graph, ("mermaid", "svg"))
+    graph.add_argument(
+        "--diff", action="store_true", help="mark what changes from --base to the files as they are"
+    )
+    add_base_option(graph)
     graph.set_defaults(run=_graph)
 
 
@@ -117,6 +126,16 @@ def _add_pipeline(command: argparse.ArgumentParser) -> None:
         "-o", "--output", metavar="FILE", type=Path, help="file to write (default: standard output)"
     )
     _add_workspace(command)
+
+
+def add_base_option(command: argparse.ArgumentParser) -> None:
+    """Add `--base`, and what reading the deployed pipelines takes."""
+    command.add_argument(
+        "--base",
+        metavar="STATE",
+        help=f"the state before: {STATES}, or `{DEPLOYED}` for what is in AWS (default: HEAD)",
+    )
+    add_aws_options(command)
 
 
 def load_workspace(arguments: argparse.Namespace) -> Project:
@@ -185,6 +204,8 @@ def _compile(arguments: argparse.Namespace) -> int:
 
 
 def _graph(arguments: argparse.Namespace) -> int:
+    if arguments.diff or arguments.base is not None:
+        return _graph_changes(arguments)
     from smp.review.dag import read_dag
     from smp.review.mermaid import render_mermaid
     from smp.review.picture import render_svg
@@ -193,6 +214,18 @@ def _graph(arguments: argparse.Namespace) -> int:
     dag = read_dag(compiled, compiled.step_models)
     draw = render_svg if arguments.format == "svg" else render_mermaid
     write_output(draw(dag), arguments.output)
+    return 0
+
+
+def _graph_changes(arguments: argparse.Namespace) -> int:
+    from smp.cli.reviewing import read_states
+    from smp.review.diff.compare import picture_of
+    from smp.review.diff.picture import render_changed_mermaid, render_changed_svg
+
+    base, head = read_states(arguments, [arguments.pipeline])
+    changed = picture_of(base, head, arguments.pipeline)
+    draw = render_changed_svg if arguments.format == "svg" else render_changed_mermaid
+    write_output(draw(changed), arguments.output)
     return 0
 
 

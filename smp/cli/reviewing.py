@@ -14,9 +14,12 @@ from typing import TYPE_CHECKING
 
 from smp.cli.console import write_json, write_output
 from smp.cli.pipelines import (
+    DEPLOYED,
     PATTERN_VARIABLE,
+    STATES,
     WORK_DIRECTORY,
     Commands,
+    add_base_option,
     add_models_option,
     add_workspace_option,
 )
@@ -26,11 +29,8 @@ if TYPE_CHECKING:
     from smp.review.state import ReadingState, State, Workspace
 
 SAME, DIFFERENT = 0, 3
-DEPLOYED = "deployed"
 DEFAULT_BASE = "HEAD"
 FORMATS = ("text", "markdown", "summary", "json")
-
-STATES = "a branch, tag or commit of git, or a directory with an assembly of the app (cdk.out)"
 
 
 def add_commands(commands: Commands) -> None:
@@ -73,31 +73,16 @@ def add_commands(commands: Commands) -> None:
     diff.set_defaults(run=_diff)
 
 
-def add_base_option(command: argparse.ArgumentParser) -> None:
-    """Add `--base`, and what reading the deployed pipelines takes."""
-    from smp.cli.aws_options import add_aws_options
-
-    command.add_argument(
-        "--base",
-        metavar="STATE",
-        help=f"the state before: {STATES}, or `{DEPLOYED}` for what is in AWS (default: HEAD)",
-    )
-    add_aws_options(command)
-
-
-def compare(arguments: argparse.Namespace, names: Sequence[str], head: str | None = None) -> Diff:
-    """Read both states at once and compare the pipelines of these names, or all."""
-    from smp.review.diff.compare import compare_states
-    from smp.review.prices import load_prices
+def read_states(
+    arguments: argparse.Namespace, names: Sequence[str], head: str | None = None
+) -> tuple[State, State]:
+    """Read the state before and the one after, at once, with the pipelines of these names or all."""
     from smp.review.state import check_names, read_working_tree
 
     workspace = workspace_of(arguments)
-    base_name = DEFAULT_BASE if arguments.base is None else arguments.base
-    prices = load_prices(workspace.directory)
+    base = DEFAULT_BASE if arguments.base is None else arguments.base
     with ExitStack() as stack:
-        reading = (
-            None if base_name == DEPLOYED else stack.enter_context(_read(workspace, base_name))
-        )
+        reading = None if base == DEPLOYED else stack.enter_context(_read(workspace, base))
         after = stack.enter_context(
             _read(workspace, head) if head else read_working_tree(workspace)
         )
@@ -106,8 +91,8 @@ def compare(arguments: argparse.Namespace, names: Sequence[str], head: str | Non
             reading.start(names)
         after.start(names)
         head_state = after.result()
-        base = reading.result() if reading else _deployed(arguments, names, head_state)
-    return compare_states(base, head_state, names, prices)
+        base_state = reading.result() if reading else _deployed(arguments, names, head_state)
+    return base_state, head_state
 
 
 def workspace_of(arguments: argparse.Namespace) -> Workspace:
@@ -143,7 +128,12 @@ def _deployed(arguments: argparse.Namespace, names: Sequence[str], head: State) 
 
 
 def _diff(arguments: argparse.Namespace) -> int:
-    diff = compare(arguments, arguments.pipelines, arguments.head)
+    from smp.review.diff.compare import compare_states
+    from smp.review.prices import load_prices
+
+    prices = load_prices(arguments.workspace)
+    base, head = read_states(arguments, arguments.pipelines, arguments.head)
+    diff = compare_states(base, head, arguments.pipelines, prices)
     _write(diff, arguments.format, arguments.output)
     return SAME if diff.is_empty else DIFFERENT
 

@@ -13,7 +13,15 @@ from dataclasses import replace
 from smp.compiler.compiled import CompiledPipeline
 from smp.compiler.differences import same
 from smp.review.diff.bounds import compare_bounds
-from smp.review.diff.changes import Change, CodeChange, Diff, Kind, PipelineChange, Section
+from smp.review.diff.changes import (
+    Change,
+    ChangedDag,
+    CodeChange,
+    Diff,
+    Kind,
+    PipelineChange,
+    Section,
+)
 from smp.review.diff.code import code_changes
 from smp.review.diff.forecast import forecast
 from smp.review.diff.permissions import permission_changes
@@ -81,6 +89,12 @@ def compare_pipelines(
     if same(before.definition, after.definition):
         return None
     return replace(change, settings=(_unnamed(before, after),))
+
+
+def picture_of(base: State, head: State, name: str) -> ChangedDag:
+    """Return both DAGs of a pipeline as one; of one that does not change, with nothing marked."""
+    before, after = base.pipelines.get(name), head.pipelines.get(name)
+    return changed_dag(before, after, step_changes(before, after), edge_changes(before, after))
 
 
 def _settings(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from smp.compiler.cache_rule import KEY_ATTRIBUTES, key_attributes
@@ -21,6 +21,8 @@ from smp.review.diff.sections import step_setting
 LASTING = frozenset({"PipelineName", "PipelineArn"})
 """What of `Execution.…` is the same in every execution."""
 
+NEW = "the step is new"
+
 _PART = re.compile(r"\[(?:'([^']*)'|\"([^\"]*)\"|(\d+))\]|\.?([^.\[\]]+)")
 
 
@@ -30,16 +32,18 @@ def forecast(
     """Return what the next execution of `after` does with each step, in the order in which they run."""
     if after is None:
         return ()
-    anyway = {} if before is None else _Forecast(after, after).predictions()
     found = _Forecast(before, after).predictions()
-    return tuple(
-        Prediction(name, p.type, p.outcome, p.reasons, _runs(anyway.get(name)) and _runs(p))
-        for name, p in found.items()
-    )
+    unchanged = _Forecast(after, after).predictions() if before else {}
+    return tuple(_with_cause(p, unchanged.get(name)) for name, p in found.items())
 
 
-def _runs(prediction: Prediction | None) -> bool:
-    return prediction is not None and prediction.outcome is not Outcome.HITS
+def _with_cause(found: Prediction, unchanged: Prediction | None) -> Prediction:
+    """Mark a step that would run without any change too, for the reasons that it has then."""
+    if unchanged is None or unchanged.outcome is Outcome.HITS or found.reasons == (NEW,):
+        return found
+    if unchanged.outcome is Outcome.RUNS or found.outcome is unchanged.outcome:
+        return replace(unchanged, anyway=True)
+    return found
 
 
 @dataclass
@@ -73,14 +77,14 @@ class _Forecast:
     def _certain(self, step: Json) -> Iterator[str]:
         """Yield why the step runs whatever the steps before it do."""
         kind, old = step["Type"], self._old.get(step["Name"])
-        if kind not in KEY_ATTRIBUTES:
+        if self.before is None:
+            yield "the pipeline is new"
+        elif old is None or old["Type"] != kind:
+            yield NEW
+        elif kind not in KEY_ATTRIBUTES:
             yield f"{kind} steps are never cached"
         elif not (step.get("CacheConfig") or {}).get("Enabled"):
             yield "caching is not enabled"
-        elif self.before is None:
-            yield "the pipeline is new"
-        elif old is None or old["Type"] != kind:
-            yield "the step is new"
         else:
             yield from self._changed(step, old, self.before)
 

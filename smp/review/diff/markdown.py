@@ -194,14 +194,16 @@ def _bounds(pipeline: PipelineChange) -> Iterator[list[str]]:
     rows = bound_rows(pipeline.bounds)
     if not rows:
         return
+    priced = bool(pipeline.bounds.prices_of)
     cells = [
-        [row.job, code(row.instance_type), row.before, row.after, row.price or "unknown"]
+        [row.job, code(row.instance_type), row.before, row.after, *([row.price] if priced else [])]
         for row in rows
     ]
-    found = table(["job", "instance type", "before", "after", "an hour costs"], cells)
+    heads = ["job", "instance type", "before", "after", *(["an hour costs"] if priced else [])]
+    found = table(heads, cells)
     notes = [f"- {plain(note)}" for note in bound_notes(pipeline.bounds)]
     words = cost_words(pipeline.bounds)
-    notes += [f"- {plain(words)}"] if words else []
+    notes.append(f"- {plain(words)}")
     title = f"Time: {bounds_headline(pipeline.bounds)}"
     yield _folded(title, [*found, *([""] if notes else []), *notes])
 

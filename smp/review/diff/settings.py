@@ -6,7 +6,7 @@ A part of the compiled pipeline that no section names goes under "other settings
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 from smp.compiler.compiled import CompiledPipeline, Json
@@ -62,8 +62,12 @@ def setting_changes(
     ]
     covered = TOLD_ELSEWHERE.union(*(members for _, members, _ in SECTIONS))
     covered = covered if knows_config else covered.union(ABOUT_THE_CONFIG)
+    kept = {step["Name"] for step in before.steps()} & {step["Name"] for step in after.steps()}
     rest = [
-        {**_rest(value, covered), "definition": _rest(_definition(value), {"Parameters", "Steps"})}
+        {
+            **_rest(value, covered, kept),
+            "definition": _without(_definition(value), {"Parameters", "Steps"}),
+        }
         for value in (old, new)
     ]
     found += [
@@ -85,12 +89,24 @@ def _named(value: Json, member: str) -> dict[str, Any]:
     return {item["name"]: {k: v for k, v in item.items() if k != "name"} for item in value[member]}
 
 
-def _rest(value: Mapping[str, Any], covered: frozenset[str] | set[str]) -> Json:
-    """Return the members that no section covers; a stand-in's files are told as code."""
-    rest = {key: item for key, item in value.items() if key not in covered}
-    if "stand_ins" in rest:
-        rest["stand_ins"] = {step: item["script"] for step, item in rest["stand_ins"].items()}
+def _rest(value: Json, covered: frozenset[str], steps: set[str]) -> Json:
+    """Return the members that no section covers.
+
+    What they say of a step counts where both sides have it; a stand-in's files are told as code.
+    """
+    rest = _without(value, covered)
+    for member, shown in (("step_models", lambda item: item), ("stand_ins", _script)):
+        if member in rest:
+            rest[member] = {name: shown(x) for name, x in rest[member].items() if name in steps}
     return rest
+
+
+def _script(stand_in: Json) -> Any:
+    return stand_in["script"]
+
+
+def _without(value: Json, members: Collection[str]) -> Json:
+    return {key: item for key, item in value.items() if key not in members}
 
 
 def _name(path: Path, section: Section) -> str:

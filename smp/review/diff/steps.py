@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from smp.compiler.compiled import CONTAINERS, CompiledPipeline, Json
@@ -75,7 +76,7 @@ def _walk(steps: list[Json], place: str = TOP_LEVEL) -> Iterator[tuple[Json, str
 def _one_sided(name: str, old: _Placed | None, new: _Placed | None) -> StepChange:
     placed = new or old
     assert placed is not None
-    before, after = (_settings(side.step) if side else MISSING for side in (old, new))
+    before, after = (_without_type(side.step) if side else MISSING for side in (old, new))
     kind = placed.step["Type"]
     changes = [step_setting(found, kind) for found in differences(before, after)]
     if placed.place != TOP_LEVEL:
@@ -96,6 +97,10 @@ def _settings(step: Json) -> Json:
     return {key: value for key, value in own_settings(step).items() if key != "DependsOn"}
 
 
+def _without_type(step: Json) -> Json:
+    return {key: value for key, value in _settings(step).items() if key != "Type"}
+
+
 def _facts(placed: _Placed) -> str:
     """Return the machines and the image of a step."""
     step = placed.step
@@ -109,8 +114,6 @@ def _facts(placed: _Placed) -> str:
 
 
 def _shown_instances(step: Json) -> str:
-    from pathlib import Path
-
     definition = {"Steps": [{**step, "DependsOn": []}]}
     pipeline = CompiledPipeline(name="", definition=definition, code=(), code_store=Path())
     return read_dag(pipeline).steps[0].instances

@@ -55,11 +55,11 @@ def _lines(pipeline: PipelineChange) -> list[str]:
     added = [item for item in pipeline.permissions if item.kind == "added"]
     lines += [f"  newly allowed: {_cut(permission_words(item), 150)}" for item in added[:2]]
     forecast = forecast_words(pipeline)
-    lines += [f"  {forecast.headline}"] if forecast else []
+    lines += [f"  cache: {forecast.headline}"] if forecast else []
     if pipeline.bounds.before or pipeline.bounds.after:
-        lines.append(f"  {bounds_headline(pipeline.bounds)}")
-    cost = cost_words(pipeline.bounds)
-    return [*lines, f"  {cost}"] if cost else lines
+        lines.append(f"  time: {bounds_headline(pipeline.bounds)}")
+        lines.append(f"  {cost_words(pipeline.bounds)}")
+    return lines
 
 
 def _cut(text: str, limit: int) -> str:

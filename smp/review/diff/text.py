@@ -103,7 +103,7 @@ def _code(change: CodeChange) -> Iterator[str]:
     used = f"read by {', '.join(change.used_by)}" if change.used_by else "only for local runs"
     yield f"{change.origin}  {hashes}  {used}"
     cells = [[SIGNS[file.kind], file.path, file_words(file)] for file in change.files]
-    yield from (f"    {line}" for line in aligned(cells))
+    yield from (f"  {line}" for line in aligned(cells))
 
 
 def _forecast(pipeline: PipelineChange) -> Iterator[Block]:
@@ -144,8 +144,8 @@ def _bounds(pipeline: PipelineChange) -> Iterator[Block]:
             ]
         )
     lines += [f"note: {note}" for note in bound_notes(pipeline.bounds)] if changed else []
-    words = cost_words(pipeline.bounds)
-    yield f"time: {bounds_headline(pipeline.bounds)}", lines + ([words] if words else [])
+    lines.append(cost_words(pipeline.bounds))
+    yield f"time: {bounds_headline(pipeline.bounds)}", lines
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:

@@ -255,15 +255,12 @@ def hours(value: float) -> str:
 def bounds_headline(bounds: Bounds) -> str:
     """Return the totals in one line."""
     old, new = (_total(side) for side in (bounds.before, bounds.after))
-    if not bounds.before or not bounds.after or old == new:
-        same_rows = bounds.before == bounds.after or not bounds.before or not bounds.after
-        text = f"at most {new if bounds.after else old} an execution"
-        return (
-            text
-            if not (bounds.before and bounds.after)
-            else text + (", as before" if same_rows else ", as before in all")
-        )
-    return f"at most {old} {ARROW} {new} an execution"
+    if not bounds.before or not bounds.after:
+        return f"at most {new if bounds.after else old} an execution"
+    if old != new:
+        return f"at most {old} {ARROW} {new} an execution"
+    machines = ", on other machines" if any(row.differs for row in bound_rows(bounds)) else ""
+    return f"at most {new} an execution, as before{machines}"
 
 
 def _total(bounds: Sequence[Bound]) -> str:
@@ -274,9 +271,9 @@ def _total(bounds: Sequence[Bound]) -> str:
 
 
 def cost_words(bounds: Bounds) -> str:
-    """Return the upper bound of the cost and what is not in it; empty without a price file."""
+    """Return the upper bound of the cost and what is not in it."""
     if not bounds.prices_of:
-        return ""
+        return "cost unknown: the workspace has no prices.json"
     old, new = (f"{cost(side):,.2f}" for side in (bounds.before, bounds.after))
     known = [f"{side} {bounds.currency}" for side in dict.fromkeys((old, new))]
     if not bounds.before or not bounds.after:
