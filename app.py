@@ -32,25 +32,32 @@ def synthesize(environ: dict[str, str], context: dict[str, object], directory: P
     from smp.graph import build_graphs
     from stacks.delivery_plan import DeliveryPlan, is_asked_for, load_delivery
     from stacks.policy_checks import PolicyChecks
-    from stacks.settings import load_deployment
+    from stacks.settings import check_all, load_deployment
 
     checks = PolicyChecks()
-    load = load_delivery if is_asked_for(context) else load_deployment
-    plan = load(context, environ, WORKSPACE)
-    graphs = build_graphs(load_project(WORKSPACE, plan.model_configs, environ))
-    plan.check(graphs)
-    compilation = compile_all(graphs, WORKSPACE / ".smp")
+    plan = (load_delivery if is_asked_for(context) else load_deployment)(
+        context, environ, WORKSPACE
+    )
+    graphs = {
+        deployment.name: build_graphs(load_project(WORKSPACE, plan.model_configs, environ))
+        for deployment in plan.deployments
+    }
+    check_all(plan.deployments, graphs)
+    first, *others = graphs
+    compilation = compile_all(graphs[first], WORKSPACE / ".smp")
 
     from stacks.environment import Environment, new_app
 
     checks.ready()
     app = new_app(context, directory)
+    compiled = {first: compilation.result()}
+    compiled |= {name: compile_all(graphs[name], WORKSPACE / ".smp").result() for name in others}
     if isinstance(plan, DeliveryPlan):
         from stacks.delivery import add_delivery
 
-        add_delivery(app, plan, compilation.result(), WORKSPACE)
+        add_delivery(app, plan, compiled, WORKSPACE)
     else:
-        Environment(app, plan).add_pipelines(compilation.result())
+        Environment(app, plan).add_pipelines(compiled[first])
     checks.add_to(app)
     app.synth()
 

@@ -50,6 +50,8 @@ class Target:
 
     name: str
     region: str
+    assembly: str
+    """Its own part of what was synthesized."""
     review_role_arns: Sequence[str]
     """The first one that lets itself be taken: the environment's own is made by its first deployment."""
     start_role_arn: str
@@ -82,6 +84,8 @@ class DeliveryBuilds:
         self._revision = app.source_attribute(revision)
         self._log_group = log_group
         self._place = place
+        self.made: list[pipelines.CodeBuildStep] = []
+        """Every build so far."""
 
     def defaults(self) -> pipelines.CodeBuildOptions:
         """Return what holds for every build, also for those that the library makes."""
@@ -132,7 +136,7 @@ class DeliveryBuilds:
             "Review",
             commands=[
                 *([check] if check_permissions else []),
-                f".venv/bin/smp diff --base deployed --head {ASSEMBLY} --format markdown"
+                f".venv/bin/smp diff --base deployed --head {target.assembly} --format markdown"
                 f" -o review.md {target.reading} || test $? -eq 3",
                 f"cat {files}",
                 f'export {APPROVAL_TEXT}="$(.venv/bin/python -m tools.approval_text {files})"',
@@ -149,7 +153,7 @@ class DeliveryBuilds:
         return self._step(
             "StartPipelines",
             commands=[
-                f'.venv/bin/smp start --assembly {ASSEMBLY} --once --commit "$COMMIT"{waiting}'
+                f'.venv/bin/smp start --assembly {target.assembly} --once --commit "$COMMIT"{waiting}'
                 f" {target.starting}"
             ],
             inputs={ASSEMBLY: assembly},
@@ -172,7 +176,7 @@ class DeliveryBuilds:
     ) -> pipelines.CodeBuildStep:
         in_vpc = self._place.vpc is not None
         caches = codebuild.LocalCacheMode.CUSTOM
-        return pipelines.CodeBuildStep(
+        step = pipelines.CodeBuildStep(
             name,
             input=self._app,
             additional_inputs=dict(inputs),
@@ -191,6 +195,8 @@ class DeliveryBuilds:
                 }
             ),
         )
+        self.made.append(step)
+        return step
 
     def _role(self, name: str, may_take: Sequence[str]) -> iam.Role:
         """Return a build's role; its name is what roles in other accounts trust."""
@@ -228,6 +234,6 @@ def node_build_spec() -> codebuild.BuildSpec:
 
 def _check_permissions(target: Target) -> str:
     return (
-        f".venv/bin/smp check-permissions --assembly {ASSEMBLY} --environment {target.name}"
+        f".venv/bin/smp check-permissions --assembly {target.assembly} --environment {target.name}"
         f" {target.reading}"
     )

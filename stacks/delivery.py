@@ -5,7 +5,7 @@ It never deploys by itself: each environment's bootstrap roles do.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +14,14 @@ from aws_cdk import aws_codepipeline as codepipeline
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 from aws_cdk import pipelines
-from aws_cdk.region_info import RegionInfo
 from constructs import Construct
 
 from constructs_lib.artifact_bucket import ArtifactBucket
 from constructs_lib.asset_manifests import publishing_build_spec
+from constructs_lib.bootstrap import bootstrap_role_arn, partition_of
 from constructs_lib.delivery_builds import (
     APPROVAL_TEXT,
+    ASSEMBLY,
     BuildPlace,
     DeliveryBuilds,
     Target,
@@ -29,6 +30,7 @@ from constructs_lib.delivery_builds import (
     start_build_role,
 )
 from constructs_lib.delivery_network import DeliveryNetwork
+from constructs_lib.delivery_permissions import settle_permissions
 from constructs_lib.encryption_key import EncryptionKey
 from smp.compiler.compiled import CompiledPipeline
 from stacks.delivery_access import DeliveryAccess, review_role_name, start_role_name
@@ -70,10 +72,11 @@ class Delivery(cdk.Stack):
         construct_id: str,
         *,
         plan: DeliveryPlan,
-        compiled: Sequence[CompiledPipeline],
+        compiled: Mapping[str, Sequence[CompiledPipeline]],
         versions: ToolVersions,
         **stack_props: Any,
     ) -> None:
+        """`compiled` are the pipelines of each environment, by its name."""
         super().__init__(
             scope,
             construct_id,
@@ -104,12 +107,20 @@ class Delivery(cdk.Stack):
             log_group=self.log_group,
             place=self._place(plan.settings.network),
         )
+        self._other_buckets = self._add_other_regions()
         self._synth = self._builds.synth(self._sources.models)
         self._pipeline = self._add_pipeline(versions)
         for stage in plan.stages:
             self._add_stage(stage)
         self._pipeline.build_pipeline()
         start_on_push(self, self.pipeline, self._sources)
+        settle_permissions(
+            self._pipeline,
+            self.artifacts.bucket,
+            self._builds.made,
+            connection_arns=self._sources.connection_arns,
+            other_buckets=self._other_buckets.values(),
+        )
 
     @property
     def pipeline(self) -> codepipeline.Pipeline:
@@ -141,16 +152,21 @@ class Delivery(cdk.Stack):
     def _add_stage(self, planned: PlannedStage) -> None:
         place = cdk.Environment(account=planned.account, region=planned.region)
         stage = cdk.Stage(self, planned.deployment.name, env=place)
+        compiled = self._compiled[planned.deployment.name]
         environment = Environment(stage, planned.deployment)
-        environment.add_pipelines(self._compiled)
-        self._add_access(stage, planned, environment)
-        target = _target(planned)
+        environment.add_pipelines(compiled)
+        self._add_access(stage, planned, environment, [pipeline.name for pipeline in compiled])
+        target = _target(planned, stage)
         self._pipeline.add_stage(
             stage, pre=self._before(planned, target), post=self._after(planned, target)
         )
 
     def _add_access(
-        self, stage: cdk.Stage, planned: PlannedStage, environment: Environment
+        self,
+        stage: cdk.Stage,
+        planned: PlannedStage,
+        environment: Environment,
+        pipeline_names: Sequence[str],
     ) -> None:
         prefix = planned.deployment.stack_prefix
         name = f"{prefix}-DeliveryAccess"
@@ -163,7 +179,7 @@ class Delivery(cdk.Stack):
             delivery_account=self._plan.settings.account,
             stack_prefix=prefix,
             environment=environment.foundation.job_environment,
-            pipeline_names=[pipeline.name for pipeline in self._compiled],
+            pipeline_names=pipeline_names,
             may_start=[start_build_role(build)] if settings.start_pipelines else [],
             may_review=[review_build_role(build)],
         )
@@ -208,43 +224,52 @@ class Delivery(cdk.Stack):
             security_group_ids=network.security_group_ids,
         ).place
 
-    def _artifact_buckets(self) -> dict[str, Any]:
-        """Return a bucket for each region that there is a stage in, as the library takes them."""
+    def _add_other_regions(self) -> dict[str, s3.IBucket]:
+        """Return a bucket for each region that has a stage and is not the delivery's own."""
         own = self._plan.settings
-        buckets: dict[str, s3.IBucket] = {own.region: self.artifacts.bucket}
+        buckets: dict[str, s3.IBucket] = {}
         for region in sorted({stage.region for stage in self._plan.stages} - {own.region}):
+            accounts = sorted({s.account for s in self._plan.stages if s.region == region})
             stack = DeliveryRegion(
                 self.node.root,
                 f"{DELIVERY}-{region}",
                 account=own.account,
                 region=region,
+                readers=[bootstrap_role_arn(account, region, "deploy") for account in accounts],
                 removal_policy=RETAIN,
             )
             self.add_stack_dependency(stack)
-            buckets[region] = stack.artifacts.bucket
-        if len(buckets) == 1:
+            buckets[region] = stack.shared_bucket
+        return buckets
+
+    def _artifact_buckets(self) -> dict[str, Any]:
+        """Return the buckets as the library takes them: one, or one for each region."""
+        if not self._other_buckets:
             return {"artifact_bucket": self.artifacts.bucket}
-        return {"cross_region_replication_buckets": buckets}
+        own = {self._plan.settings.region: self.artifacts.bucket}
+        return {"cross_region_replication_buckets": {**own, **self._other_buckets}}
 
 
-def _target(planned: PlannedStage) -> Target:
-    prefix, account, region = planned.deployment.stack_prefix, planned.account, planned.region
-    partition = RegionInfo.get(region).partition or "aws"
-    role = f"arn:{partition}:iam::{account}:role"
-    lookup = f"{role}/cdk-{cdk.DefaultStackSynthesizer.DEFAULT_QUALIFIER}-lookup-role"
+def _target(planned: PlannedStage, stage: cdk.Stage) -> Target:
+    prefix = planned.deployment.stack_prefix
+    role = f"arn:{partition_of(planned.region)}:iam::{planned.account}:role"
     return Target(
         name=planned.deployment.name,
-        region=region,
+        region=planned.region,
+        assembly=f"{ASSEMBLY}/{stage.artifact_id}",
         review_role_arns=(
             f"{role}/{review_role_name(prefix)}",
-            f"{lookup}-{account}-{region}",
+            bootstrap_role_arn(planned.account, planned.region, "lookup"),
         ),
         start_role_arn=f"{role}/{start_role_name(prefix)}",
     )
 
 
 def add_delivery(
-    app: cdk.App, plan: DeliveryPlan, compiled: Sequence[CompiledPipeline], workspace: Path
+    app: cdk.App,
+    plan: DeliveryPlan,
+    compiled: Mapping[str, Sequence[CompiledPipeline]],
+    workspace: Path,
 ) -> Delivery:
     """Add the delivery with all that it deploys; versions of its tools come from package.json."""
     return Delivery(

@@ -5,13 +5,12 @@ It never creates anything: `stacks.delivery` does.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from smp.config.yaml_tree import Document
 from smp.errors import Location, Problem, SetupError, near_names
-from smp.graph import PipelineGraph
 from stacks.context import CDK_JSON, SETTINGS_KEY, Context
 from stacks.delivery_settings import ConnectionSource, DeliverySettings, StageSettings
 from stacks.settings import (
@@ -50,17 +49,9 @@ class DeliveryPlan:
     model_configs: str
     stages: tuple[PlannedStage, ...]
 
-    def check(self, graphs: Iterable[PipelineGraph]) -> None:
-        """Raise SetupError for every pipeline that asks for what one of the environments lacks."""
-        graphs = tuple(graphs)
-        problems: list[Problem] = []
-        for stage in self.stages:
-            try:
-                stage.deployment.check(graphs)
-            except SetupError as error:
-                problems += error.problems
-        if problems:
-            raise SetupError(problems)
+    @property
+    def deployments(self) -> tuple[Deployment, ...]:
+        return tuple(stage.deployment for stage in self.stages)
 
 
 def is_asked_for(context: Mapping[str, object]) -> bool:

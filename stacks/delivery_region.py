@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import aws_cdk as cdk
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from constructs_lib.artifact_bucket import ArtifactBucket
@@ -22,9 +25,11 @@ class DeliveryRegion(cdk.Stack):
         *,
         account: str,
         region: str,
+        readers: Sequence[str],
         removal_policy: cdk.RemovalPolicy,
         **stack_props: Any,
     ) -> None:
+        """`readers` are the roles that deploy here, which may be those of other accounts."""
         super().__init__(
             scope,
             construct_id,
@@ -38,11 +43,19 @@ class DeliveryRegion(cdk.Stack):
             removal_policy=removal_policy,
             description="Artifacts of the delivery in this region",
         ).key
-        alias = kms.Alias(self, "Alias", alias_name=f"alias/{construct_id.lower()}", target_key=key)
-        self.artifacts = ArtifactBucket(
+        alias = f"alias/{construct_id.lower()}"
+        kms.Alias(self, "Alias", alias_name=alias, target_key=key)
+        bucket_name = f"{construct_id.lower()}-{account}"
+        artifacts = ArtifactBucket(
+            self, "Artifacts", key=key, bucket_name=bucket_name, removal_policy=removal_policy
+        )
+        for arn in readers:
+            artifacts.bucket.grant_read(iam.ArnPrincipal(arn))
+        self.shared_bucket = s3.Bucket.from_bucket_attributes(
             self,
-            "Artifacts",
-            key=alias,
-            bucket_name=f"{construct_id.lower()}-{account}",
-            removal_policy=removal_policy,
+            "SharedBucket",
+            bucket_name=bucket_name,
+            region=region,
+            account=account,
+            encryption_key=kms.Alias.from_alias_name(self, "SharedKey", alias),
         )

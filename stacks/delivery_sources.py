@@ -46,6 +46,12 @@ class DeliverySources:
         return {name: source for name, source in self.actions.items() if name != APP}
 
     @property
+    def connection_arns(self) -> list[str]:
+        """What the pipeline needs to reach them."""
+        sources = self.settings.values()
+        return [each.connection_arn for each in sources if isinstance(each, ConnectionSource)]
+
+    @property
     def revision(self) -> str:
         """The attribute of the app's source that says which version it is."""
         return "VersionId" if isinstance(self.settings[APP], S3Source) else "CommitId"

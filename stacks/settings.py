@@ -100,11 +100,26 @@ class Deployment(ConfigModel):
         network = self.environment.network
         return network.internet_egress or bool(network.egress_subnet_ids)
 
-    def check(self, graphs: Iterable[PipelineGraph]) -> None:
-        """Raise SetupError for every pipeline that asks for what this environment does not offer."""
-        asking = [graph.pipeline for graph in graphs if graph.pipeline.network.internet_egress]
-        if asking and not self.offers_egress:
-            raise SetupError(_no_egress(pipeline, self.name) for pipeline in asking)
+    @property
+    def deployments(self) -> tuple[Deployment, ...]:
+        """Itself: what a delivery has several of."""
+        return (self,)
+
+    def problems(self, graphs: Iterable[PipelineGraph]) -> Iterator[Problem]:
+        """Yield each pipeline that asks for what this environment does not offer."""
+        if not self.offers_egress:
+            for graph in graphs:
+                if graph.pipeline.network.internet_egress:
+                    yield _no_egress(graph.pipeline, self.name)
+
+
+def check_all(
+    deployments: Iterable[Deployment], graphs: Mapping[str, Iterable[PipelineGraph]]
+) -> None:
+    """Raise SetupError for what environments do not offer to their pipelines, given by environment."""
+    problems = [problem for each in deployments for problem in each.problems(graphs[each.name])]
+    if problems:
+        raise SetupError(problems)
 
 
 def _no_egress(pipeline: Pipeline, environment: str) -> Problem:
