@@ -35,12 +35,7 @@ class DataFile(ConfigModel):
     """The name of a processing job's input, and of its directory in the container."""
     file_name: FileName = Field(alias="fileName")
     """An `s3://` URI, or a name below the channel's `s3BucketName` and `inputBucketPrefix`. What begins
-    with a parameter is a URI."""
-
-    @property
-    def is_uri(self) -> bool:
-        """Whether its name says all of where it lies."""
-        return self.file_name.startswith(("s3://", BEGIN))
+    with a parameter is a URI in a channel without `s3BucketName`."""
 
 
 class NamedDataFile(DataFile):
@@ -62,9 +57,14 @@ class Channel(ConfigModel):
     data_files: tuple[DataFile, ...] = Field(default=(), alias="dataFiles", strict=False)
     """What the job reads."""
 
+    def is_uri(self, file: DataFile) -> bool:
+        """Tell whether a file's name says all of where it lies."""
+        name = file.file_name
+        return name.startswith("s3://") or (name.startswith(BEGIN) and self.s3_bucket_name is None)
+
     def uri_of(self, file: DataFile) -> str:
         """Return the S3 URI of one of its files: as written, or under its bucket and prefix."""
-        if file.is_uri:
+        if self.is_uri(file):
             return file.file_name
         parts = (
             self.s3_bucket_name,
@@ -76,7 +76,7 @@ class Channel(ConfigModel):
     @model_validator(mode="after")
     def _check_bucket(self) -> Channel:
         for index, file in enumerate(self.data_files):
-            if self.s3_bucket_name is None and not file.is_uri:
+            if self.s3_bucket_name is None and not self.is_uri(file):
                 raise fault(
                     "is relative, and its channel has no 's3BucketName'",
                     "s3://BUCKET/KEY, or a channel with 's3BucketName'",

@@ -7,7 +7,7 @@ that uses a section has its own.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args
 
@@ -133,6 +133,8 @@ class Use:
 
     path: Path_
     value: str | Reference
+    owners: tuple[ConfigModel, ...]
+    """The section and those in it that the value stands in, from the outside in."""
     bucket: Literal["", "uri", "name"] = ""
 
     @property
@@ -141,31 +143,34 @@ class Use:
         return (self.value.name,) if isinstance(self.value, Reference) else names_in(self.value)
 
 
-def uses_in(section: ConfigModel, path: Path_ = ()) -> Iterator[Use]:
+def uses_in(
+    section: ConfigModel, path: Path_ = (), above: tuple[ConfigModel, ...] = ()
+) -> Iterator[Use]:
     """Yield each value of a section, and of those below it, that refers to a parameter."""
+    owners = (*above, section)
     for name, field in type(section).model_fields.items():
         if name in section.model_fields_set:
             below = (*path, field.alias or name)
-            for use in _uses(getattr(section, name), below):
-                yield use if use.bucket else _marked(use, type(section), name)
+            for use in _uses(getattr(section, name), below, owners):
+                yield _marked(use, name) if use.owners == owners else use
 
 
-def _uses(value: Any, path: Path_) -> Iterator[Use]:
+def _uses(value: Any, path: Path_, owners: tuple[ConfigModel, ...]) -> Iterator[Use]:
     if isinstance(value, Reference) or (isinstance(value, str) and BEGIN in value):
-        yield Use(path, value)
+        yield Use(path, value, owners)
     elif isinstance(value, ConfigModel):
-        yield from uses_in(value, path)
+        yield from uses_in(value, path, owners)
     elif isinstance(value, dict):
         for key, item in value.items():
-            yield from _uses(item, (*path, key))
+            yield from _uses(item, (*path, key), owners)
     elif isinstance(value, tuple):
         for index, item in enumerate(value):
-            yield from _uses(item, (*path, index))
+            yield from _uses(item, (*path, index), owners)
 
 
-def _marked(use: Use, model: type[ConfigModel], name: str) -> Use:
-    mark = mark_of(model, name)
-    return Use(use.path, use.value, mark.bucket) if isinstance(mark, Varies) else use
+def _marked(use: Use, name: str) -> Use:
+    mark = mark_of(type(use.owners[-1]), name)
+    return replace(use, bucket=mark.bucket) if isinstance(mark, Varies) else use
 
 
 @cache

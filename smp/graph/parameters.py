@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from smp.config.channels import Channel
 from smp.config.expressions import BEGIN, Reference, names_in
 from smp.config.faults import said_of
 from smp.config.fields import ConfigModel
@@ -130,17 +131,21 @@ def _unfit(
         )
         yield problem(reason, "a parameter of another type", "type: String takes allowed_values")
     elif name in _naming_buckets(use):
+        wrong = [v for v in parameter.allowed_values if not v.startswith("s3://")]
         if not parameter.allowed_values:
             reason = f"the bucket is whatever '{name}' says, so there is nothing to grant the jobs"
             yield problem(
                 reason,
                 f"s3://BUCKET/{BEGIN}{name}}}, or allowed_values of the parameter",
             )
-        elif use.bucket == "uri" and use.value.startswith(BEGIN):
-            wrong = [v for v in parameter.allowed_values if not v.startswith("s3://")]
-            if wrong:
-                reason = f"is a whole URI, and '{name}' may be {shown(wrong[0])}"
-                yield problem(reason, "allowed values that begin with s3://")
+        elif wrong and use.bucket == "uri" and use.value.startswith(BEGIN):
+            reason = f"is a whole URI, and '{name}' may be {shown(wrong[0])}"
+            yield problem(reason, "allowed values that begin with s3://, or an s3BucketName")
+    elif _is_relative(use) and use.names[0] == name:
+        wrong = [str(v) for v in parameter.known_values if str(v).startswith("s3://")]
+        if wrong:
+            reason = f"is a name below the channel's s3BucketName, and '{name}' may be a URI"
+            yield problem(reason, f"other values than {wrong[0]}, or no s3BucketName")
 
 
 def _naming_buckets(use: Use) -> tuple[str, ...]:
@@ -150,7 +155,16 @@ def _naming_buckets(use: Use) -> tuple[str, ...]:
         return names_in(text)
     if use.bucket == "uri" and text.startswith("s3://"):
         return names_in(text.removeprefix("s3://").partition("/")[0])
+    if _is_relative(use):
+        return ()
     return names_in(text)[:1] if use.bucket == "uri" and text.startswith(BEGIN) else ()
+
+
+def _is_relative(use: Use) -> bool:
+    """Tell whether a file's name begins with a parameter and lies below its channel's bucket."""
+    channels = [owner for owner in use.owners if isinstance(owner, Channel)]
+    below = any(channel.s3_bucket_name for channel in channels)
+    return below and use.bucket == "uri" and str(use.value).startswith(BEGIN)
 
 
 def _assignments(

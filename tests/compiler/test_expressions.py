@@ -1,0 +1,160 @@
+"""Parameters in a definition: declared, typed, and in place of every value that refers to one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from smp.compiler.compile import compile_pipeline
+from smp.compiler.compiled import CompiledPipeline
+from smp.compiler.expressions import put_expressions
+from smp.compiler.request_check import check_requests
+from smp.config.parameters import ParameterConfig
+from smp.errors import CompileError
+from smp.graph import build_graph
+from tests.compiler.compiling import arguments, processing_inputs, processing_outputs
+from tests.graph.workspace import IMAGE, load
+
+STEPS = """
+    models:
+      demo:
+        steps:
+          - {step_name: prep, step_class: Processing}
+          - {step_name: train, step_class: Training}
+          - {step_name: serve, step_class: CreateModel}
+          - {step_name: predict, step_class: Transform}
+          - {step_name: register, step_class: RegisterModel}
+"""
+DECLARED = """
+    parameters:
+      - {name: day, default: monday}
+      - {name: rounds, type: Integer, default: 100}
+      - {name: rate, type: Float, default: 0.5}
+      - {name: kind, default: ml.m5.large, allowed_values: [ml.m5.large, ml.m5.xlarge]}
+      - {name: status, default: Approved, allowed_values: [Approved, Rejected], description: At first.}
+"""
+SECTIONS = {
+    "preprocess": "entry_point: preprocess.py, instance_type: '${parameters.kind}', "
+    "instance_count: '${parameters.rounds}', env: {DAY: '${parameters.day}', "
+    "N: '${parameters.rounds}', BOTH: '${parameters.day}-${parameters.rate}'}, channels: {train: "
+    "{s3BucketName: data, outputBucketPrefix: 'x-${parameters.day}/y', dataFiles: [{sourceName: raw, "
+    "fileName: '${parameters.day}.csv'}, {sourceName: b, fileName: 's3://data/${parameters.day}'}]}}",
+    "train": "entry_point: train.py, volume_size_in_gb: '${parameters.rounds}', hyperparameters: "
+    "{rounds: '${parameters.rounds}', rate: '${parameters.rate}', day: '${parameters.day}'}",
+    "transform": "entry_point: inference.py, max_payload: '${parameters.rounds}', channels: {train: "
+    "{dataFiles: [{fileName: 's3://data/x'}]}}",
+}
+REGISTRY = (
+    f'{{ModelRepack: "False", InferenceSpecification: {{image_uri: {IMAGE}, '
+    'approval_status: "${parameters.status}"}}'
+)
+
+
+def compiled(workspace: Path, declared: str = DECLARED, **sections: str) -> CompiledPipeline:
+    texts = {**SECTIONS, **sections}
+    overrides = {f"demo__{name}": f"{{image_uri: {IMAGE}, {text}}}" for name, text in texts.items()}
+    text = f"conf:\n  sagemakerPipeline:\n    pipelineName: demo{declared}{STEPS}"
+    project = load(workspace, text, demo__registry=REGISTRY, **overrides)
+    return compile_pipeline(build_graph(project, "demo"), workspace / "store")
+
+
+def get(name: str) -> dict[str, str]:
+    return {"Get": f"Parameters.{name}"}
+
+
+def join(*values: Any, on: str = "") -> dict[str, Any]:
+    return {"Std:Join": {"On": on, "Values": list(values)}}
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> CompiledPipeline:
+    return compiled(tmp_path_factory.mktemp("demo"))
+
+
+def test_parameters_are_declared_with_all_that_is_said_of_them(demo: CompiledPipeline) -> None:
+    assert demo.definition["Parameters"] == [
+        {"Name": "day", "Type": "String", "DefaultValue": "monday"},
+        {"Name": "rounds", "Type": "Integer", "DefaultValue": 100},
+        {"Name": "rate", "Type": "Float", "DefaultValue": 0.5},
+        {
+            "Name": "kind",
+            "Type": "String",
+            "DefaultValue": "ml.m5.large",
+            "EnumValues": ["ml.m5.large", "ml.m5.xlarge"],
+        },
+        {
+            "Name": "status",
+            "Type": "String",
+            "DefaultValue": "Approved",
+            "EnumValues": ["Approved", "Rejected"],
+            "Description": "At first.",
+        },
+    ]
+
+
+def test_a_parameter_stands_for_a_number_and_for_text(demo: CompiledPipeline) -> None:
+    cluster = arguments(demo, "prep")["ProcessingResources"]["ClusterConfig"]
+    assert (cluster["InstanceType"], cluster["InstanceCount"]) == (get("kind"), get("rounds"))
+    assert arguments(demo, "train")["ResourceConfig"]["VolumeSizeInGB"] == get("rounds")
+    assert arguments(demo, "predict")["MaxPayloadInMB"] == get("rounds")
+    assert arguments(demo, "register-RegisterModel")["ModelApprovalStatus"] == get("status")
+
+
+def test_a_number_where_the_service_takes_text_is_joined_into_text(demo: CompiledPipeline) -> None:
+    assert arguments(demo, "train")["HyperParameters"] == {
+        "rounds": join(get("rounds")),
+        "rate": join(get("rate")),
+        "day": get("day"),
+    }
+    assert arguments(demo, "prep")["Environment"] == {
+        "DAY": get("day"),
+        "N": join(get("rounds")),
+        "BOTH": join(get("day"), "-", get("rate")),
+    }
+
+
+def test_parameters_stand_in_uris(demo: CompiledPipeline) -> None:
+    inputs = processing_inputs(demo, "prep")
+    assert inputs["raw"]["S3Uri"] == join("s3://data/", get("day"), ".csv")
+    assert inputs["b"]["S3Uri"] == join("s3://data/", get("day"))
+
+
+def test_joins_stand_in_no_other_join(demo: CompiledPipeline) -> None:
+    assert processing_outputs(demo, "prep")["train"]["S3Uri"] == join(
+        "s3://data/x-", get("day"), "/y/demo/", {"Get": "Execution.PipelineExecutionId"},
+        "/prep/output/train",
+    )  # fmt: skip
+
+
+def test_the_service_would_take_the_requests_with_the_defaults(demo: CompiledPipeline) -> None:
+    assert check_requests(demo) == []
+
+
+def test_fails_where_instance_types_differ_in_whether_the_volume_takes_a_key(
+    tmp_path: Path,
+) -> None:
+    declared = DECLARED.replace("ml.m5.xlarge]", "ml.g5.xlarge]")
+    with pytest.raises(CompileError, match=r"local NVMe storage, or none \(ml.g5.xlarge\)"):
+        compiled(tmp_path, declared)
+
+
+def test_volumes_of_instance_types_with_local_storage_have_no_key(tmp_path: Path) -> None:
+    declared = DECLARED.replace("ml.m5.", "ml.g5.").replace("g5.large", "g5.2xlarge")
+    cluster = arguments(compiled(tmp_path, declared), "prep")["ProcessingResources"][
+        "ClusterConfig"
+    ]
+    assert "VolumeKmsKeyId" not in cluster
+
+
+def test_texts_of_a_join_with_parameters_become_part_of_it() -> None:
+    execution = {"Get": "Execution.PipelineExecutionId"}
+    before = join("s3://b/${parameters.day}/x", execution, "${parameters.day}", on="/")
+    parameters = [ParameterConfig(name="day")]
+    assert put_expressions([{"Uri": before, "N": 3}], parameters) == [
+        {
+            "Uri": join("s3://b/", get("day"), "/x/", execution, "/", get("day")),
+            "N": 3,
+        }
+    ]
