@@ -23,6 +23,7 @@ MANIFEST = "manifest.json"
 PIPELINES_DIRECTORY = "pipelines"
 CODE_DIRECTORY = "code"
 PIPELINE_TYPE = "AWS::SageMaker::Pipeline"
+UNKNOWN = frozenset({"", "unknown-account", "unknown-region"})
 SHA256 = re.compile(r"[0-9a-f]{64}")
 
 NOT_AN_ASSEMBLY = "make one with: tools/cdk synth --quiet"
@@ -89,17 +90,35 @@ def read_manifest(directory: Path) -> dict[str, Any]:
     return artifacts
 
 
-def read_templates(directory: Path) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
-    """Yield each stack of one assembly: its artifact in the manifest, and its template."""
-    for artifact in read_manifest(directory).values():
-        if artifact.get("type") == "aws:cloudformation:stack":
-            file = directory / artifact["properties"]["templateFile"]
-            yield artifact, _parsed(file, _read(file, "the template of a stack is missing"))
+@dataclass(frozen=True)
+class AssemblyStack:
+    """One stack of an assembly. Without account or region it goes to those of the caller."""
+
+    name: str
+    account: str | None
+    region: str | None
+    template: dict[str, Any]
+
+
+def read_stacks(directory: Path) -> Iterator[AssemblyStack]:
+    """Yield each stack of one assembly. Raises SetupError."""
+    for artifact_id, artifact in read_manifest(directory).items():
+        if artifact.get("type") != "aws:cloudformation:stack":
+            continue
+        file = directory / artifact["properties"]["templateFile"]
+        place = str(artifact.get("environment", "")).removeprefix("aws://")
+        account, _, region = place.partition("/")
+        yield AssemblyStack(
+            artifact["properties"].get("stackName", artifact_id),
+            None if account in UNKNOWN else account,
+            None if region in UNKNOWN else region,
+            _parsed(file, _read(file, "the template of a stack is missing")),
+        )
 
 
 def _pipeline_names(assembly: Path) -> Iterator[str]:
-    for _, template in read_templates(assembly):
-        for resource in template.get("Resources", {}).values():
+    for stack in read_stacks(assembly):
+        for resource in stack.template.get("Resources", {}).values():
             if resource.get("Type") == PIPELINE_TYPE:
                 yield resource["Properties"]["PipelineName"]
 

@@ -1,0 +1,82 @@
+"""Which stacks of an assembly belong to an environment, and what these allow that others did not.
+
+It never asks an account: whoever calls it brings the deployed templates.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from smp.errors import Problem, SetupError, near_names
+from smp.review.allowances import Allowance
+from smp.review.assembly import AssemblyStack, assemblies_in, read_stacks
+from smp.review.template_permissions import Permissions, permissions_in, widenings
+from smp.review.template_text import Template, known_values
+
+DEFAULT_ENVIRONMENT = "default"
+DELIVERY_STACK = "Smp-Delivery"
+FOUNDATION = re.compile(r"Smp(?:-(?P<environment>.+))?-Foundation")
+
+
+def stacks_of_environment(directory: Path, environment: str) -> dict[str, AssemblyStack]:
+    """Return the stacks of an environment by name, those of nested assemblies too.
+
+    Raises SetupError where the assembly has none of them.
+    """
+    stacks = {s.name: s for place in assemblies_in(directory) for s in read_stacks(place)}
+    environments = _environments(stacks)
+    if environment not in environments:
+        raise SetupError(
+            [
+                Problem(
+                    f"{directory} has no environment '{environment}'",
+                    allowed=", ".join(sorted(environments)) or None,
+                    hint=near_names(environment, environments)
+                    or "an assembly of one environment is made with: tools/cdk synth -c environment=NAME",
+                )
+            ]
+        )
+    return {
+        name: stack
+        for name, stack in sorted(stacks.items())
+        if _environment_of(name, environments) == environment
+    }
+
+
+def new_allowances(
+    stacks: Iterable[AssemblyStack],
+    template_before: Callable[[AssemblyStack], Template | None],
+    account: str | None = None,
+    region: str | None = None,
+) -> list[Allowance]:
+    """Return what the stacks allow and their templates before did not.
+
+    A stack without a template before is new, with all that it allows. `account` and `region` are those
+    of stacks that do not name their own.
+    """
+    before, after = Permissions(), Permissions()
+    for stack in stacks:
+        known = known_values(stack.account or account, stack.region or region)
+        after |= permissions_in(stack.name, stack.template, known)
+        old = template_before(stack)
+        if old is not None:
+            before |= permissions_in(stack.name, old, known)
+    return widenings(before, after)
+
+
+def _environments(names: Iterable[str]) -> set[str]:
+    """Return the environments of stacks: each has a foundation."""
+    matches = (FOUNDATION.fullmatch(name) for name in names)
+    return {match["environment"] or DEFAULT_ENVIRONMENT for match in matches if match}
+
+
+def _environment_of(stack: str, environments: Iterable[str]) -> str | None:
+    """Return the environment of a stack by its name; a longer name of an environment goes first."""
+    if stack == DELIVERY_STACK or not stack.startswith("Smp-"):
+        return None
+    for environment in sorted(environments, key=len, reverse=True):
+        if environment != DEFAULT_ENVIRONMENT and stack.startswith(f"Smp-{environment}-"):
+            return environment
+    return DEFAULT_ENVIRONMENT
