@@ -11,7 +11,17 @@ from collections.abc import Sequence
 from typing import Any
 
 from smp import __version__
-from smp.cli import authoring, history, objects, pipelines, running
+from smp.cli import (
+    authoring,
+    executions,
+    history,
+    objects,
+    permissions,
+    pipelines,
+    prices,
+    reviewing,
+    running,
+)
 from smp.cli.console import OutputClosedError, finish_output, print_problems
 from smp.errors import Problem, SmpError
 
@@ -38,8 +48,12 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"smp {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     pipelines.add_commands(commands)
+    reviewing.add_commands(commands)
     running.add_commands(commands)
     history.add_commands(commands)
+    executions.add_commands(commands)
+    permissions.add_commands(commands)
+    prices.add_commands(commands)
     objects.add_commands(commands)
     authoring.add_commands(commands)
     return parser
