@@ -1,4 +1,7 @@
-"""What holds for every test: no network but loopback, no settings of the machine's AWS or SMP."""
+"""What holds for every test: no network but loopback, no settings of the machine's AWS or SMP.
+
+`--update-golden` writes the golden files of the chosen tests anew.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,16 @@ from typing import Any
 import pytest
 
 LOOPBACK = ("127.", "::1", "localhost")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-golden", action="store_true", help="write golden files anew")
+
+
+@pytest.fixture
+def update_golden(request: pytest.FixtureRequest) -> bool:
+    """Whether what is written today becomes the golden text."""
+    return bool(request.config.getoption("--update-golden"))
 
 
 @pytest.fixture(autouse=True)
