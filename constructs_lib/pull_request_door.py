@@ -131,14 +131,16 @@ class PullRequestDoor(Construct):
             secondary_sources=[
                 _source(other, identifier=identifiers[directory])
                 for directory, other in others.items()
-            ],
+            ]
+            or None,
             secondary_source_versions=[
                 codebuild.CfnProject.ProjectSourceVersionProperty(
                     source_identifier=identifiers[directory],
                     source_version=f"refs/heads/{other.branch}",
                 )
                 for directory, other in others.items()
-            ],
+            ]
+            or None,
             triggers=_triggers(repository, allowed_actors),
             artifacts={"type": "NO_ARTIFACTS"},
             environment=environment(

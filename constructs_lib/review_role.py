@@ -68,7 +68,6 @@ def _statements(
     stack: cdk.Stack, stack_prefix: str, bucket: s3.IBucket, key: kms.IKey
 ) -> list[Statement]:
     prefixes = (CODE_PREFIX, DEFINITION_PREFIX)
-    pipelines = stack.format_arn(service="sagemaker", resource="pipeline", resource_name="*")
     stacks = stack.format_arn(
         service="cloudformation", resource="stack", resource_name=f"{stack_prefix}-*"
     )
@@ -76,8 +75,20 @@ def _statements(
         Statement(
             "ReadPipelines",
             ["sagemaker:DescribePipeline", "sagemaker:ListTags"],
-            [pipelines],
+            [_any(stack, "pipeline")],
             wildcard="A change may name any pipeline, also one that is not deployed yet.",
+        ),
+        Statement(
+            "ReadModelGroups",
+            ["sagemaker:DescribeModelPackageGroup"],
+            [_any(stack, "model-package-group")],
+            wildcard="A change may name any group of models; its versions are not read.",
+        ),
+        Statement(
+            "SeeRoutes",
+            ["ec2:DescribeRouteTables"],
+            ["*"],
+            wildcard="It takes no resource. It tells which subnets have a way to the internet.",
         ),
         Statement(
             "ReadTemplates",
@@ -109,3 +120,7 @@ def _statements(
             {"StringEquals": {"kms:ViaService": f"s3.{stack.region}.{stack.url_suffix}"}},
         ),
     ]
+
+
+def _any(stack: cdk.Stack, kind: str) -> str:
+    return stack.format_arn(service="sagemaker", resource=kind, resource_name="*")
