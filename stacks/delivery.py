@@ -34,6 +34,7 @@ from constructs_lib.delivery_permissions import settle_permissions
 from constructs_lib.encryption_key import EncryptionKey
 from smp.compiler.compiled import CompiledPipeline
 from stacks.delivery_access import DeliveryAccess, review_role_name, start_role_name
+from stacks.delivery_checks import add_checks, add_notices, reviewers
 from stacks.delivery_plan import DeliveryPlan, PlannedStage
 from stacks.delivery_region import DeliveryRegion
 from stacks.delivery_settings import BuildNetwork
@@ -121,6 +122,14 @@ class Delivery(cdk.Stack):
             connection_arns=self._sources.connection_arns,
             other_buckets=self._other_buckets.values(),
         )
+        add_notices(self, plan, self.pipeline, self.key)
+        add_checks(
+            self,
+            plan,
+            handover=self.artifacts.bucket,
+            key=self.key,
+            retention=LOG_RETENTION[plan.settings.log_days],
+        )
 
     @property
     def pipeline(self) -> codepipeline.Pipeline:
@@ -181,7 +190,7 @@ class Delivery(cdk.Stack):
             environment=environment.foundation.job_environment,
             pipeline_names=pipeline_names,
             may_start=[start_build_role(build)] if settings.start_pipelines else [],
-            may_review=[review_build_role(build)],
+            may_review=[review_build_role(build), *reviewers(self._plan, planned)],
         )
         access.add_stack_dependency(environment.foundation)
 
@@ -189,11 +198,11 @@ class Delivery(cdk.Stack):
         """What happens between the stage before and the first deployment of this one."""
         settings = planned.settings
         if not settings.approval:
-            if not settings.check_permissions:
+            if not settings.checks_permissions:
                 return []
             return [self._builds.check(target, self._assembly)]
         review = self._builds.review(
-            target, self._assembly, check_permissions=settings.check_permissions
+            target, self._assembly, check_permissions=settings.checks_permissions
         )
         approve = pipelines.ManualApprovalStep(
             "Approve", comment=review.exported_variable(APPROVAL_TEXT)

@@ -12,7 +12,13 @@ from pathlib import Path
 from smp.config.yaml_tree import Document
 from smp.errors import Location, Problem, SetupError, near_names
 from stacks.context import CDK_JSON, SETTINGS_KEY, Context
-from stacks.delivery_settings import ConnectionSource, DeliverySettings, StageSettings
+from stacks.delivery_settings import (
+    CodeCommitSource,
+    ConnectionSource,
+    DeliverySettings,
+    S3Source,
+    StageSettings,
+)
 from stacks.settings import (
     VARIABLES,
     Deployment,
@@ -181,16 +187,16 @@ def _pull_request_problems(delivery: DeliverySettings, place: Document) -> Itera
             allowed=", ".join(stages),
             hint=near_names(checks.environment, stages),
         )
-    sources = (delivery.repository, *delivery.models.values())
-    watched = [
-        source
-        for source in sources
-        if isinstance(source, ConnectionSource) and source.provider != "selfManaged"
-    ]
-    if checks.allowed_actors and not watched:
+    if checks.allowed_actors and not is_watched(delivery.repository):
         yield Problem(
-            "CodeBuild learns of pull requests through connections alone, and there is none",
+            "CodeBuild learns of pull requests of the app through a connection to GitHub, GitLab or "
+            "Bitbucket, and there is none",
             where,
             f"{PATH}.pullRequests.allowedActors",
-            hint="remove it, or use a source of type codeconnections",
+            hint="remove it, or make the app's repository a source of type codeconnections",
         )
+
+
+def is_watched(source: ConnectionSource | CodeCommitSource | S3Source) -> bool:
+    """Tell whether CodeBuild learns of the pull requests of a repository."""
+    return isinstance(source, ConnectionSource) and source.provider != "selfManaged"

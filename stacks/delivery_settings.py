@@ -153,12 +153,20 @@ class StageSettings(ConfigModel):
     environment: EnvironmentName
     approval: bool = False
     """A person reads the review text and decides, before anything is deployed."""
-    check_permissions: bool = Field(default=True, alias="checkPermissions")
-    """Wider permissions fail the stage; with an approval they head the review text instead."""
+    check_permissions: bool | None = Field(default=None, alias="checkPermissions")
+    """Wider permissions head the review text; in a stage without an approval they fail it.
+
+    Default: where there is an approval. A new pipeline always widens permissions, and so does the first
+    deployment.
+    """
     start_pipelines: bool = Field(default=True, alias="startPipelines")
     """Pipelines that changed are started after they were deployed."""
     wait_for_pipelines: bool = Field(default=False, alias="waitForPipelines")
     """The stage ends with the executions, and fails where one of them does."""
+
+    @property
+    def checks_permissions(self) -> bool:
+        return self.approval if self.check_permissions is None else self.check_permissions
 
 
 def _check_stages(stages: tuple[StageSettings, ...]) -> tuple[StageSettings, ...]:

@@ -20,6 +20,7 @@ from smp.errors import Location, Problem, SetupError, SmpError, near_names
 from smp.graph import PipelineGraph
 from stacks.context import CDK_JSON, SETTINGS_KEY, Context
 from stacks.delivery_settings import DeliverySettings
+from stacks.role_accounts import stranger_roles
 from stacks.setting_values import (
     Account,
     BucketName,
@@ -107,6 +108,9 @@ class Deployment(ConfigModel):
 
     def problems(self, graphs: Iterable[PipelineGraph]) -> Iterator[Problem]:
         """Yield each pipeline that asks for what this environment does not offer."""
+        graphs = list(graphs)
+        own = self.environment
+        yield from stranger_roles(self.name, own.account, own.job_role_arn, graphs)
         if not self.offers_egress:
             for graph in graphs:
                 if graph.pipeline.network.internet_egress:

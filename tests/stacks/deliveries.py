@@ -49,6 +49,8 @@ DELIVERY: dict[str, Any] = {
         {"environment": "dev", "waitForPipelines": True},
         {"environment": "prod", "approval": True},
     ],
+    "notifications": {"emails": ["team@example.com"]},
+    "pullRequests": {"allowedActors": ["583231"]},
 }
 
 
