@@ -19,6 +19,7 @@ from smp.cli import (
     permissions,
     pipelines,
     prices,
+    pruning,
     reviewing,
     running,
 )
@@ -51,6 +52,7 @@ def build_parser() -> argparse.ArgumentParser:
     reviewing.add_commands(commands)
     running.add_commands(commands)
     history.add_commands(commands)
+    pruning.add_commands(commands)
     executions.add_commands(commands)
     permissions.add_commands(commands)
     prices.add_commands(commands)

@@ -51,6 +51,13 @@ def add_commands(commands: Commands) -> None:
     )
     logs.add_argument("run_id", metavar="RUN|PIPELINE", help=f"{RUN_HELP}; or a pipeline's name")
     logs.add_argument("step", metavar="STEP")
+    logs.add_argument(
+        "--trial",
+        metavar="NAME",
+        nargs="?",
+        const="",
+        help="a training job of a tuning step, by a part of its name; without NAME, list them",
+    )
     add_log_options(logs)
     logs.set_defaults(run=_logs)
     mlflow = commands.add_parser("mlflow", help="log a run to MLflow, for the first time or again")
@@ -151,6 +158,15 @@ def _logs(arguments: argparse.Namespace) -> int:
         return print_deployed_log(arguments)
     run = _get(arguments, arguments.run_id)
     path = run.require_log(arguments.step)
+    trials = run.trial_logs(arguments.step)
+    if arguments.trial == "" and len(trials) > 1:
+        write_output("".join(f"{name}\n" for name in trials))
+        return 0
+    if arguments.trial is not None:
+        path = run.require_trial_log(arguments.step, arguments.trial)
+    elif trials:
+        shown = f"smp logs {run.id} {arguments.step} --trial [NAME]"
+        print(f"its {len(trials)} trials have logs of their own: {shown}", file=sys.stderr)
     sys.stdout.flush()
     with path.open("rb") as log:
         shutil.copyfileobj(log, sys.stdout.buffer)

@@ -109,6 +109,28 @@ class Run:
             raise RunError(f"step '{step}' of run {self.id} has written no log")
         return path
 
+    def trial_logs(self, step: str) -> dict[str, Path]:
+        """Return the log of each training job of a tuning step, by the job's name."""
+        return {path.stem: path for path in sorted(self.step_directory(step).glob("trials/*.txt"))}
+
+    def require_trial_log(self, step: str, trial: str) -> Path:
+        """Return the log of the training job that a name, or a part of only one, means."""
+        if step not in self.record().steps:
+            self.require_log(step)
+        logs = self.trial_logs(step)
+        found = [trial] if trial in logs else [name for name in logs if trial in name]
+        if len(found) == 1:
+            return logs[found[0]]
+        if not logs:
+            raise RunError(f"step '{step}' of run {self.id} has no trials")
+        reason = "is a part of several names" if found else "is not a trial"
+        problem = Problem(
+            f"'{trial}' {reason}",
+            allowed=", ".join(found or logs),
+            hint=None if found else near_names(trial, logs),
+        )
+        raise RunError([problem])
+
     def record(self) -> RunRecord:
         """Read the run's own record."""
         value = _read(self.directory / "run.json")

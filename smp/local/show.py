@@ -11,6 +11,7 @@ from typing import Any
 
 from smp.local.outcome import all_metrics, registered_version
 from smp.local.places import Places
+from smp.local.prune import Pruned
 from smp.local.run_store import FAILED, Run, RunRecord, StepRecord
 from smp.local.stored import StepData
 from smp.local.wording import (
@@ -113,6 +114,14 @@ def show_run(run: Run, places: Places) -> str:
         _registered(fields["registered"]),
     ]
     return "\n".join(block for block in blocks if block)
+
+
+def pruned_text(pruned: Pruned, dry_run: bool) -> str:
+    """Return what was removed, or would be, as a person reads it."""
+    said = "would remove" if dry_run else "removed"
+    counts = f"{counted(len(pruned.runs), 'run')} and {counted(len(pruned.code), 'code tree')}"
+    left = "".join(f"kept {run}: it is still running\n" for run in pruned.going_on)
+    return f"{left}{said} {counts}, {size(pruned.bytes_freed)}\n"
 
 
 def groups_table(groups: Sequence[dict[str, Any]]) -> str:

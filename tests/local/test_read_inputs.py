@@ -14,7 +14,7 @@ from smp.local import read_inputs as module
 from smp.local.compare import compare_runs, comparison
 from smp.local.read_inputs import read_inputs
 from smp.local.run_store import Run
-from smp.local.stored import StepData, hash_of
+from smp.local.stored import MAX_HASHED_BYTES, StepData, hash_of
 from tests.local.pipelines import BUCKET, Workspace, cached, processing, step_of
 
 
@@ -108,11 +108,11 @@ def test_what_is_too_large_is_known_by_its_names_and_sizes(filled: Workspace) ->
     big = filled.store.path_of(f"{BUCKET}/many/a")
     big.parent.mkdir()
     with big.open("wb") as file:
-        os.truncate(file.fileno(), module.MAX_HASHED_BYTES + 1)
+        os.truncate(file.fileno(), MAX_HASHED_BYTES + 1)
     first = look(filled, "many")
     (big.parent / "b").touch()
     second = look(filled, "many")
 
     assert first["sha256"] is second["sha256"] is None
     assert first["listing"] != second["listing"]
-    assert (second["files"], second["size"]) == (2, module.MAX_HASHED_BYTES + 1)
+    assert (second["files"], second["size"]) == (2, MAX_HASHED_BYTES + 1)
