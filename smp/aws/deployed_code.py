@@ -5,6 +5,7 @@ It never takes a file whose tree is not what its address says, and never writes 
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -37,6 +38,7 @@ def read_tree(s3: Any, sha256: str, origin: str, values: Values, store: CodeStor
         packed = _packed(files, sha256, origin, values)
         if packed is None:
             raise RunError([_not_as_addressed(uri, len(files))])
+        shutil.rmtree(store.root / sha256, ignore_errors=True)
     tree, compiled = packed
     store.put(tree, compiled)
     return tree
