@@ -79,9 +79,11 @@ AWS_OPTIONS ?=
 
 pull-request-check: pull-request-review smoke-run ## what a pull request is checked with; MODEL=directory for one
 
-pull-request-review: setup ## validate, and write what a change does: build/review.md
+pull-request-review: setup ## check and test every config, and write what a change does: build/review.md
 	@echo "==> smp validate"
 	@smp validate
+	@echo "==> tests of every config"
+	@pytest -q tests/model_configs/test_every_config.py
 	@echo "==> smp diff"
 	@python -m tools.pull_request review --model "$(MODEL)" --base "$(BASE)" $(AWS_OPTIONS)
 
