@@ -93,20 +93,17 @@ class _Forecast:
         used = [
             _counting(trees_of(_only_key(s), p)) for s, p in ((old, before), (step, self.after))
         ]
-        if used[0] != used[1]:
-            yield "its code changed"
         new_defaults, old_defaults = self._defaults
-        now = _known(_only_key(step), new_defaults)
-        then = _known(_only_key(old), old_defaults)
-        sides = [name_changed_trees(side, before.code, self.after.code) for side in (then, now)]
-        names = []
+        sides = [
+            name_changed_trees(_known(_only_key(s), defaults), before.code, self.after.code)
+            for s, defaults in ((old, old_defaults), (step, new_defaults))
+        ]
+        parts = [str(Section.CODE)] if used[0] != used[1] else []
         for found in differences(sides[0], sides[1]):
             change = step_setting(found, step["Type"])
-            section = "" if change.section is Section.OTHER else f"{change.section} "
-            names.append(f"{section}{change.name}")
-        if names:
-            more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-            yield f"changed: {', '.join(names[:3])}{more}"
+            parts.append(change.name if change.section is Section.OTHER else str(change.section))
+        if parts:
+            yield f"changed: {', '.join(dict.fromkeys(parts))}"
 
     def _read_anew(self, value: Any) -> Iterator[str]:
         """Yield each reason why an expression in a value has another value than the last time."""
@@ -148,6 +145,9 @@ class _Forecast:
     def _hit_notes(self, step: Json, key: Json) -> Iterator[str]:
         limit = (step.get("CacheConfig") or {}).get("ExpireAfter")
         yield f"unless the result is older than {limit}" if limit else "whatever its age"
+        ignored = self._ignored(step)
+        if ignored:
+            yield f"the new {', '.join(ignored)} count from the next run on"
         for name in sorted({*_sources(key)}):
             source = self._found.get(name)
             if source is not None and source.outcome is not Outcome.HITS:
@@ -155,6 +155,12 @@ class _Forecast:
                     f"though {name}, whose output it reads, {source.outcome}: the output keeps its"
                     " address, and the service does not notice new content"
                 )
+
+    def _ignored(self, step: Json) -> list[str]:
+        """Return what changed of a step that hits: it has no effect until the step runs."""
+        old = self._old.get(step["Name"], {})
+        found = differences(old.get("Arguments", {}), step.get("Arguments", {}))
+        return list(dict.fromkeys(str(step_setting(f, step["Type"]).section) for f in found))
 
 
 def _only_key(step: Json) -> Json:

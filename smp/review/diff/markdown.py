@@ -19,19 +19,22 @@ from smp.review.diff.changes import (
     StepChange,
 )
 from smp.review.diff.picture import SIGNS, render_changed_mermaid
-from smp.review.diff.values import SHORT_HASH, shortened, visible
+from smp.review.diff.values import SHORT_HASH, visible
 from smp.review.diff.wording import (
     ARROW,
     Row,
     bound_notes,
     bound_rows,
     bounds_headline,
+    condition_words,
     cost_words,
     counted,
     edges_between_kept_steps,
     file_words,
     forecast_words,
     headline,
+    how_many,
+    resource_words,
     sections,
     what_changes,
 )
@@ -66,13 +69,10 @@ def _render(diff: Diff, pictures: Mapping[str, str], *, drawn: bool) -> str:
 
 
 def _opening(diff: Diff) -> Lines:
-    count = len(diff.pipelines)
-    if not count:
+    if diff.is_empty:
         yield plain(headline(diff))
         return
-    verb = "changes" if count == 1 else "change"
-    total = counted(diff.compared, "pipeline")
-    yield f"**{count} of {total} {verb}** from {code(diff.base)} to {code(diff.head)}"
+    yield f"**{how_many(diff)}** from {code(diff.base)} to {code(diff.head)}"
     yield ""
     rows = []
     for pipeline in diff.pipelines:
@@ -117,8 +117,8 @@ def _permission(item: PermissionChange) -> list[str]:
         SIGNS[item.kind],
         f"{item.role}, {code(item.sid)}",
         " ".join(map(code, item.actions)),
-        " ".join(code(shortened(resource)) for resource in item.resources),
-        code(shortened(dict(item.conditions))) if item.conditions else "",
+        " ".join(map(code, resource_words(item))),
+        code(condition_words(item)) if item.conditions else "",
     ]
 
 

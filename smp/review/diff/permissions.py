@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from smp.compiler.compiled import CodeTree, CompiledPipeline
 from smp.compiler.differences import name_changed_trees
@@ -60,26 +61,62 @@ def _compared(key: Key, old: Statement | None, new: Statement | None) -> Iterato
     for kind, own, other in ((Kind.REMOVED, old, new), (Kind.ADDED, new, old)):
         if own is None:
             continue
-        actions, resources = _not_in(own, other)
+        actions, resources, conditions = _not_in(own, other)
         if actions and resources:
-            yield PermissionChange(role, sid, kind, actions, resources, own.conditions)
+            yield PermissionChange(role, sid, kind, actions, resources, conditions)
 
 
-def _not_in(own: Statement, other: Statement | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the actions and resources of a statement that another one does not allow."""
+Allowance = tuple[tuple[str, ...], tuple[str, ...], Mapping[str, Any]]
+
+
+def _not_in(own: Statement, other: Statement | None) -> Allowance:
+    """Return the actions, resources and conditions of a statement that another one does not allow."""
     actions, resources = tuple(own.actions), tuple(own.resources)
-    if other is None or not _same(own.conditions, other.conditions):
-        return actions, resources
-    if set(actions) <= set(other.actions):
-        return actions, _only(resources, other.resources)
-    if set(resources) <= set(other.resources):
-        return _only(actions, other.actions), resources
-    return actions, resources
+    whole = actions, resources, own.conditions
+    if other is None:
+        return whole
+    less_actions = _only(actions, other.actions)
+    less_resources = _only(resources, other.resources)
+    if not _same(own.conditions, other.conditions):
+        narrowed = None if less_actions or less_resources else _values_not_in(own, other)
+        if narrowed is None:
+            return whole
+        return (actions if narrowed else ()), resources, narrowed
+    if not less_actions:
+        return actions, less_resources, own.conditions
+    return (less_actions, resources, own.conditions) if not less_resources else whole
+
+
+def _values_not_in(own: Statement, other: Statement) -> Mapping[str, Any] | None:
+    """Return the conditions with only the values that the other statement lacks; empty where it has all.
+
+    None where more differs than the values of one list, any of which is enough for the condition.
+    """
+    mine, others = _lists(own), _lists(other)
+    if mine.keys() != others.keys():
+        return None
+    differing = [key for key in mine if not _same(mine[key], others[key])]
+    lists = all(isinstance(side[key], list) for side in (mine, others) for key in differing)
+    if len(differing) != 1 or not lists or "Not" in differing[0][0]:
+        return None
+    operator, key = differing[0]
+    values = [value for value in mine[operator, key] if value not in others[operator, key]]
+    if not values:
+        return {}
+    return {**own.conditions, operator: {**own.conditions[operator], key: values}}
+
+
+def _lists(statement: Statement) -> dict[tuple[str, str], Any]:
+    return {
+        (operator, key): value
+        for operator, keys in statement.conditions.items()
+        for key, value in keys.items()
+    }
 
 
 def _only(some: Iterable[str], others: Iterable[str]) -> tuple[str, ...]:
     return tuple(item for item in some if item not in set(others))
 
 
-def _same(before: Mapping[str, object], after: Mapping[str, object]) -> bool:
+def _same(before: Any, after: Any) -> bool:
     return json.dumps(before, sort_keys=True) == json.dumps(after, sort_keys=True)

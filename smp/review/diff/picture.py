@@ -119,7 +119,7 @@ def render_changed_mermaid(changed: ChangedDag) -> str:
         {ends: EDGE_WORDS[kind] for ends, kind in changed.edges.items()},
         SIGNS,
         styles,
-        f", {_summary(changed)}",
+        "".join(f", {part}" for part in _counts(changed)),
     )
     return mermaid.render_mermaid(changed.dag, overlay)
 
@@ -134,10 +134,12 @@ def _legend(changed: ChangedDag) -> Iterable[Entry]:
 
 
 def _summary(changed: ChangedDag) -> str:
+    return ", ".join([f"{len(changed.dag.steps)} steps", *(_counts(changed) or ["none changed"])])
+
+
+def _counts(changed: ChangedDag) -> list[str]:
     counts = Counter(changed.steps.values())
-    steps = [f"{counts[kind]} {kind}" for kind in Kind if counts[kind]]
-    total = f"{len(changed.dag.steps)} steps"
-    return f"{total}, {', '.join(steps)}" if steps else f"{total}, none changed"
+    return [f"{counts[kind]} {kind}" for kind in Kind if counts[kind]]
 
 
 def _style() -> str:

@@ -60,7 +60,17 @@ _BY_KEY = {
 
 _WITHOUT_MEANING = frozenset(
     {
-        *("Arguments", "ClusterConfig", "DataSource", "Outputs", "S3DataSource", "S3Input"),
+        *("AlgorithmSpecification", "AppSpecification", "InferenceSpecification"),
+        *(
+            "PrimaryContainer",
+            "VpcConfig",
+            "Arguments",
+            "ClusterConfig",
+            "DataSource",
+            "Outputs",
+            "S3DataSource",
+            "S3Input",
+        ),
         *("S3Output", "TrainingJobDefinition", "HyperParameterTuningJobConfig"),
     }
 )

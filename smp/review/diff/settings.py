@@ -16,7 +16,7 @@ from smp.review.diff.changes import Change, Section
 Read = Callable[[Json], Any]
 
 SECTIONS: tuple[tuple[Section, tuple[str, ...], Read], ...] = (
-    (Section.PARAMETERS, (), lambda value: _definition(value).get("Parameters", [])),
+    (Section.PARAMETERS, (), lambda value: _parameters(value)),
     (Section.SCHEDULE, ("schedules",), lambda value: value.get("schedules", {})),
     (
         Section.GROUPS,
@@ -83,6 +83,18 @@ def _definition(value: Json) -> Json:
     definition = value["definition"]
     assert isinstance(definition, dict)
     return definition
+
+
+def _parameters(value: Json) -> dict[str, Any]:
+    """Return the parameters as items by name; a second one of a name gets a number."""
+    found: dict[str, Any] = {}
+    for parameter in _definition(value).get("Parameters") or []:
+        name, number = f"[{parameter['Name']}]", 1
+        while name in found:
+            number += 1
+            name = f"[{parameter['Name']} #{number}]"
+        found[name] = {key: item for key, item in parameter.items() if key != "Name"}
+    return found
 
 
 def _named(value: Json, member: str) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from smp.review.diff.wording import (
     counted,
     forecast_words,
     headline,
+    how_many,
     permission_words,
     what_changes,
 )
@@ -22,11 +23,9 @@ LIMIT = 900
 
 def render_summary(diff: Diff, limit: int = LIMIT) -> str:
     """Return the summary, at most `limit` characters with its last line's end."""
-    count = len(diff.pipelines)
     if diff.is_empty:
         return _cut(headline(diff), limit - 1) + "\n"
-    verb = "changes" if count == 1 else "change"
-    lines = [f"{count} of {counted(diff.compared, 'pipeline')} {verb}: {diff.base} to {diff.head}"]
+    lines = [f"{how_many(diff)} from {diff.base} to {diff.head}"]
     wanted = [_lines(pipeline) for pipeline in diff.pipelines]
     heads = [line for first, *_ in wanted for line in (first,)]
     full = [*lines, *(line for block in wanted for line in block)]

@@ -41,7 +41,8 @@ def render_text(diff: Diff) -> str:
     if not diff.is_empty:
         lines.append(f"From {diff.base} to {diff.head}.")
     for pipeline in diff.pipelines:
-        lines += ["", f"{SIGNS[pipeline.kind]} {pipeline.name}: {what_changes(pipeline)}"]
+        more = f": {what_changes(pipeline)}" if len(diff.pipelines) > 1 else ""
+        lines += ["", f"{SIGNS[pipeline.kind]} {pipeline.name}{more}"]
         for title, block in _blocks(pipeline):
             lines += [f"  {title}", *(f"    {line}" for line in block)]
     return "\n".join(lines) + "\n"

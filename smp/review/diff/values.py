@@ -9,7 +9,7 @@ import json
 import re
 from typing import Any
 
-from smp.compiler.differences import MISSING, same
+from smp.compiler.differences import MISSING, NAMED_BY, differences, same
 
 ABSENT = "not set"
 LONGEST = 64
@@ -49,8 +49,22 @@ def written(value: Any) -> str:
 
 def shortened(value: Any) -> str:
     """Return one value that stands alone, cut at its end where it is long."""
-    text = HASH.sub(lambda match: match[0][:SHORT_HASH], written(value))
+    alone = _members_in_line(value) if isinstance(value, dict) else ""
+    text = HASH.sub(lambda match: match[0][:SHORT_HASH], alone or written(value))
     return text if len(text) <= LONGEST * 2 else f"{text[: LONGEST * 2 - 1]}…"
+
+
+def _members_in_line(value: dict[str, Any]) -> str:
+    """Return `S3Uri s3://…, S3DataType S3Prefix` for an item that its list names; the address first."""
+    if not value or _expression(value) is not None:
+        return ""
+    leaves = [
+        (found.path[-1], written(found.after))
+        for found in differences(MISSING, value)
+        if found.path[-1] not in NAMED_BY
+    ]
+    leaves.sort(key=lambda leaf: leaf[0] != "S3Uri")
+    return ", ".join(f"{name} {text}" for name, text in leaves)
 
 
 def visible(text: str) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
+from smp.compiler.deploy_values import PARTITION
 from smp.review.diff.bounds import cost
 from smp.review.diff.changes import (
     Bound,
@@ -27,11 +28,15 @@ from smp.review.diff.changes import (
     StepChange,
 )
 from smp.review.diff.picture import SIGNS
-from smp.review.diff.values import shortened, written_pair
+from smp.review.diff.values import shortened, visible, written_pair
 
 ARROW = "\N{RIGHTWARDS ARROW}"
+MAX_EXPLAINED = 3
+"""With more changed pipelines than this, the first line only names them."""
+
 MINUS = "\N{MINUS SIGN}"
 NO_LIMIT = "no limit"
+OWN_ARN = f"arn:{PARTITION}:"
 UNKNOWN = "unknown"
 
 
@@ -41,10 +46,18 @@ def headline(diff: Diff) -> str:
         return (
             f"Nothing changes: {counted(diff.compared, 'pipeline')} in {diff.base} and {diff.head}."
         )
-    names = ", ".join(f"{p.name} ({what_changes(p)})" for p in diff.pipelines)
+    few = len(diff.pipelines) <= MAX_EXPLAINED
+    names = [f"{p.name} ({what_changes(p)})" if few else p.name for p in diff.pipelines]
+    return f"{how_many(diff)}: {', '.join(names)}."
+
+
+def how_many(diff: Diff) -> str:
+    """Return `1 of 3 pipelines changes`."""
     count = len(diff.pipelines)
     verb = "changes" if count == 1 else "change"
-    return f"{count} of {counted(diff.compared, 'pipeline')} {verb}: {names}."
+    if count == diff.compared:
+        return f"{counted(count, 'pipeline')} {verb}"
+    return f"{count} of {counted(diff.compared, 'pipeline')} {verb}"
 
 
 def what_changes(pipeline: PipelineChange) -> str:
@@ -178,9 +191,23 @@ def sections(changes: Sequence[Change]) -> Iterator[tuple[Section, list[Row]]]:
 
 def permission_words(change: PermissionChange) -> str:
     """Return what is allowed, on what, and under which condition."""
-    condition = f" if {shortened(dict(change.conditions))}" if change.conditions else ""
-    actions, resources = ", ".join(change.actions), ", ".join(map(shortened, change.resources))
+    condition = f" if {condition_words(change)}" if change.conditions else ""
+    actions, resources = ", ".join(change.actions), ", ".join(resource_words(change))
     return f"{change.role}, {change.sid}: {actions} on {resources}{condition}"
+
+
+def resource_words(change: PermissionChange) -> list[str]:
+    """Return the resources, without what every one of a deployment begins with."""
+    return [shortened(resource.removeprefix(OWN_ARN)) for resource in change.resources]
+
+
+def condition_words(change: PermissionChange) -> str:
+    """Return the conditions as `s3:prefix StringLike a/*, b/*`."""
+    return " and ".join(
+        f"{key} {operator} {', '.join(map(visible, value if isinstance(value, list) else [value]))}"
+        for operator, keys in change.conditions.items()
+        for key, value in keys.items()
+    )
 
 
 @dataclass(frozen=True)
@@ -257,6 +284,9 @@ def bounds_headline(bounds: Bounds) -> str:
     old, new = (_total(side) for side in (bounds.before, bounds.after))
     if not bounds.before or not bounds.after:
         return f"at most {new if bounds.after else old} an execution"
+    if old != new and _limitless(bounds.before) == _limitless(bounds.after):
+        known = _known_hours(bounds.before).removesuffix(" instance-hours")
+        return f"at most {known} {ARROW} {new} an execution"
     if old != new:
         return f"at most {old} {ARROW} {new} an execution"
     machines = ", on other machines" if any(row.differs for row in bound_rows(bounds)) else ""
@@ -264,27 +294,37 @@ def bounds_headline(bounds: Bounds) -> str:
 
 
 def _total(bounds: Sequence[Bound]) -> str:
+    text, limitless = _known_hours(bounds), _limitless(bounds)
+    return f"{text} (and {', '.join(limitless)} without a limit)" if limitless else text
+
+
+def _known_hours(bounds: Sequence[Bound]) -> str:
     known = sum(bound.hours or 0 for bound in bounds)
-    limitless = sorted({bound.job for bound in bounds if bound.hours is None})
-    text = f"{hours(known).removesuffix(' h')} instance-hours"
-    return f"{text} and {', '.join(limitless)} without a limit" if limitless else text
+    return f"{hours(known).removesuffix(' h')} instance-hours"
+
+
+def _limitless(bounds: Sequence[Bound]) -> list[str]:
+    return sorted({bound.job for bound in bounds if bound.hours is None})
 
 
 def cost_words(bounds: Bounds) -> str:
     """Return the upper bound of the cost and what is not in it."""
     if not bounds.prices_of:
         return "cost unknown: the workspace has no prices.json"
-    old, new = (f"{cost(side):,.2f}" for side in (bounds.before, bounds.after))
-    known = [f"{side} {bounds.currency}" for side in dict.fromkeys((old, new))]
-    if not bounds.before or not bounds.after:
-        known = [f"{new if bounds.after else old} {bounds.currency}"]
+    sides = [side for side in (bounds.before, bounds.after) if side]
+    known = dict.fromkeys(_cost(side, bounds.currency) for side in sides)
     present = bounds.after or bounds.before
     missing = sorted({f"{b.job} on {b.instance_type}" for b in present if b.price is None})
-    limitless = sorted({b.job for b in present if b.hours is None})
+    limitless = _limitless(present)
     notes = [f"price unknown: {', '.join(missing)}"] * bool(missing)
     notes += [f"{', '.join(limitless)} without a limit not counted"] * bool(limitless)
     extra = f"; {'; '.join(notes)}" if notes else ""
     return f"cost at most {f' {ARROW} '.join(known)} (prices of {bounds.prices_of}){extra}"
+
+
+def _cost(bounds: Sequence[Bound], currency: str) -> str:
+    unknown = any(bound.hours and bound.price is None for bound in bounds)
+    return f"{cost(tuple(bounds)):,.2f} {currency}{' and what is unknown' if unknown else ''}"
 
 
 def bound_notes(bounds: Bounds) -> tuple[str, ...]:
