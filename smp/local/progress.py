@@ -180,6 +180,7 @@ def summary(run: Run, record: RunRecord) -> Iterator[str]:
     if record.status == STOPPED:
         yield f"  go on with: {resume_command(record)}"
     yield f"  see more:   smp show {record.id}"
+    yield f"  as a page:  smp report {record.id}"
 
 
 def _failure(run: Run, record: RunRecord, step: StepRecord) -> Iterator[str]:

@@ -127,7 +127,9 @@ class StepRunner:
             raise StepFailure(str(arguments.get("ErrorMessage", "the Fail step was reached")))
         cache = StepCache(self.places.cache, self.compiled.name, ObjectStore(self.places.buckets))
         kept, why = (
-            (None, "--fresh") if self.options.fresh else cache.find(step, arguments, stand_in)
+            (None, "--fresh was given")
+            if self.options.fresh
+            else cache.find(step, arguments, stand_in)
         )
         if kept is not None:
             return replace(

@@ -305,7 +305,7 @@ def running_forty(places: Places) -> Example:
         60,
         900,
         result=tuning_result(),
-        why="--fresh",
+        why="--fresh was given",
     )
     write_step(run, "model-2-training", "Training", FAILED, 80, 30, reason="it ran out of memory")
     write_step(run, "model-3-training", "Training", STOPPED, 80, 30, reason="the run was stopped")

@@ -115,7 +115,7 @@ def test_fresh_runs_every_step(workspace: Workspace) -> None:
 
     fresh = workspace.run(pipeline, fresh=True)
 
-    assert why(fresh) == "--fresh"
+    assert why(fresh) == "--fresh was given"
     assert why(workspace.run(pipeline)) == f"reused {fresh.id}"
 
 

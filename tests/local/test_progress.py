@@ -309,7 +309,7 @@ def test_many_threads_and_a_note_leave_whole_frames(
     assert text.count("2 of 2 steps") == 1
     assert "a note of prepare" in text
     assert "a note of train" in text
-    assert text.rstrip().endswith(f"smp show {run.id}")
+    assert text.rstrip().endswith(f"smp report {run.id}")
 
 
 def test_on_a_real_terminal_the_size_is_the_terminals_own(
