@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -160,6 +162,42 @@ def test_a_changed_hyperparameter_is_the_only_difference(deployed: Emulator) -> 
     assert [line.split(":")[1] for line in named] == [" step churn-training"], printed
     assert any(line.startswith("[-]") and "15" in line for line in lines), printed
     assert any(line.startswith("[+]") and "31" in line for line in lines), printed
+
+
+def check_permissions(emulator: Emulator) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "smp", "check-permissions"],
+        cwd=emulator.app,
+        env=emulator.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_what_is_deployed_allows_nothing_more_than_what_is_deployed(deployed: Emulator) -> None:
+    deployed.cdk("synth", "--quiet")
+    checked = check_permissions(deployed)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    assert checked.stdout == "4 stacks compared: nothing more is allowed\n"
+
+
+def test_data_from_elsewhere_is_named_as_a_widening_before_it_is_deployed(
+    deployed: Emulator,
+) -> None:
+    config = deployed.app / CHURN_CONFIG
+    before = config.read_text(encoding="utf-8")
+    changed(config, "s3://SMP_S3BUCKETNAME/churn/validation", "s3://company-secrets/salaries")
+    deployed.cdk("synth", "--quiet")
+    config.write_text(before, encoding="utf-8")
+    checked = check_permissions(deployed)
+    assert checked.returncode == 3, checked.stdout + checked.stderr
+    *lines, summary = checked.stdout.splitlines()
+    assert summary == "4 stacks compared: 2 more allowed"
+    reading, listing = sorted(lines)
+    assert "role PipelineJobRole" in reading
+    assert " may now s3:GetObject on arn:aws:s3:::company-secrets/salaries*" in reading
+    assert " may now s3:ListBucket on arn:aws:s3:::company-secrets if StringLike" in listing
 
 
 def test_a_changed_script_is_uploaded_beside_the_old_one(deployed: Emulator) -> None:
