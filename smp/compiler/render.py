@@ -21,7 +21,9 @@ from smp.compiler.steps.model import render_create_model, render_register_model
 from smp.compiler.steps.processing import render_metrics, render_processing
 from smp.compiler.steps.training import render_training
 from smp.compiler.steps.transform import render_transform
+from smp.compiler.steps.tuning import render_tuning
 from smp.config.jobs import JobSection
+from smp.config.tune import TuneSection
 from smp.errors import CompileError, Problem, SmpError
 from smp.graph.nodes import PipelineGraph, StepNode
 from smp.graph.step_classes import STEP_CLASSES
@@ -29,6 +31,7 @@ from smp.graph.step_classes import STEP_CLASSES
 RENDERERS: Mapping[str, Callable[[StepContext, StepNode], list[Any]]] = {
     "Processing": render_processing,
     "Training": render_training,
+    "Tuning": render_tuning,
     "CreateModel": render_create_model,
     "Transform": render_transform,
     "Metrics": render_metrics,
@@ -40,6 +43,7 @@ RENDERERS: Mapping[str, Callable[[StepContext, StepNode], list[Any]]] = {
 NAME_MEMBERS = {
     "Processing": "ProcessingJobName",
     "Training": "TrainingJobName",
+    "Tuning": "HyperParameterTuningJobName",
     "Transform": "TransformJobName",
     "Metrics": "ProcessingJobName",
     "CreateModel": "ModelName",
@@ -86,7 +90,7 @@ def _configured_name(node: StepNode) -> str | None:
         return node.model.config.name
     section = STEP_CLASSES[node.step_class].section
     job = getattr(node.model.config, section) if section else None
-    return job.base_job_name if isinstance(job, JobSection) else None
+    return job.base_job_name if isinstance(job, (JobSection, TuneSection)) else None
 
 
 def define(name: str, steps: list[Any], session: OfflineSession) -> Json:

@@ -22,6 +22,7 @@ from smp.config.jobs import (
 )
 from smp.config.pipeline import PipelineConfig
 from smp.config.registry import RegistrySection
+from smp.config.tune import TuneSection
 from smp.config.values import (
     BucketName,
     HyphenatedName,
@@ -33,7 +34,7 @@ from smp.config.values import (
 )
 from smp.errors import Location, Problem
 
-SECTIONS = ("preprocess", "train", "transform", "evaluate", "registry")
+SECTIONS = ("preprocess", "train", "tune", "transform", "evaluate", "registry")
 
 STAND_IN = ("train", "local_stand_in")
 SCRIPT_KEYS = (
@@ -57,7 +58,9 @@ class ModelPart(ConfigModel):
     preprocess: PreprocessSection | None = None
     """For Processing steps."""
     train: TrainSection | None = None
-    """For Training steps."""
+    """For Training steps, and the training jobs of Tuning steps."""
+    tune: TuneSection | None = None
+    """For Tuning steps."""
     transform: TransformSection | None = None
     """For Transform steps, and the inference script of CreateModel steps."""
     evaluate: EvaluateSection | None = None

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from smp.config.overlay_schema import SUFFIX
 from smp.config.schema import PARAMETER, VARIABLE, Schema, json_schema
 
 BEGIN = "<!-- keys: written by python -m smp.config.reference -->"
@@ -30,6 +31,11 @@ SECTIONS = {
     "Channel": "….train.channels.CHANNEL",
     "DataFile": "….dataFiles[] of train and transform",
     "MetricDefinition": "….train.metric_definitions[]",
+    "TuneSection": "conf.models.MODEL.tune",
+    "Objective": "….tune.objective",
+    "NumberRange": "….tune.ranges.NAME of type continuous or integer",
+    "CategoryRange": "….tune.ranges.NAME of type categorical",
+    "WarmStart": "….tune.warm_start",
     "TransformSection": "conf.models.MODEL.transform",
     "TransformChannel": "….transform.channels.CHANNEL",
     "EvaluateSection": "conf.models.MODEL.evaluate",
@@ -52,7 +58,11 @@ SECTIONS = {
 def reference() -> str:
     """Return a heading and a table of keys for every section of a configuration file."""
     definitions = json_schema()["$defs"]
-    sections = {name: below for name, below in definitions.items() if "properties" in below}
+    sections = {
+        name: below
+        for name, below in definitions.items()
+        if "properties" in below and not name.endswith(SUFFIX)
+    }
     missing = sections.keys() ^ SECTIONS.keys()
     if missing:
         raise LookupError(f"SECTIONS says nothing, or too much, of {', '.join(sorted(missing))}")
@@ -106,7 +116,7 @@ def _choice(schema: Schema) -> str:
     if "oneOf" in schema:
         return " or ".join(_choice(choice) for choice in schema["oneOf"])
     if "$ref" in schema:
-        name = schema["$ref"].rsplit("/", 1)[-1]
+        name = schema["$ref"].rsplit("/", 1)[-1].removesuffix(SUFFIX)
         return f"keys of `{SECTIONS[name]}`" if name in SECTIONS else _instance(name)
     if "enum" in schema and schema["enum"][0] == "True":
         return "the same in quotes"

@@ -15,7 +15,9 @@ from smp.config.message import check_message
 from smp.config.retry import RetrySection
 from smp.config.varying import EVALUATED
 
-JobClass = Literal["Processing", "Training", "CreateModel", "Transform", "Metrics", "RegisterModel"]
+JobClass = Literal[
+    "Processing", "Training", "Tuning", "CreateModel", "Transform", "Metrics", "RegisterModel"
+]
 
 StepName = Annotated[
     str,

@@ -11,14 +11,11 @@ from dataclasses import replace
 
 from smp.config.steps import ConditionStep, StepConfig
 from smp.errors import near_names
-from smp.graph.findings import Findings
+from smp.graph.findings import Findings, Sides
 from smp.graph.nodes import Branch, ChainedInput, StepNode
 
 COPY_SUFFIX = "-else"
 """What the name of a step on both sides ends in where the condition does not hold."""
-
-Sides = Mapping[str, Mapping[str, frozenset[bool]]]
-"""For each step that conditions list: the condition, and on which of its sides."""
 
 KEYS = {True: "if_steps", False: "else_steps"}
 
@@ -175,7 +172,8 @@ def _on(node: StepNode, branch: Branch | None, found: Found) -> StepNode:
         after=tuple(renamed(name) for name in node.after if here(name) and name != condition),
         after_failed=tuple(renamed(name) for name in node.after_failed if here(name)),
         reports=tuple((written, renamed(name)) for written, name in node.reports if here(name)),
-        training=one(node.training),
+        training=one(node.training) or one(node.training_otherwise),
+        training_otherwise=None,
         create_model=one(node.create_model),
         metrics=one(node.metrics),
         branch=branch,

@@ -8,12 +8,12 @@ from __future__ import annotations
 from smp.config.project import Model, Pipeline, Project
 from smp.config.steps import StepBase, StepConfig
 from smp.errors import near_names
-from smp.graph.branches import Sides, place_on_sides, read_sides, wait_for_failures
+from smp.graph.branches import place_on_sides, read_sides, wait_for_failures
 from smp.graph.chains import ChainError, resolve_chain
 from smp.graph.condition_parameters import check_condition_parameters
 from smp.graph.declared import Declared
 from smp.graph.dependencies import find_cycle, links, read_line
-from smp.graph.findings import Findings
+from smp.graph.findings import Findings, Sides
 from smp.graph.nodes import ChainedInput, PipelineGraph, StepNode, configured_name
 from smp.graph.parameters import check_parameters, unused_parameters
 from smp.graph.step_classes import STEP_CLASSES
@@ -36,8 +36,8 @@ class GraphChecker(Findings):
         """Return the graph, or None where a problem was found."""
         self._declare()
         after = self._read_dependencies()
+        sides = self.sides = read_sides(self)
         nodes = tuple(self._node(step, after) for step in self.steps.values())
-        sides = read_sides(self)
         nodes = wait_for_failures(self, nodes)
         if self._check_cycle(nodes, sides):
             nodes = place_on_sides(self, nodes, sides)
@@ -98,13 +98,13 @@ class GraphChecker(Findings):
                 "step_type",
                 allowed=step_class.section or "none: leave step_type out",
             )
-        needed = step_class.section or step_class.needs
-        if needed and getattr(model.config, needed) is None:
-            self.report_step(
-                step,
-                f"a {step.step_class} step needs the section conf.models.{model.name}.{needed}, "
-                "which no file has",
-            )
+        for needed in step_class.sections:
+            if getattr(model.config, needed) is None:
+                self.report_step(
+                    step,
+                    f"a {step.step_class} step needs the section "
+                    f"conf.models.{model.name}.{needed}, which no file has",
+                )
 
     def _read_dependencies(self) -> dict[str, list[str]]:
         after: dict[str, list[str]] = {name: [] for name in self.steps}

@@ -5,11 +5,16 @@ It never checks anything itself.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from smp.config.project import Model, Pipeline
 from smp.config.steps import StepBase
 from smp.config.wording import dotted
 from smp.errors import Problem
 from smp.graph.declared import Declared
+
+Sides = Mapping[str, Mapping[str, frozenset[bool]]]
+"""For each step that conditions list: the condition, and on which of its sides."""
 
 
 class Findings:
@@ -21,6 +26,7 @@ class Findings:
         self.places: dict[str, tuple[str, int]] = {}
         """The model section and the position in it of each step."""
         self.steps: dict[str, Declared] = {}
+        self.sides: Sides = {}
         self.used_parameters: set[str] = set()
 
     def report(
@@ -44,21 +50,33 @@ class Findings:
         model, index = self.places[step.step_name]
         self.report(reason, "models", model, "steps", index, *([key] if key else []), **details)
 
-    def steps_of(self, model: Model, step_class: str) -> list[str]:
-        """Return the names of a model's steps of one class, in the order written."""
+    def report_model(
+        self, model: Model, reason: str, *path: str | int, **details: str | None
+    ) -> None:
+        """Add a problem at a path below `conf.models.<name>`."""
+        location, full = model.locate(*path), dotted(("conf", "models", model.name, *path))
+        self.problems.append(Problem(reason, location, full, **details))
+
+    def steps_of(self, model: Model, *step_classes: str) -> list[str]:
+        """Return the names of a model's steps of some classes, in the order written."""
         return [
             name
             for name, step in self.steps.items()
-            if step.model is model and step.config.step_class == step_class
+            if step.model is model and step.config.step_class in step_classes
         ]
 
     def config_of(self, name: str) -> StepBase:
         """Return a step by its name; the pipeline has it."""
         return self.steps[name].config
 
-    def last_before(self, step: StepBase, model: Model, step_class: str) -> str | None:
-        """Return the last step of a class that the model has before this one, else its last at all."""
-        names = self.steps_of(model, step_class)
+    def are_opposite(self, one: str, other: str) -> bool:
+        """Return whether a Condition step lists the two steps on different sides."""
+        sides, others = self.sides.get(one, {}), self.sides.get(other, {})
+        return any(not sides[name] & others[name] for name in sides.keys() & others.keys())
+
+    def last_before(self, step: StepBase, model: Model, *step_classes: str) -> str | None:
+        """Return the last step of some classes that the model has before this one, else its last at all."""
+        names = self.steps_of(model, *step_classes)
         order = list(self.steps)
         before = [name for name in names if order.index(name) < order.index(step.step_name)]
         candidates = before or names

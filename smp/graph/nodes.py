@@ -56,7 +56,9 @@ class StepNode:
     after: tuple[str, ...] = ()
     """Names of the steps that `dependencies` puts directly before it, in the order written."""
     training: str | None = None
-    """For CreateModel and RegisterModel: the Training step that makes the artefact."""
+    """For CreateModel and RegisterModel: the Training or Tuning step that makes the artefact."""
+    training_otherwise: str | None = None
+    """The one on the other side of the Condition step that chooses between the two."""
     create_model: str | None = None
     """For Transform: the CreateModel step of its model.
 
@@ -104,7 +106,7 @@ class StepNode:
     def reads(self) -> tuple[str, ...]:
         """Names of the steps whose results it uses, without those it merely waits for."""
         named = (chain.source for chain in self.chained)
-        implied = (self.training, self.create_model, self.metrics)
+        implied = (self.training, self.training_otherwise, self.create_model, self.metrics)
         reported = (name for _, name in self.reports)
         return tuple(dict.fromkeys([*named, *(name for name in implied if name), *reported]))
 

@@ -84,13 +84,13 @@ def unused_parameters(findings: Findings) -> tuple[Problem, ...]:
 def _parts(findings: Findings) -> Iterator[Part]:
     seen = set()
     for name, step in findings.steps.items():
-        model, step_class = step.model, STEP_CLASSES[step.config.step_class]
-        key = step_class.section or step_class.needs
-        section = getattr(model.config, key) if key else None
-        if section is not None and (model.name, key) not in seen:
-            seen.add((model.name, key))
-            above = (key,)
-            yield Part(section, lambda path, m=model, above=above: m.place((*above, *path)))  # type: ignore[misc]
+        model = step.model
+        for key in STEP_CLASSES[step.config.step_class].sections:
+            section = getattr(model.config, key)
+            if section is not None and (model.name, key) not in seen:
+                seen.add((model.name, key))
+                above = (key,)
+                yield Part(section, lambda path, m=model, above=above: m.place((*above, *path)))  # type: ignore[misc]
         steps = ("sagemakerPipeline", "models", findings.places[name][0], "steps")
         own = (*steps, findings.places[name][1])
         yield Part(step.config, lambda path, own=own: findings.pipeline.place((*own, *path)))  # type: ignore[misc]

@@ -17,6 +17,7 @@ SECTIONS = {
     "preprocess": f"{{image_uri: {IMAGE}, entry_point: preprocess.py, channels: {{train: "
     "{dataFiles: [{sourceName: raw, fileName: s3://data/raw.csv}]}, test: }}",
     "train": f"{{image_uri: {IMAGE}, entry_point: train.py}}",
+    "tune": "",
     "transform": "{entry_point: inference.py, channels: train}",
     "evaluate": f"{{image_uri: {IMAGE}, entry_point: evaluate.py, channels: train}}",
     "registry": f'{{ModelRepack: "False", InferenceSpecification: {{image_uri: {IMAGE}}}}}',

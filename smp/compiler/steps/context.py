@@ -151,12 +151,19 @@ class StepContext:
 
     def uri_of(self, chain: ChainedInput) -> Any:
         """Return the expression for what a chained input reads."""
-        properties = self.made[chain.source][-1].properties
         if chain.output == MODEL_OUTPUT:
-            return properties.ModelArtifacts.S3ModelArtifacts
+            return self.artifact_of(chain.source)
+        properties = self.made[chain.source][-1].properties
         if chain.output == PREDICTIONS_OUTPUT:
             return properties.TransformOutput.S3OutputPath
         return properties.ProcessingOutputConfig.Outputs[chain.output].S3Output.S3Uri
+
+    def artifact_of(self, name: str) -> Any:
+        """Return the expression for the artefact that a Training or Tuning step makes."""
+        step = self.made[name][-1]
+        if self.graph.node(name).step_class == "Tuning":
+            return Join(on="/", values=[step.output_path, *step.best_model])
+        return step.properties.ModelArtifacts.S3ModelArtifacts
 
     def code_tree(self, node: StepNode) -> CodeTree:
         """Pack the model's source directory."""

@@ -66,8 +66,7 @@ def _repack(context: StepContext, node: StepNode) -> list[Any]:
     if not node.repacks:
         return []
     assert node.training is not None
-    trained = context.made[node.training][-1]
-    return [render_repack(context, node, trained.properties.ModelArtifacts.S3ModelArtifacts)]
+    return [render_repack(context, node, context.artifact_of(node.training))]
 
 
 def _builder(context: StepContext, node: StepNode, repack: list[Any]) -> ModelBuilder:
@@ -94,7 +93,7 @@ def _artifact(context: StepContext, node: StepNode, repack: list[Any]) -> Any:
     elif registry.model_repack and node.create_model:
         source = context.made[node.create_model][0]
     else:
-        source = context.made[node.training][-1]
+        return context.artifact_of(node.training)
     return source.properties.ModelArtifacts.S3ModelArtifacts
 
 

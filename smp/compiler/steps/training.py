@@ -42,22 +42,14 @@ def render_training(context: StepContext, node: StepNode) -> list[Any]:
     assert written is not None
     section = sdk_view(written)
     script = section.entry_point
-    trainer = _trainer(
+    trainer = job_trainer(
         context,
-        node.emitted[0],
+        node,
         section,
         source_code=script and _source_code(context, context.code_tree(node), entry_script=script),
-        training_image=section.image_uri,
         hyperparameters=dict(section.hyperparameters),
-        environment=dict(section.env),
-        tags=[Tag(key=tag.key, value=tag.value) for tag in section.tags] or None,
-        training_input_mode=section.input_mode,
     )
-    if section.metric_definitions:
-        trainer.with_metric_definitions(
-            [MetricDefinition(name=m.name, regex=m.regex) for m in section.metric_definitions]
-        )
-    channels = _channels(context, node, section, written)
+    channels = data_channels(context, node, section, written)
     return [
         TrainingStep(
             name=node.emitted[0],
@@ -66,6 +58,27 @@ def render_training(context: StepContext, node: StepNode) -> list[Any]:
             depends_on=context.waits_for(node) or None,
         )
     ]
+
+
+def job_trainer(
+    context: StepContext, node: StepNode, section: TrainSection, **options: Any
+) -> ModelTrainer:
+    """Return the SDK's trainer for the job that a `train` section describes."""
+    trainer = _trainer(
+        context,
+        node.emitted[0],
+        section,
+        training_image=section.image_uri,
+        environment=dict(section.env),
+        tags=[Tag(key=tag.key, value=tag.value) for tag in section.tags] or None,
+        training_input_mode=section.input_mode,
+        **options,
+    )
+    if section.metric_definitions:
+        trainer.with_metric_definitions(
+            [MetricDefinition(name=m.name, regex=m.regex) for m in section.metric_definitions]
+        )
+    return trainer
 
 
 def render_repack(context: StepContext, node: StepNode, artifact: Any) -> TrainingStep:
@@ -83,7 +96,7 @@ def render_repack(context: StepContext, node: StepNode, artifact: Any) -> Traini
         source_code=_source_code(context, tree, command=REPACK_COMMAND, requirements=None),
         training_image=sklearn_image(context, REPACK_SKLEARN_VERSION),
     )
-    channel = _channel(MODEL_CHANNEL, artifact, TrainSection(image_uri=section.image_uri))
+    channel = job_channel(MODEL_CHANNEL, artifact, TrainSection(image_uri=section.image_uri))
     return TrainingStep(
         name=node.emitted[0],
         description="Packs the inference code into the model's artefact",
@@ -126,16 +139,17 @@ def _trainer(
     )
 
 
-def _channels(
+def data_channels(
     context: StepContext, node: StepNode, section: TrainSection, written: TrainSection
 ) -> list[Channel]:
+    """Return the channels of a job's data: its own, those of chained steps, the model it begins with."""
     channels = _static_channels(context, node, section, written)
     channels += [
-        _channel(training_channel(chain, section), context.uri_of(chain), section)
+        job_channel(training_channel(chain, section), context.uri_of(chain), section)
         for chain in node.chained
     ]
     if section.model_data_uri:
-        channels.append(_channel(MODEL_CHANNEL, section.model_data_uri, section))
+        channels.append(job_channel(MODEL_CHANNEL, section.model_data_uri, section))
     return channels
 
 
@@ -145,16 +159,17 @@ def _static_channels(
     channels = []
     for name, channel in section.channels.items():
         if len(channel.data_files) == 1:
-            channels.append(_channel(name, channel.uri_of(channel.data_files[0]), section))
+            channels.append(job_channel(name, channel.uri_of(channel.data_files[0]), section))
         elif channel.data_files:
             source = written.channels[name]
             uris = [source.uri_of(file) for file in source.data_files]
             manifest = add_manifest(context, uris, f"channel {name} of {node.name}")
-            channels.append(_channel(name, manifest, section, "ManifestFile"))
+            channels.append(job_channel(name, manifest, section, "ManifestFile"))
     return channels
 
 
-def _channel(name: str, uri: Any, section: TrainSection, data_type: str = "S3Prefix") -> Channel:
+def job_channel(name: str, uri: Any, section: TrainSection, data_type: str = "S3Prefix") -> Channel:
+    """Return one channel of a training job."""
     optional = {"content_type": section.content_type} if section.content_type else {}
     return Channel(
         channel_name=name,

@@ -14,10 +14,12 @@ from smp.graph.step_classes.model import CREATE_MODEL, REGISTER_MODEL
 from smp.graph.step_classes.processing import PROCESSING
 from smp.graph.step_classes.training import TRAINING
 from smp.graph.step_classes.transform import TRANSFORM
+from smp.graph.step_classes.tuning import TUNING
 
 STEP_CLASSES: Mapping[str, StepClass] = {
     "Processing": PROCESSING,
     "Training": TRAINING,
+    "Tuning": TUNING,
     "CreateModel": CREATE_MODEL,
     "Transform": TRANSFORM,
     "Metrics": METRICS,

@@ -19,6 +19,7 @@ class Implied(TypedDict, total=False):
     """The steps that a class finds by itself; keys are attributes of StepNode."""
 
     training: str | None
+    training_otherwise: str | None
     create_model: str | None
     metrics: str | None
     reports: tuple[tuple[str, str], ...]
@@ -39,7 +40,7 @@ class StepClass:
     outputs: Callable[[Model], Outputs] = _no_outputs
     """What other steps can chain."""
     needs: str | None = None
-    """The section that its model must have where it is not `section`."""
+    """A further section that its model must have."""
     takes_chains: bool = True
     """Whether it reads what other steps put out."""
     reads_channel: Callable[[Model], str] | None = None
@@ -51,3 +52,8 @@ class StepClass:
     """
     script: str | None = None
     """The section whose script it runs, or puts into what it makes."""
+
+    @property
+    def sections(self) -> tuple[str, ...]:
+        """The sections of a model that it uses."""
+        return tuple(name for name in (self.section, self.needs) if name is not None)

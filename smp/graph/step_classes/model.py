@@ -5,31 +5,37 @@ It never renders a request.
 
 from __future__ import annotations
 
+from smp.config.project import Model
+from smp.config.steps import StepBase
 from smp.graph.declared import Declared
 from smp.graph.findings import Findings
 from smp.graph.nodes import ChainedInput
 from smp.graph.step_classes.base import Implied, StepClass
 
+MAKERS = ("Training", "Tuning")
+"""The classes whose steps make a model's artefact."""
+
 
 def _check_create(findings: Findings, step: Declared, _: tuple[ChainedInput, ...]) -> Implied:
-    return {"training": _need_training(findings, step)}
+    return _need_training(findings, step)
 
 
 def _check_register(findings: Findings, step: Declared, _: tuple[ChainedInput, ...]) -> Implied:
     return {
-        "training": _need_training(findings, step),
+        **_need_training(findings, step),
         "create_model": _packed_by(findings, step),
         "metrics": findings.last_before(step.config, step.model, "Metrics"),
     }
 
 
-def _need_training(findings: Findings, step: Declared) -> str | None:
-    training = findings.last_before(step.config, step.model, "Training")
-    if training is None:
+def _need_training(findings: Findings, step: Declared) -> Implied:
+    makers = _makers(findings, step.config, step.model)
+    if not makers:
         findings.report_step(
             step.config,
             f"a {step.config.step_class} step needs a Training step of model '{step.model.name}' "
             "in this pipeline",
+            hint="or a Tuning step",
         )
     registry, transform = step.model.config.registry, step.model.config.transform
     has_script = transform is not None and transform.entry_point is not None
@@ -40,7 +46,17 @@ def _need_training(findings: Findings, step: Declared) -> str | None:
             f"conf.models.{step.model.name}.transform.entry_point",
             hint='or set registry.ModelRepack: "False" where the artefact serves as it is',
         )
-    return training
+    first, second = (*makers, None, None)[:2]
+    return {"training": first, "training_otherwise": second}
+
+
+def _makers(findings: Findings, step: StepBase, model: Model) -> tuple[str, ...]:
+    """Return the step that makes the artefact, and its other form on a condition's other side."""
+    last = findings.last_before(step, model, *MAKERS)
+    if last is None:
+        return ()
+    others = (findings.last_before(step, model, one) for one in MAKERS)
+    return (last, *(name for name in others if name and findings.are_opposite(last, name)))
 
 
 def _packed_by(findings: Findings, step: Declared) -> str | None:
@@ -49,9 +65,8 @@ def _packed_by(findings: Findings, step: Declared) -> str | None:
     name = findings.last_before(step.config, step.model, "CreateModel")
     if registry is None or not registry.model_repack or name is None:
         return None
-    packed = findings.last_before(findings.config_of(name), step.model, "Training")
-    own = findings.last_before(step.config, step.model, "Training")
-    return name if packed == own else None
+    packed = _makers(findings, findings.config_of(name), step.model)
+    return name if packed == _makers(findings, step.config, step.model) else None
 
 
 CREATE_MODEL = StepClass(

@@ -19,12 +19,16 @@ from smp.graph.step_classes.inputs import (
 )
 
 
-def _outputs(model: Model) -> Outputs:
+def training_outputs(model: Model) -> Outputs:
+    """Return the one output: the model's artefact."""
     section = model.config.train
     return ((MODEL_OUTPUT, only_channel(section.channels if section else ())),)
 
 
-def _check(findings: Findings, step: Declared, chained: tuple[ChainedInput, ...]) -> Implied:
+def check_training(
+    findings: Findings, step: Declared, chained: tuple[ChainedInput, ...]
+) -> Implied:
+    """Report channels that are too many, of the same name, or cannot be joined."""
     section = step.model.config.train
     if section is None:
         return {}
@@ -41,4 +45,4 @@ def _check(findings: Findings, step: Declared, chained: tuple[ChainedInput, ...]
     return {}
 
 
-TRAINING = StepClass("train", _check, _outputs, cacheable=True, script="train")
+TRAINING = StepClass("train", check_training, training_outputs, cacheable=True, script="train")

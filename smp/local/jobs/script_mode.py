@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from smp.local.archive import unpack
+from smp.local.container import OPT_ML, inside
 from smp.local.jobs.context import StepContext
 
 PROGRAM, SOURCE = "sagemaker_program", "sagemaker_submit_directory"
@@ -32,9 +34,11 @@ def place_source(context: StepContext) -> None:
         context.inputs.place_tree(context.stand_in.code, context.opt_ml / "code")
         return
     source = _decoded(context.arguments["HyperParameters"].get(SOURCE))
+    target = context.opt_ml / "code"
+    if isinstance(source, str) and source.startswith(f"{OPT_ML}/"):
+        shutil.copytree(inside(context.opt_ml, source), target, dirs_exist_ok=True)
     if not isinstance(source, str) or not source.startswith("s3://"):
         return
-    target = context.opt_ml / "code"
     context.inputs.fetch({"S3Uri": source}, target)
     archive = target / source.rpartition("/")[2]
     if archive.name.endswith((".tar.gz", ".tgz")) and archive.is_file():
@@ -74,7 +78,8 @@ def script_environment(context: StepContext) -> dict[str, str]:
 
 
 def _program(arguments: Mapping[str, Any]) -> str:
-    return Path(str(_decoded(arguments["HyperParameters"][PROGRAM]))).name
+    program = Path(str(_decoded(arguments["HyperParameters"][PROGRAM])))
+    return program.name if program.is_absolute() else program.as_posix()
 
 
 def _hyperparameters(arguments: Mapping[str, Any]) -> dict[str, Any]:

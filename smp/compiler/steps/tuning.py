@@ -1,0 +1,150 @@
+"""Renders Tuning steps: the training job of the `train` section, many times over.
+
+It never renders the training job by other rules than a Training step does. The SDK's tuner drops network,
+volume key and encryption between containers, so the job's own request is put in where it would stand.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import botocore.session
+from sagemaker.core.parameter import CategoricalParameter, ContinuousParameter, IntegerParameter
+from sagemaker.core.shapes import (
+    Channel,
+    HyperParameterTuningJobWarmStartConfig,
+    ParentHyperParameterTuningJob,
+)
+from sagemaker.mlops.workflow.steps import TrainingStep, TuningStep
+from sagemaker.train.tuner import HyperparameterTuner
+
+from smp.compiler.compiled import Json
+from smp.compiler.steps.context import StepContext, sdk_tags, sdk_view
+from smp.compiler.steps.training import data_channels, job_channel, job_trainer
+from smp.config.jobs import TrainSection
+from smp.config.tune import CategoryRange, Range, TuneSection
+from smp.graph.nodes import StepNode
+
+CODE_CHANNEL = "code"
+CODE_DIRECTORY = f"/opt/ml/input/data/{CODE_CHANNEL}"
+DEFAULT_JOBS = 10
+
+NOT_TUNED = frozenset({"AlgorithmSpecification", "HyperParameters", "TrainingJobName", "Tags"})
+"""What a tuned job does not take over from a training job's request."""
+
+
+class _JobTuningStep(TuningStep):  # type: ignore[misc]
+    """A Tuning step whose training jobs are defined as a Training step defines its own."""
+
+    def __init__(
+        self, *, job: TrainingStep, output_path: str, seed: int | None, **options: Any
+    ) -> None:
+        super().__init__(**options)
+        self._job = job
+        self._seed = seed
+        self.output_path = output_path
+
+    @property
+    def best_model(self) -> list[Any]:
+        """The parts of the best job's artefact below the output path."""
+        best = self.properties.BestTrainingJob.TrainingJobName
+        return [best, "output/model.tar.gz"]
+
+    @property
+    def arguments(self) -> Json:
+        """The request, with all of the job's own request that a tuned job can have."""
+        request = {k: v for k, v in self._job.arguments.items() if k in _members()}
+        tuning: Json = dict(super().arguments)
+        tuning["TrainingJobDefinition"] = {**tuning["TrainingJobDefinition"], **request}
+        if self._seed is not None:  # the SDK leaves 0 out
+            tuning["HyperParameterTuningJobConfig"]["RandomSeed"] = self._seed
+        return tuning
+
+
+@lru_cache(maxsize=1)
+def _members() -> frozenset[str]:
+    """Return what a tuned job can have of a training job's request."""
+    model = botocore.session.get_session().get_service_model("sagemaker")
+    shape: Any = model.shape_for("HyperParameterTrainingJobDefinition")
+    return frozenset(shape.members) - NOT_TUNED
+
+
+def render_tuning(context: StepContext, node: StepNode) -> list[Any]:
+    """Render a Tuning step."""
+    written, tune = node.model.config.train, node.model.config.tune
+    assert written is not None
+    assert tune is not None
+    section = sdk_view(written)
+    channels = data_channels(context, node, section, written)
+    constants = {**section.hyperparameters, **sdk_view(tune).static_hyperparameters}
+    if section.entry_point is not None:
+        channels.append(_code_channel(context, node, section))
+        constants["sagemaker_program"] = section.entry_point
+        constants["sagemaker_submit_directory"] = CODE_DIRECTORY
+    trainer = job_trainer(
+        context,
+        node,
+        section,
+        hyperparameters={k: v for k, v in constants.items() if k not in tune.ranges},
+    )
+    job = TrainingStep(
+        name=node.emitted[0],
+        step_args=trainer.train(input_data_config=channels, wait=False, logs=False),
+    )
+    return [
+        _JobTuningStep(
+            job=job,
+            seed=tune.seed,
+            output_path=trainer.output_data_config.s3_output_path,
+            name=node.emitted[0],
+            step_args=_tuner(section, sdk_view(tune), trainer).tune(inputs=channels, wait=False),
+            cache_config=context.cache_config(node),
+            depends_on=context.waits_for(node) or None,
+        )
+    ]
+
+
+def _code_channel(context: StepContext, node: StepNode, section: TrainSection) -> Channel:
+    """Return the channel with the script, where the training toolkit of the image looks for it."""
+    uri = context.session.add_tree(context.code_tree(node))
+    return job_channel(CODE_CHANNEL, uri, section.model_copy(update={"content_type": None}))
+
+
+def _tuner(section: TrainSection, tune: TuneSection, trainer: Any) -> HyperparameterTuner:
+    metrics = [{"Name": m.name, "Regex": m.regex} for m in section.metric_definitions]
+    is_grid = tune.strategy == "Grid"
+    return HyperparameterTuner(
+        model_trainer=trainer,
+        objective_metric_name=tune.objective.metric,
+        objective_type=tune.objective.type,
+        hyperparameter_ranges={name: _range(one) for name, one in tune.ranges.items()},
+        metric_definitions=metrics or None,
+        strategy=tune.strategy,
+        max_jobs=None if is_grid else tune.max_jobs or DEFAULT_JOBS,
+        max_parallel_jobs=tune.max_parallel_jobs,
+        max_runtime_in_seconds=tune.max_runtime_seconds,
+        early_stopping_type=tune.early_stopping,
+        base_tuning_job_name=tune.base_job_name,
+        warm_start_config=_warm_start(tune),
+        tags=sdk_tags(tune.tags),
+    )
+
+
+def _range(written: Range) -> Any:
+    if isinstance(written, CategoryRange):
+        return CategoricalParameter(list(written.values))
+    kind = IntegerParameter if written.type == "integer" else ContinuousParameter
+    return kind(written.min, written.max, scaling_type=written.scaling)
+
+
+def _warm_start(tune: TuneSection) -> HyperParameterTuningJobWarmStartConfig | None:
+    if tune.warm_start is None:
+        return None
+    return HyperParameterTuningJobWarmStartConfig(
+        warm_start_type=tune.warm_start.type,
+        parent_hyper_parameter_tuning_jobs=[
+            ParentHyperParameterTuningJob(hyper_parameter_tuning_job_name=name)
+            for name in tune.warm_start.parents
+        ],
+    )

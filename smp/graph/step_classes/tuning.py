@@ -1,0 +1,33 @@
+"""Tuning: the training job of a model, with hyperparameters that a search chooses.
+
+It never renders a request.
+"""
+
+from __future__ import annotations
+
+from smp.errors import near_names
+from smp.graph.declared import Declared
+from smp.graph.findings import Findings
+from smp.graph.nodes import ChainedInput
+from smp.graph.step_classes.base import Implied, StepClass
+from smp.graph.step_classes.training import check_training, training_outputs
+
+
+def _check(findings: Findings, step: Declared, chained: tuple[ChainedInput, ...]) -> Implied:
+    check_training(findings, step, chained)
+    train, tune = step.model.config.train, step.model.config.tune
+    if train is None or tune is None:
+        return {}
+    known = [metric.name for metric in train.metric_definitions]
+    if train.entry_point is not None and tune.objective.metric not in known:
+        findings.report_model(
+            step.model,
+            f"the objective '{tune.objective.metric}' is no metric of train.metric_definitions",
+            *("tune", "objective", "metric"),
+            allowed=", ".join(known) or "metric_definitions has none",
+            hint=near_names(tune.objective.metric, known),
+        )
+    return {}
+
+
+TUNING = StepClass("tune", _check, training_outputs, needs="train", cacheable=True, script="train")

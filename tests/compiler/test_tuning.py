@@ -1,0 +1,221 @@
+"""Tuning steps, and the choice between tuning and plain training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from smp.compiler.compile import compile_pipeline
+from smp.errors import ConfigError
+from smp.graph import build_graph
+from tests.compiler.compiling import arguments, compile_demo, step
+from tests.graph.workspace import load, pipeline_of
+
+IMAGE = "111122223333.dkr.ecr.eu-west-1.amazonaws.com/image:1"
+TRAIN = (
+    f"{{image_uri: {IMAGE}, entry_point: train.py, instance_type: ml.m5.xlarge, "
+    "hyperparameters: {kept: 1, rate: 0.1}, env: {A: b}, "
+    "metric_definitions: [{Name: auc, Regex: 'auc=(.*)'}], "
+    "channels: {train: {dataFiles: [{fileName: s3://data/train}]}}}"
+)
+TUNE = (
+    "{objective: {metric: auc}, ranges: {rate: {type: continuous, min: 0.01, max: 0.3, "
+    "scaling: Logarithmic}, depth: {type: integer, min: 1, max: 9}, "
+    "kind: {type: categorical, values: [x, 2]}}, static_hyperparameters: {more: 3}, "
+    "total_jobs: 6, parallel_jobs: 2, early_stopping: Auto, seed: 0, max_runtime_seconds: 3600, "
+    "warm_start: {type: TransferLearning, parents: [old-job]}, base_job_name: search}"
+)
+BEST = {
+    "Std:Join": {
+        "On": "/",
+        "Values": [
+            "s3://${smp:bucket}/models/demo/fit",
+            {"Get": "Steps.fit.BestTrainingJob.TrainingJobName"},
+            "output/model.tar.gz",
+        ],
+    }
+}
+
+
+def test_the_search(tmp_path: Path) -> None:
+    compiled = compile_demo(tmp_path, "fit: Tuning", demo__train=TRAIN, demo__tune=TUNE)
+    request = arguments(compiled, "fit")
+    assert request["HyperParameterTuningJobName"] == "search"
+    assert request["HyperParameterTuningJobConfig"] == {
+        "Strategy": "Bayesian",
+        "HyperParameterTuningJobObjective": {"Type": "Maximize", "MetricName": "auc"},
+        "ResourceLimits": {
+            "MaxNumberOfTrainingJobs": 6,
+            "MaxParallelTrainingJobs": 2,
+            "MaxRuntimeInSeconds": 3600,
+        },
+        "ParameterRanges": {
+            "ContinuousParameterRanges": [
+                {
+                    "Name": "rate",
+                    "MinValue": "0.01",
+                    "MaxValue": "0.3",
+                    "ScalingType": "Logarithmic",
+                }
+            ],
+            "IntegerParameterRanges": [
+                {"Name": "depth", "MinValue": "1", "MaxValue": "9", "ScalingType": "Auto"}
+            ],
+            "CategoricalParameterRanges": [{"Name": "kind", "Values": ["x", "2"]}],
+        },
+        "TrainingJobEarlyStoppingType": "Auto",
+        "RandomSeed": 0,
+    }
+    assert request["WarmStartConfig"]["ParentHyperParameterTuningJobs"] == [
+        {"HyperParameterTuningJobName": "old-job"}
+    ]
+
+
+def test_its_jobs_are_those_of_a_training_step(tmp_path: Path) -> None:
+    """All but the algorithm and the hyperparameters: network, keys, limits, data."""
+    tuned = compile_demo(tmp_path / "a", "fit: Tuning", demo__train=TRAIN, demo__tune=TUNE)
+    plain = arguments(compile_demo(tmp_path / "b", "fit: Training", demo__train=TRAIN), "fit")
+    job = arguments(tuned, "fit")["TrainingJobDefinition"]
+    for member in (
+        "RoleArn",
+        "OutputDataConfig",
+        "ResourceConfig",
+        "StoppingCondition",
+        "VpcConfig",
+        "EnableInterContainerTrafficEncryption",
+        "Environment",
+    ):
+        assert job[member] == plain[member], member
+    channels = {item["ChannelName"]: item for item in job["InputDataConfig"]}
+    assert set(channels) == {"train", "code"}
+    (tree,) = tuned.code
+    uri = channels["code"]["DataSource"]["S3DataSource"]["S3Uri"]
+    assert uri == f"s3://${{smp:bucket}}/{tree.key}"
+    assert job["StaticHyperParameters"] == {
+        "kept": "1",
+        "more": "3",
+        "sagemaker_program": "train.py",
+        "sagemaker_submit_directory": "/opt/ml/input/data/code",
+    }
+    assert job["AlgorithmSpecification"]["MetricDefinitions"] == [
+        {"Name": "auc", "Regex": "auc=(.*)"}
+    ]
+
+
+def test_later_steps_use_the_best_model(tmp_path: Path) -> None:
+    steps = "fit: Tuning\nserve: CreateModel\nkeep: RegisterModel\n"
+    steps += "use: Processing, chain_input_source_step: fit"
+    compiled = compile_demo(tmp_path, steps, demo__train=TRAIN, demo__tune=TUNE)
+    assert arguments(compiled, "serve-CreateModel")["PrimaryContainer"]["ModelDataUrl"] == BEST
+    inputs = {item["InputName"]: item for item in arguments(compiled, "use")["ProcessingInputs"]}
+    assert inputs["fit-input-train"]["S3Input"]["S3Uri"] == BEST
+    (container,) = arguments(compiled, "keep-RegisterModel")["InferenceSpecification"]["Containers"]
+    assert container["ModelDataUrl"] == BEST
+
+
+def test_a_grid_tries_every_combination(tmp_path: Path) -> None:
+    tune = "{strategy: Grid, objective: {metric: auc, type: Minimize}, "
+    tune += "ranges: {k: {type: categorical, values: [1, 2]}}}"
+    compiled = compile_demo(tmp_path, "fit: Tuning", demo__train=TRAIN, demo__tune=tune)
+    config = arguments(compiled, "fit")["HyperParameterTuningJobConfig"]
+    assert config["ResourceLimits"] == {"MaxParallelTrainingJobs": 1}
+    assert config["HyperParameterTuningJobObjective"]["Type"] == "Minimize"
+
+
+def test_tuning_or_training_by_a_parameter(tmp_path: Path) -> None:
+    """What follows runs after either: once for each in the definition."""
+    text = pipeline_of(
+        "choose: Condition, condition: parameters.tune == true, if_steps: search, else_steps: fit\n"
+        "search: Tuning\nfit: Training\nserve: CreateModel\n"
+        "predict: Transform, chain_input_source_step: prep\nprep: Processing"
+    ).replace(
+        "    models:",
+        "    parameters: [{name: tune, type: Boolean, default: false}]\n    models:",
+        1,
+    )
+    project = load(tmp_path, text, demo__train=TRAIN, demo__tune=TUNE)
+    compiled = compile_pipeline(build_graph(project, "demo"), tmp_path / "store")
+    branches = arguments(compiled, "choose")
+    assert [item["Name"] for item in branches["IfSteps"]] == [
+        "search",
+        "serve-CreateModel",
+        "predict",
+    ]
+    assert [item["Name"] for item in branches["ElseSteps"]] == [
+        "fit",
+        "serve-else-CreateModel",
+        "predict-else",
+    ]
+    tuned = arguments(compiled, "serve-CreateModel")["PrimaryContainer"]["ModelDataUrl"]
+    plain = arguments(compiled, "serve-else-CreateModel")["PrimaryContainer"]["ModelDataUrl"]
+    assert {"Get": "Steps.search.BestTrainingJob.TrainingJobName"} in tuned["Std:Join"]["Values"]
+    assert plain == {"Get": "Steps.fit.ModelArtifacts.S3ModelArtifacts"}
+    assert [item["Name"] for item in compiled.definition["Steps"]] == ["choose", "prep"]
+
+
+def test_the_number_of_jobs_may_be_a_parameter(tmp_path: Path) -> None:
+    text = pipeline_of("fit: Tuning").replace(
+        "    models:", "    parameters: [{name: jobs, type: Integer, default: 4}]\n    models:", 1
+    )
+    tune = TUNE.replace("total_jobs: 6", "total_jobs: '${parameters.jobs}'")
+    project = load(tmp_path, text, demo__train=TRAIN, demo__tune=tune)
+    compiled = compile_pipeline(build_graph(project, "demo"), tmp_path / "store")
+    limits = arguments(compiled, "fit")["HyperParameterTuningJobConfig"]["ResourceLimits"]
+    assert limits["MaxNumberOfTrainingJobs"] == {"Get": "Parameters.jobs"}
+
+
+def test_an_objective_that_no_metric_defines_fails(tmp_path: Path) -> None:
+    with pytest.raises(
+        ConfigError, match=r"the objective 'acu' is no metric .*\n.*allowed: auc\n.*'auc'"
+    ):
+        compile_demo(
+            tmp_path,
+            "fit: Tuning",
+            demo__train=TRAIN,
+            demo__tune=TUNE.replace("metric: auc", "metric: acu"),
+        )
+
+
+@pytest.mark.parametrize(
+    ("wrong", "reason"),
+    [
+        ("ranges: {r: {type: continuous, min: 1, max: 1}}", "is empty"),
+        ("ranges: {r: {type: integer, min: 1, max: 1.5}}", "is an integer's range with a fraction"),
+        (
+            "ranges: {r: {type: continuous, min: 0, max: 1, scaling: Logarithmic}}",
+            "has no logarithm",
+        ),
+        ("ranges: {r: {type: contnuous, min: 0, max: 1}}", "is not one of the allowed values"),
+        ("ranges: {}", "has too few entries"),
+        (
+            "strategy: Grid, ranges: {r: {type: integer, min: 1, max: 2}}",
+            "is no categorical range, and strategy Grid takes no other",
+        ),
+        (
+            "strategy: Grid, max_jobs: 3, ranges: {r: {type: categorical, values: [1]}}",
+            "is not for strategy Grid, which tries every combination",
+        ),
+        (
+            "strategy: Hyperband, early_stopping: Auto, ranges: {r: {type: categorical, values: [1]}}",
+            "is not for strategy Hyperband, which ends jobs early itself",
+        ),
+        (
+            "static_hyperparameters: {r: 1}, ranges: {r: {type: categorical, values: [1]}}",
+            "stands in 'ranges' too",
+        ),
+    ],
+)
+def test_a_search_that_cannot_be_fails(wrong: str, reason: str, tmp_path: Path) -> None:
+    tune = f"{{objective: {{metric: auc}}, {wrong}}}"
+    with pytest.raises(ConfigError) as failure:
+        compile_demo(tmp_path, "fit: Tuning", demo__train=TRAIN, demo__tune=tune)
+    (problem,) = failure.value.problems
+    assert problem.reason == reason
+    assert problem.path.startswith("conf.models.demo.tune")
+
+
+def test_a_tuned_step_is_retried_as_a_job(tmp_path: Path) -> None:
+    compiled = compile_demo(tmp_path, "fit: Tuning", demo__train=TRAIN, demo__tune=TUNE)
+    causes = [policy["ExceptionType"][0] for policy in step(compiled, "fit")["RetryPolicies"]]
+    assert causes == ["Step.SERVICE_FAULT", "SageMaker.JOB_INTERNAL_ERROR"]
