@@ -7,32 +7,15 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from smp.aws.start import delivery_name
 from tests.aws.account import ROOT, Account
 from tests.aws.conftest import RunSmp
+from tests.aws.definitions import definition
 
 FAST = ("--interval", "0.01")
-PARAMETERS = [
-    {"Name": "Rows", "Type": "Integer", "DefaultValue": 10},
-    {"Name": "Mode", "Type": "String", "DefaultValue": "fast", "EnumValues": ["fast", "full"]},
-]
-
-
-def definition(*steps: str, emulated: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
-    kinds = {"prepare": "Processing", "train": "Training", "register": "RegisterModel"}
-    return {
-        "Version": "2020-12-01",
-        "Metadata": {"emulated": emulated or {}},
-        "Parameters": PARAMETERS,
-        "Steps": [
-            {"Name": name, "Type": kinds[name.partition("-")[0]], "Arguments": {}} for name in steps
-        ],
-        **more,
-    }
 
 
 def test_an_execution_is_started_and_said_where_to_look(account: Account, run_smp: RunSmp) -> None:
