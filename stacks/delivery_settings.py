@@ -89,6 +89,7 @@ ObjectKey = Annotated[
         max_length=1024,
         pattern=pattern(r"^[A-Za-z0-9_][A-Za-z0-9_./-]*\.zip$", "the key of a .zip archive"),
     ),
+    AfterValidator(_without_dots),
 ]
 Email = Annotated[
     str,

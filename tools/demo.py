@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from smp.cli import main as main_of_smp
 from smp.compiler.cache import compile_all
@@ -32,6 +33,7 @@ PICTURES = ROOT / "build"
 RUN_HERE = "churn-lightgbm"
 SHOWN_METRICS = ("auc", "accuracy", "f1")
 ASSEMBLY = ROOT / "cdk.out"
+DELIVERY = PICTURES / "delivery"
 
 
 def main() -> int:
@@ -42,9 +44,12 @@ def main() -> int:
     except SmpError as error:
         print(error, file=sys.stderr)
         return 1
-    if status := _synthesize():
+    if status := _synthesize("every stack", ASSEMBLY):
+        return status
+    if status := _synthesize("the delivery", DELIVERY, "-c", "delivery=true"):
         return status
     _show(compiled)
+    _show_delivery()
     return _run_here(RUN_HERE)
 
 
@@ -58,10 +63,14 @@ def _compile(graphs: Sequence[PipelineGraph]) -> tuple[CompiledPipeline, ...]:
         return compile_all(graphs, WORK).result()
 
 
-def _synthesize() -> int:
-    with _announced("synthesizing every stack: tools/cdk synth"):
+def _synthesize(what: str, assembly: Path, *options: str) -> int:
+    command = " ".join(("tools/cdk synth", *options))
+    with _announced(f"synthesizing {what}: {command}"):
         finished = subprocess.run(
-            [ROOT / "tools" / "cdk", "synth", "--quiet", "--no-notices"],
+            [
+                *(ROOT / "tools" / "cdk", "synth", "--quiet", "--no-notices"),
+                *("--output", assembly, *options),
+            ],
             cwd=ROOT,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -83,6 +92,25 @@ def _show(compiled: Sequence[CompiledPipeline]) -> None:
         print(f"\n{render_steps(pipeline, pipeline.step_models)}")
         print(f"  picture   {picture.relative_to(ROOT)}")
         print(f"  template  {templates[pipeline.name].relative_to(ROOT)}")
+
+
+def _show_delivery() -> None:
+    """Print what a push would start, with the settings' example repositories and accounts."""
+    template = DELIVERY / "Smp-Delivery.template.json"
+    resources = json.loads(template.read_text(encoding="utf-8"))["Resources"].values()
+    (delivery,) = (each for each in resources if each["Type"] == "AWS::CodePipeline::Pipeline")
+    print("\ndelivery: a push to any source goes through")
+    for stage in delivery["Properties"]["Stages"]:
+        actions = sorted(stage["Actions"], key=lambda action: action["RunOrder"])
+        doing = dict.fromkeys(_doing(action, stage["Name"]) for action in actions)
+        print(f"  {stage['Name']:<16}{', '.join(doing)}")
+    print(f"  template  {template.relative_to(ROOT)}")
+
+
+def _doing(action: dict[str, Any], stage: str) -> str:
+    """Return an action's name without its stage's; the two that deploy a stack count as one."""
+    name = str(action["Name"]).removeprefix(f"Smp-{stage}-")
+    return name.removesuffix(".Prepare").removesuffix(".Deploy")
 
 
 def _run_here(pipeline: str) -> int:
