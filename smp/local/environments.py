@@ -9,7 +9,6 @@ import fcntl
 import hashlib
 import os
 import shutil
-import subprocess
 import sys
 import sysconfig
 from collections.abc import Callable, Iterator
@@ -17,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from smp.errors import Problem, SetupError
+from smp.local.sandbox.guarded import start_guarded
 
 REQUIREMENTS_FILE = "requirements-local.txt"
 
@@ -68,11 +68,14 @@ class Environments:
     @staticmethod
     def _run(command: list[str], requirements: Path) -> None:
         environment = {**os.environ, "PIP_NO_WARN_SCRIPT_LOCATION": "1"}
-        done = subprocess.run(
-            command, env=environment, capture_output=True, text=True, errors="replace"
-        )
-        if done.returncode != 0:
-            last = "\n".join(done.stderr.strip().splitlines()[-5:])
+        started = start_guarded(command, environment)
+        try:
+            said = started.process.output.read().decode("utf-8", "replace")
+            code = started.process.wait()
+        finally:
+            started.cleanup()
+        if code != 0:
+            last = "\n".join(said.strip().splitlines()[-5:])
             raise SetupError(
                 [Problem(f"the packages of {requirements} cannot be installed", found=last)]
             )

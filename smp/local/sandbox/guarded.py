@@ -37,13 +37,13 @@ def start_guarded(
 ) -> Started:
     """Start a command with both its streams on one pipe; raises OSError where it cannot be started.
 
-    `after` is a command that runs once the first has ended, even when this process is gone by then.
-    `info` is a descriptor that the command gets as INFO_FD.
+    It starts in `directory`, else in the current one. `after` is a command that runs once the first has
+    ended, even when this process is gone by then. `info` is a descriptor that the command gets as INFO_FD.
     """
     spec = {
         "command": list(command),
         "environment": dict(environment),
-        "directory": str(directory) if directory else None,
+        "directory": str(directory or Path.cwd()),
         "tells": info is not None,
         "after": list(after) if after else None,
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import socket
 import subprocess
 import sys
 import time
@@ -60,3 +61,30 @@ def test_nothing_is_left_of_a_runner_that_is_killed(tmp_path: Path, each_sandbox
     for _ in range(KILLS):
         script = moments.choice(("true", "sleep 60 & trap '' TERM; sleep 60"))
         assert_nothing_left(tmp_path, each_sandbox, script, moments.uniform(0, 0.1))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nobody can adopt orphans")
+@pytest.mark.slow
+def test_nothing_is_left_of_an_installation_that_is_killed(tmp_path: Path) -> None:
+    script = """
+import sys
+from pathlib import Path
+from smp.local.environments import Environments
+root = Path(sys.argv[1])
+Environments(root / "envs", print).bin_of(root / "requirements.txt")
+"""
+    with socket.create_server(("127.0.0.1", 0)) as silent, orphans() as left:
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}/thing-1.0-py3-none-any.whl"
+        (tmp_path / "requirements.txt").write_text(f"thing @ {address}\n")
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), "NO_PROXY": "*"}
+        runner = subprocess.Popen(
+            [sys.executable, "-c", script, str(tmp_path)],
+            env=environment,
+            stdout=subprocess.DEVNULL,
+        )
+        silent.settimeout(60)
+        connection, _ = silent.accept()
+        with connection:
+            runner.kill()
+            runner.communicate()
+            assert left() == []
