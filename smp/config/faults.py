@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from typing import Any
 
 from pydantic import ValidationError
@@ -59,9 +60,12 @@ def _problem(details: ErrorDetails, document: Document) -> Problem:
     if isinstance(value, Written) and details["type"] != "smp":
         return _expression_problem(value, path, document)
     missing = _missing_key(details)
+    if missing and (*path, missing) in document.origins:
+        removed, reason = (*path, missing), f"removes the required key '{missing}'"
+        return Problem(reason, document.locate(removed), document.name_of(removed))
     if missing:
         reason = f"the required key '{missing}' is missing"
-        return Problem(reason, document.locate(path), dotted(path))
+        return Problem(reason, document.locate(path), document.name_of(path))
     if details["type"] == "union_tag_invalid":
         path, value = (*path, _discriminator(context)), context["tag"]
     reason, allowed = _words(details["type"], context, value) or (details["msg"], None)
@@ -69,14 +73,16 @@ def _problem(details: ErrorDetails, document: Document) -> Problem:
     if _is_key(details, written):
         location = document.keys.get(path) or document.locate(path)
         reason, hint = f"the name {reason}", context.get("hint")
-        return Problem(reason, location, dotted(path[:-1]), shown(value), allowed, hint)
+        return Problem(
+            reason, location, dotted(document.written(path)[:-1]), shown(value), allowed, hint
+        )
     hint = context.get("hint") or _hint(details["type"], context, written)
     found = shown(written)
     if isinstance(written, str) and "${env:" in written and isinstance(value, str):
         found += f", which is {shown(value)}"
     if not path:
         reason, allowed = f"the file {reason}", "the key 'conf'"
-    return Problem(reason, document.locate(path), dotted(path), found, allowed, hint)
+    return Problem(reason, document.locate(path), document.name_of(path), found, allowed, hint)
 
 
 def _missing_key(details: ErrorDetails) -> str | int | None:
@@ -103,7 +109,9 @@ def _expression_problem(written: Written, path: Path_, document: Document) -> Pr
         where = f"{listed(keys)} of this section" if keys else OF_JOBS
         allowed = f"a value; parameters may stand in {where}"
         hint = "${env:NAME} and conf.environments are put in when the file is read"
-    return Problem(reason, document.locate(path), dotted(path), shown(written.text), allowed, hint)
+    return Problem(
+        reason, document.locate(path), document.name_of(path), shown(written.text), allowed, hint
+    )
 
 
 def _is_key(details: ErrorDetails, written: Any) -> bool:
@@ -128,7 +136,14 @@ def _key_problem(fault: KeyFault, path: Path_, document: Document) -> Problem:
     hint = near_names(name, fault.known)
     allowed = listed(fault.known) if fault.known else None
     location = document.keys.get(path) or document.locate(path)
-    return Problem(fault.reason, location, dotted(path), None, allowed, hint)
+    return Problem(fault.reason, location, document.name_of(path), None, allowed, hint)
+
+
+@cache
+def meant_by(key: str) -> frozenset[str]:
+    """Return a key and the keys that it is another spelling of."""
+    models = _models(ConfigModel)
+    return frozenset({key, *(model.spellings[key] for model in models if key in model.spellings)})
 
 
 def _written_path(loc: tuple[int | str, ...], data: Any) -> Path_:

@@ -5,7 +5,7 @@ It never imports or runs what a model's directory contains, and never stops at t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -16,7 +16,8 @@ from smp.config.faults import problems_of
 from smp.config.files import FileSet, find_files, read_text
 from smp.config.framework import ConfigFile, without_effect
 from smp.config.merge import MODELS, MergedModel, check_group_names, merge_models, merge_pipelines
-from smp.config.placeholders import resolve_placeholders
+from smp.config.overlays import Chosen, check_overlays, overlay_names, with_overlay
+from smp.config.placeholders import Resolved, resolve_placeholders
 from smp.config.project import SCRIPT_KEYS, Conf, ConfFile, Model, ModelConfig, Project
 from smp.config.source_tree import (
     find_scripts,
@@ -37,16 +38,22 @@ NO_VARIABLES: Mapping[str, str] = MappingProxyType({})
 
 
 def load_project(
-    workspace: Path, pattern: str = DEFAULT_PATTERN, environ: Mapping[str, str] = NO_VARIABLES
+    workspace: Path,
+    pattern: str = DEFAULT_PATTERN,
+    environ: Mapping[str, str] = NO_VARIABLES,
+    environment: str | None = None,
+    environments: Iterable[str] = (),
 ) -> Project:
     """Return the models and pipelines of all files that `pattern` matches below `workspace`.
 
-    `environ` holds what `${env:NAME}` may refer to. Raises ConfigError with the problems of all
-    files at once, or ScriptError when only scripts and directories beside the files are wrong.
+    `environ` holds what `${env:NAME}` may refer to. What a file says in `conf.environments` for
+    `environment` counts; without one, each such section is checked and none counts. `environments`
+    names all there are, where that is known. Raises ConfigError with the problems of all files at
+    once, or ScriptError when only scripts and directories beside the files are wrong.
     """
     workspace = workspace.resolve()
     found = find_files(workspace, pattern)
-    loading = _Loading(workspace, found, environ)
+    loading = _Loading(workspace, found, environ, Chosen(environment, tuple(environments)))
     project = loading.project()
     if loading.problems:
         raise ConfigError(_in_order(loading.problems + loading.script_problems))
@@ -64,13 +71,17 @@ def _in_order(problems: list[Problem]) -> list[Problem]:
 class _Loading:
     """One run over all files; `problems` grow as it goes."""
 
-    def __init__(self, workspace: Path, found: FileSet, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self, workspace: Path, found: FileSet, environ: Mapping[str, str], chosen: Chosen
+    ) -> None:
         self.problems: list[Problem] = []
         self.script_problems: list[Problem] = []
         self._workspace = workspace
         self._found = found
         self._roots = lookup_roots(workspace, found)
         self._environ = environ
+        self._chosen = chosen
+        self._overlays: set[str] = set()
 
     def project(self) -> Project:
         files = [file for path in self._found.files if (file := self._file(path))]
@@ -83,7 +94,10 @@ class _Loading:
             self.problems.append(_no_pipeline(files))
         notes = [note for file in files if file.conf for note in without_effect(file)]
         notes.extend(note for model in models.values() for note in _notes(model))
-        return Project(self._workspace, models, pipelines, tuple(_in_order(notes)))
+        self.problems.extend(self._chosen.problems())
+        notes.extend(self._chosen.notes(self._overlays))
+        documents = tuple(file.document for file in files)
+        return Project(self._workspace, models, pipelines, tuple(_in_order(notes)), documents)
 
     def _file(self, path: Path) -> ConfigFile | None:
         name = shown_name(path, self._workspace)
@@ -97,24 +111,31 @@ class _Loading:
         except ConfigError as error:
             self.problems.extend(error.problems)
             return None
+        document = self._with_overlay(document)
         file = ConfigFile(path, directory, place.name, document, self._conf(document))
         if file.conf is None:
             self._unsettled_scripts(file)
         return file
 
+    def _with_overlay(self, document: Document) -> Document:
+        """Return the document for the chosen environment; without one, check it for each."""
+        names = overlay_names(document)
+        self._overlays.update(names)
+        self.problems.extend(check_overlays(document, self._chosen.known))
+        for name in names if self._chosen.name is None else ():
+            changed, problems = with_overlay(document, name)
+            self.problems.extend(problems)
+            resolved = resolve_placeholders(changed, self._environ)
+            _, problems = _validated(changed, resolved)
+            self.problems.extend(p for p in problems if p not in resolved.unset)
+        changed, problems = with_overlay(document, self._chosen.name)
+        self.problems.extend(problems)
+        return changed
+
     def _conf(self, document: Document) -> Conf | None:
-        resolved = resolve_placeholders(document, self._environ)
-        self.problems.extend(resolved.problems)
-        reported = {(problem.location, problem.path) for problem in resolved.problems}
-        try:
-            return ConfFile.model_validate(resolved.data).conf
-        except ValidationError as error:
-            self.problems.extend(
-                problem
-                for problem in problems_of(error, document)
-                if (problem.location, problem.path) not in reported
-            )
-            return None
+        conf, problems = _validated(document, resolve_placeholders(document, self._environ))
+        self.problems.extend(problems)
+        return conf
 
     def _model(self, merged: MergedModel, complete: bool) -> Model | None:
         if merged.values.get("source_directory") is None:
@@ -153,6 +174,17 @@ class _Loading:
             for fault in found.faults:
                 place = file.document.locate((*MODELS, name, *fault.path))
                 self.script_problems.append(fault.problem((*MODELS, name), place))
+
+
+def _validated(document: Document, resolved: Resolved) -> tuple[Conf | None, list[Problem]]:
+    """Return what the file says, or None, and everything that is wrong with its values."""
+    reported = {(problem.location, problem.path) for problem in resolved.problems}
+    try:
+        return ConfFile.model_validate(resolved.data).conf, list(resolved.problems)
+    except ValidationError as error:
+        found = problems_of(error, document)
+        fresh = [p for p in found if (p.location, p.path) not in reported]
+        return None, [*resolved.problems, *fresh]
 
 
 def _mapping(value: Any) -> dict[str, Any]:

@@ -58,13 +58,15 @@ class Resolved:
 
     data: Any
     problems: tuple[Problem, ...]
+    unset: tuple[Problem, ...] = ()
+    """Those of the problems that are environment variables without a value."""
 
 
 def resolve_placeholders(document: Document, environ: Mapping[str, str]) -> Resolved:
     """Return the document's data with every placeholder replaced."""
     resolution = _Resolution(document, environ)
     data = resolution.value(document.data, ())
-    return Resolved(data, tuple(resolution.problems))
+    return Resolved(data, tuple(resolution.problems), tuple(resolution.unset))
 
 
 def _alternate(texts: list[str], between: list[str]) -> Iterator[str]:
@@ -79,6 +81,7 @@ class _Resolution:
     document: Document
     environ: Mapping[str, str]
     problems: list[Problem] = field(default_factory=list)
+    unset: list[Problem] = field(default_factory=list)
 
     def value(self, value: Any, path: Path_) -> Any:
         """Return a copy of `value` with its placeholders replaced."""
@@ -166,6 +169,7 @@ class _Resolution:
         elif name not in self.environ:
             hint = "set it, or write the value into the file"
             self._report(path, f"the environment variable {name} is not set", text, None, hint)
+            self.unset.append(self.problems[-1])
         elif DOTTED.search(self.environ[name]):
             reason = f"the environment variable {name} holds an expression"
             hint = "write expressions into the file, where a reader finds them"
@@ -190,4 +194,6 @@ class _Resolution:
         hint: str | None = None,
     ) -> None:
         location = self.document.locate(path)
-        self.problems.append(Problem(reason, location, dotted(path), shown(found), allowed, hint))
+        self.problems.append(
+            Problem(reason, location, self.document.name_of(path), shown(found), allowed, hint)
+        )

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BeforeValidator, ConfigDict, Field
 
@@ -25,6 +25,7 @@ from smp.config.registry import RegistrySection
 from smp.config.tune import TuneSection
 from smp.config.values import (
     BucketName,
+    EnvironmentName,
     HyphenatedName,
     KmsKey,
     ModelName,
@@ -32,6 +33,7 @@ from smp.config.values import (
     SecurityGroupId,
     SubnetId,
 )
+from smp.config.yaml_tree import Document
 from smp.errors import Location, Problem
 
 SECTIONS = ("preprocess", "train", "tune", "transform", "evaluate", "registry")
@@ -139,6 +141,8 @@ class Conf(ConfigModel):
     """The bucket of the jobs' outputs; without it the project's."""
     network: NetworkSecurity | None = Field(default=None, alias="sagemakerNetworkSecurity")
     """Role, key and network of the jobs."""
+    environments: dict[EnvironmentName, Any] = Field(default={})
+    """What differs from environment to environment: for each, any of the other keys below `conf`."""
 
 
 class ConfFile(ConfigModel):
@@ -210,6 +214,8 @@ class Project:
     models: Mapping[str, Model]
     pipelines: tuple[Pipeline, ...]
     notes: tuple[Problem, ...] = ()
+    documents: tuple[Document, ...] = field(default=(), repr=False)
+    """What the files say, for the environment that they were loaded for."""
 
 
 def _nearest(positions: Mapping[Path_, Location], path: Path_, file: str) -> Location:

@@ -16,6 +16,7 @@ from typing import Any, get_args
 from smp.config.expressions import NAME
 from smp.config.fields import ConfigModel
 from smp.config.instance_types import InstanceKind, instance_types
+from smp.config.overlay_schema import add_overlays
 from smp.config.project import ConfFile
 from smp.config.values import ModelName
 from smp.config.varying import IN_SCHEMA, mark_of
@@ -44,6 +45,7 @@ def json_schema() -> Schema:
         definitions[kind] = {"enum": list(instance_types(kind))}
     whole = {"$schema": DIALECT, **schema, "$defs": dict(sorted(definitions.items()))}
     _simplify(whole)
+    add_overlays(whole["$defs"])
     return whole
 
 

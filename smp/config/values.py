@@ -158,6 +158,13 @@ ChannelName = Annotated[
         )
     ),
 ]
+EnvironmentName = Annotated[
+    str,
+    Field(
+        max_length=32,
+        pattern=pattern(r"^[A-Za-z][A-Za-z0-9-]*$", "letters, digits and hyphens, a letter first"),
+    ),
+]
 HYPHENATED = pattern(
     r"^[A-Za-z0-9](-*[A-Za-z0-9]){0,62}$",
     "1 to 63 letters, digits and hyphens, no hyphen first or last",

@@ -43,6 +43,20 @@ class Document:
     data: Any
     positions: Mapping[Path_, Location]
     keys: Mapping[Path_, Location]
+    origins: Mapping[Path_, Path_] = field(default_factory=dict)
+    """For each path that an environment's section set: the path where that is written."""
+
+    def written(self, path: Path_) -> Path_:
+        """Return the path at which a path of `data` stands in the file."""
+        for size in range(len(path), 0, -1):
+            origin = self.origins.get(path[:size])
+            if origin is not None:
+                return (*origin, *path[size:])
+        return path
+
+    def name_of(self, path: Path_) -> str:
+        """Return how messages name a path of `data`: as it stands in the file."""
+        return dotted(self.written(path))
 
     def locate(self, path: Path_) -> Location:
         """Return where a path was written, or the nearest path above it that was."""
