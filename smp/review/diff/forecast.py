@@ -179,15 +179,21 @@ def _defaults(pipeline: CompiledPipeline | None) -> Json:
 
 
 def _known(value: Any, defaults: Json) -> Any:
-    """Return a value with what an execution without parameters puts in the place of parameters."""
+    """Return a value as an execution without parameters resolves it, as far as that is known before."""
     if isinstance(value, list):
         return [_known(item, defaults) for item in value]
     if not isinstance(value, dict):
         return value
     scope, _, name = str(value.get("Get", "")).partition(".")
-    if len(value) == 1 and scope == "Parameters" and name in defaults:
-        return {"the default of": name, "value": defaults[name]}
-    return {key: _known(item, defaults) for key, item in value.items()}
+    if len(value) == 1 and scope == "Parameters" and defaults.get(name) is not None:
+        return defaults[name]
+    resolved = {key: _known(item, defaults) for key, item in value.items()}
+    joined = resolved.get("Std:Join")
+    if isinstance(joined, dict) and all(
+        isinstance(item, str) for item in joined.get("Values", [{}])
+    ):
+        return str(joined.get("On", "")).join(joined["Values"])
+    return resolved
 
 
 def _sources(value: Any) -> Iterator[str]:
