@@ -16,7 +16,8 @@ from smp.review.template_permissions import Permissions, permissions_in, widenin
 from smp.review.template_text import Template, known_values
 
 DEFAULT_ENVIRONMENT = "default"
-DELIVERY_STACK = "Smp-Delivery"
+DELIVERY_STACKS = "Smp-Delivery-"
+"""How names of the delivery's own stacks begin: they belong to no environment."""
 FOUNDATION = re.compile(r"Smp(?:-(?P<environment>.+))?-Foundation")
 
 
@@ -74,9 +75,9 @@ def _environments(names: Iterable[str]) -> set[str]:
 
 def _environment_of(stack: str, environments: Iterable[str]) -> str | None:
     """Return the environment of a stack by its name; a longer name of an environment goes first."""
-    if stack == DELIVERY_STACK or not stack.startswith("Smp-"):
-        return None
     for environment in sorted(environments, key=len, reverse=True):
         if environment != DEFAULT_ENVIRONMENT and stack.startswith(f"Smp-{environment}-"):
             return environment
+    if not stack.startswith("Smp-") or f"{stack}-".startswith(DELIVERY_STACKS):
+        return None
     return DEFAULT_ENVIRONMENT

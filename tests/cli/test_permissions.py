@@ -104,6 +104,8 @@ def test_the_default_environment_is_not_mixed_with_others(
 ) -> None:
     stacks = {
         "Smp-Delivery": template(),
+        "Smp-Delivery-eu-west-1": template(),
+        "Smp-DeliveryAccess": template(),
         "Smp-Foundation": template(),
         "Smp-Pipeline-a": template(),
         "Smp-prod-Foundation": template(),
@@ -112,7 +114,7 @@ def test_the_default_environment_is_not_mixed_with_others(
         "Other": template(),
     }
     place = assembly(tmp_path / "cdk.out", stacks)
-    for environment, number in (("default", 2), ("prod", 1), ("prod-eu", 2)):
+    for environment, number in (("default", 3), ("prod", 1), ("prod-eu", 2)):
         assert check("--assembly", place, "--base", place, "--environment", environment) == 0
         assert f"{number} stack" in capsys.readouterr().out
 
