@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from smp.compiler.compiled import Json
-from smp.config.parameters import MAX_VALUE, read_text
+from smp.config.parameter_text import MAX_VALUE, read_text
 from smp.errors import Problem, RunError, near_names
 
 

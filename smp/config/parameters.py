@@ -11,13 +11,11 @@ from pydantic import AfterValidator, Field, PlainValidator, ValidationInfo, mode
 
 from smp.config.expressions import NAME, ParameterType
 from smp.config.fields import ConfigModel, EnvironmentText, Text, fault, pattern
+from smp.config.parameter_text import MAX_VALUE, Value, read_text
 from smp.errors import near_names
 
 MAX_PARAMETERS = 200
-MAX_VALUE = 1024
-"""StartPipelineExecution.PipelineParameters, and Parameter.Value (botocore 1.44.5)."""
-
-Value = str | int | float | bool
+"""StartPipelineExecution.PipelineParameters (botocore 1.44.5)."""
 
 MEANINGS: dict[str, str] = {
     "String": "text",
@@ -55,23 +53,6 @@ def _of_type(value: Any, kind: str) -> Value | None:
     if kind == "Integer":
         return value if isinstance(value, int) else None
     return str(value) if isinstance(value, str) else None
-
-
-def read_text(text: str, kind: str) -> Value:
-    """Read the value of a type from text; raises ValueError that says what is expected."""
-    if kind == "String":
-        return text
-    if kind == "Boolean":
-        if text.lower() not in ("true", "false"):
-            raise ValueError("must be true or false")
-        return text.lower() == "true"
-    try:
-        value = int(text) if kind == "Integer" else float(text)
-    except ValueError:
-        raise ValueError(f"must be of type {kind}") from None
-    if value in (float("inf"), float("-inf")) or value != value:
-        raise ValueError("must be a finite number")
-    return value
 
 
 Default = Annotated[

@@ -15,7 +15,8 @@ from smp.config.channels import Channel
 from smp.config.expressions import BEGIN, Reference, names_in
 from smp.config.faults import said_of
 from smp.config.fields import ConfigModel
-from smp.config.parameters import ParameterConfig, Value
+from smp.config.parameter_text import Value
+from smp.config.parameters import ParameterConfig
 from smp.config.varying import Known, Use, filled, uses_in
 from smp.config.wording import dotted, shown
 from smp.errors import Location, Problem, near_names

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -66,6 +67,18 @@ def test_fails_with_every_problem_of_the_configuration(broken_workspace: Path) -
     assert "enable_cash" in done.stderr
     assert "soon" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_the_run_itself_reads_no_configuration(compiled_workspace: Path, tmp_path: Path) -> None:
+    """What reads them takes longer to import than all that a run needs."""
+    workspace = Path(shutil.copytree(compiled_workspace, tmp_path / "ready"))
+    (workspace / "model_configs" / "fraud_check" / "requirements-local.txt").unlink()
+    program = """
+        from smp.cli import main
+        assert main(['run', 'fraud-check', '--workspace', sys.argv[1]]) == 1  # there is no data
+        print(*{'pydantic', 'yaml', 'sagemaker', 'mlflow', 'optuna'}.intersection(sys.modules))
+    """
+    assert in_a_process_without_threads(program, workspace) == "\n"
 
 
 def test_a_mistake_of_the_engine_shows_where_it_happened(tmp_path: Path) -> None:
