@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from smp.cli.aws_options import add_aws_options
 from smp.cli.console import print_problems, problem_fields, write_json, write_output
+from smp.cli.environments import add_environment_option, known_environments
 from smp.errors import SmpError
 
 if TYPE_CHECKING:
@@ -105,7 +106,8 @@ def _add_workspace(command: argparse.ArgumentParser) -> None:
 
 
 def add_models_option(command: argparse.ArgumentParser) -> None:
-    """Add `--models`."""
+    """Add `--models` and `--environment`: which configs are read, and how."""
+    add_environment_option(command)
     command.add_argument(
         "--models",
         metavar="GLOB",
@@ -143,7 +145,13 @@ def load_workspace(arguments: argparse.Namespace) -> Project:
     from smp.config.load import DEFAULT_PATTERN, load_project
 
     pattern = arguments.models or os.environ.get(PATTERN_VARIABLE) or DEFAULT_PATTERN
-    return load_project(arguments.workspace, pattern, os.environ)
+    return load_project(
+        arguments.workspace,
+        pattern,
+        os.environ,
+        arguments.environment,
+        known_environments(arguments.workspace),
+    )
 
 
 def _validate(arguments: argparse.Namespace) -> int:
@@ -230,9 +238,10 @@ def _graph_changes(arguments: argparse.Namespace) -> int:
 
 
 def _compile_one(arguments: argparse.Namespace) -> CompiledPipeline:
-    from smp.compiler.cache import compile_all
+    from smp.compiler.cache import compile_all, compiled_in
     from smp.graph import build_graph
 
     graph = build_graph(load_workspace(arguments), arguments.pipeline)
-    (compiled,) = compile_all([graph], arguments.workspace / WORK_DIRECTORY).result()
+    kept_in = compiled_in(arguments.environment)
+    (compiled,) = compile_all([graph], arguments.workspace / WORK_DIRECTORY, kept_in).result()
     return compiled

@@ -36,13 +36,14 @@ class Prepared:
 
 def prepare(arguments: argparse.Namespace) -> Prepared:
     """Load the workspace that the arguments name and compile the pipeline they name."""
-    from smp.compiler.cache import compile_all
+    from smp.compiler.cache import compile_all, compiled_in
     from smp.graph import build_graph
 
     project = load_workspace(arguments)
     graph = build_graph(project, arguments.pipeline)
     work = (arguments.workspace / WORK_DIRECTORY).resolve()
-    (compiled,) = compile_all([graph], work).result()
+    kept_in = compiled_in(arguments.environment)
+    (compiled,) = compile_all([graph], work, kept_in).result()
     return Prepared(compiled, {name: model.directory for name, model in project.models.items()})
 
 

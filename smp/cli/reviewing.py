@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from smp.cli.console import write_json, write_output
+from smp.cli.environments import known_environments
 from smp.cli.pipelines import (
     DEPLOYED,
     PATTERN_VARIABLE,
@@ -101,7 +102,8 @@ def workspace_of(arguments: argparse.Namespace) -> Workspace:
     from smp.review.state import Workspace
 
     pattern = arguments.models or os.environ.get(PATTERN_VARIABLE) or DEFAULT_PATTERN
-    return Workspace(arguments.workspace, pattern, os.environ)
+    known = known_environments(arguments.workspace)
+    return Workspace(arguments.workspace, pattern, os.environ, arguments.environment, known)
 
 
 def _read(workspace: Workspace, name: str) -> ReadingState:

@@ -128,6 +128,11 @@ class Compilation:
         write_atomically(self._directory / f"{graph.name}.json", json.dumps(kept))
 
 
+def compiled_in(environment: str | None, usual: str = COMPILED_DIRECTORY) -> str:
+    """Return the directory that keeps an environment's results: they push none of another's out."""
+    return usual if environment is None else f"{usual}-{environment}"
+
+
 def compile_all(
     graphs: Sequence[PipelineGraph], work_dir: Path, kept_in: str = COMPILED_DIRECTORY
 ) -> Compilation:

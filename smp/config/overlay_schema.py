@@ -84,5 +84,5 @@ def _or_null(schema: Schema) -> Schema:
 
 def _told_apart(schema: Schema) -> tuple[Schema, Schema]:
     """Return what is said about a key, and what may stand there."""
-    described = {key: schema[key] for key in ("description", "default") if key in schema}
+    described: Schema = {key: schema[key] for key in ("description", "default") if key in schema}
     return described, {key: value for key, value in schema.items() if key not in described}

@@ -13,7 +13,7 @@ from typing import Any
 
 from smp.config.expressions import DOTTED, Written
 from smp.config.fields import EnvironmentText
-from smp.config.wording import dotted, shown
+from smp.config.wording import shown
 from smp.config.yaml_tree import Document, Path_
 from smp.errors import Problem, near_names
 

@@ -17,9 +17,11 @@ from smp.compiler.cache import (
     REVIEWED_DIRECTORY,
     Compilation,
     compile_all,
+    compiled_in,
 )
 from smp.compiler.compiled import CompiledPipeline
 from smp.config.load import DEFAULT_PATTERN, load_project
+from smp.config.project import Project
 from smp.errors import ConfigError, Location, Problem, SmpError, near_names
 from smp.graph import PipelineGraph, build_graphs
 from smp.review.assembly import MANIFEST, read_assembly
@@ -55,6 +57,16 @@ class Workspace:
     directory: Path
     pattern: str = DEFAULT_PATTERN
     environ: Mapping[str, str] = field(default_factory=dict)
+    environment: str | None = None
+    """The environment that configs are read for."""
+    environments: tuple[str, ...] = ()
+    """All that there are, where that is known."""
+
+    def load(self, directory: Path) -> Project:
+        """Load the configs of this workspace as they are in a directory."""
+        return load_project(
+            directory, self.pattern, self.environ, self.environment, self.environments
+        )
 
     @property
     def work_dir(self) -> Path:
@@ -76,7 +88,7 @@ class ReadingState:
         self._workspace = workspace
         self._graphs = graphs
         self._compiled = tuple(compiled)
-        self._kept_in = kept_in
+        self._kept_in = compiled_in(workspace.environment, kept_in)
         self._compilation: Compilation | None = None
 
     @property
@@ -123,8 +135,7 @@ class _AtRef(ReadingState):
 
     def _graphs_in(self, workspace: Workspace) -> tuple[PipelineGraph, ...]:
         with self._named():
-            project = load_project(self._directory, workspace.pattern, workspace.environ)
-            return build_graphs(project)
+            return build_graphs(workspace.load(self._directory))
 
     def start(self, names: Collection[str] = ()) -> None:
         with self._named():
@@ -150,8 +161,7 @@ class _AtRef(ReadingState):
 
 def read_working_tree(workspace: Workspace) -> ReadingState:
     """Load the pipelines as the files are now. Raises what loading raises."""
-    project = load_project(workspace.directory, workspace.pattern, workspace.environ)
-    return ReadingState(WORKING_TREE, workspace, build_graphs(project))
+    return ReadingState(WORKING_TREE, workspace, build_graphs(workspace.load(workspace.directory)))
 
 
 def read_ref(workspace: Workspace, ref: str) -> ReadingState:
