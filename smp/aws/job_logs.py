@@ -41,14 +41,19 @@ class Line:
 class JobLog:
     """Reads the log of one step's job; each call of `lines` goes on where the last one ended."""
 
-    def __init__(self, logs: Any, step: Step, job: str | None) -> None:
-        """Raises RunError for a step that runs no job."""
+    def __init__(self, logs: Any, step: Step, job: str | None, trial: str | None = None) -> None:
+        """`trial` is the end of a tuning step's trial name, or the beginning of that end.
+
+        Raises RunError for a step that runs no job, and for a trial of a step that has none.
+        """
         if step.kind not in GROUPS or job is None:
             raise RunError([_no_job(step)])
+        if trial and step.kind != TUNING:
+            raise RunError(f"{step.name} has no trials: it is no tuning step")
         self._logs = logs
         self._step = step
         self.group = GROUPS[step.kind]
-        self.prefix = job + ("-" if step.kind == TUNING else "/")
+        self.prefix = f"{job}-{trial or ''}" if step.kind == TUNING else f"{job}/"
         self._tokens: dict[str, str | None] = {}
 
     def lines(self) -> Iterator[Line]:

@@ -263,7 +263,7 @@ def print_deployed_log(arguments: argparse.Namespace) -> int:
         return _step_of(pipeline, execution, steps, arguments.step)
 
     step = look()
-    log = JobLog(client(session, "logs"), step, job_name(sagemaker, step))
+    log = JobLog(client(session, "logs"), step, job_name(sagemaker, step), arguments.trial)
     if arguments.follow:
         lines = follow(log, lambda: look().status in service.ENDED, arguments.interval)
     else:

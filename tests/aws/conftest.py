@@ -10,6 +10,9 @@ import pytest
 
 from smp.cli import main
 from tests.aws.account import Account, running_account
+from tests.aws.price_list_server import price_list
+
+__all__ = ["price_list"]
 
 
 @dataclass(frozen=True)
