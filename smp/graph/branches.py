@@ -165,9 +165,7 @@ def _on(node: StepNode, branch: Branch | None, found: Found) -> StepNode:
         node,
         config=node.config.model_copy(update={"step_name": own}),
         chained=tuple(
-            ChainedInput(renamed(chain.source), chain.output, chain.channel)
-            for chain in node.chained
-            if here(chain.source)
+            _reading(chain, renamed(chain.source)) for chain in node.chained if here(chain.source)
         ),
         after=tuple(renamed(name) for name in node.after if here(name) and name != condition),
         after_failed=tuple(renamed(name) for name in node.after_failed if here(name)),
@@ -179,6 +177,11 @@ def _on(node: StepNode, branch: Branch | None, found: Found) -> StepNode:
         branch=branch,
         copy_of=node.name if own != node.name else None,
     )
+
+
+def _reading(chain: ChainedInput, source: str) -> ChainedInput:
+    """Return a chained input that reads another form of its source."""
+    return chain if chain.source == source else replace(chain, source=source, copied=chain.source)
 
 
 def _name(name: str, branch: Branch | None, found: Found) -> str:

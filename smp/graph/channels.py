@@ -38,4 +38,4 @@ def training_channel(chain: ChainedInput, section: TrainSection) -> str:
     """
     if section.entry_point is None:
         return chain.channel
-    return f"{chain.source}-{chain.channel}".replace("-", "_").replace(".", "_")
+    return f"{chain.label}-{chain.channel}".replace("-", "_").replace(".", "_")

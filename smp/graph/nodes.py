@@ -35,6 +35,13 @@ class ChainedInput:
     source: str
     output: str
     channel: str
+    copied: str | None = None
+    """Of a copied source, the step that it repeats."""
+
+    @property
+    def label(self) -> str:
+        """The source's name as configured, in the names of inputs: a script sees no copies."""
+        return self.copied or self.source
 
 
 @dataclass(frozen=True)

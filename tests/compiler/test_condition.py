@@ -9,7 +9,7 @@ import pytest
 
 from smp.compiler.compile import compile_pipeline
 from smp.graph import build_graph
-from tests.compiler.compiling import arguments, compile_demo, step
+from tests.compiler.compiling import arguments, compile_demo, processing_inputs, step
 from tests.graph.workspace import load, pipeline_of
 
 REPORT = (
@@ -125,11 +125,16 @@ def test_the_steps_of_a_branch_stand_inside_the_condition(tmp_path: Path) -> Non
 def test_a_copy_reads_what_its_own_side_made(tmp_path: Path) -> None:
     steps = (
         f"{REPORT}gate: Condition, condition: report.metrics.auc > 0, if_steps: a, else_steps: b\n"
-        "a: Processing\nb: Processing\njoin: Processing, chain_input_source_step: [a, b]"
+        "a: Processing\nb: Processing\njoin: Processing, chain_input_source_step: [a, b]\n"
+        "last: Processing, chain_input_source_step: join"
     )
-    edges = compile_demo(tmp_path, steps).edges()
+    compiled = compile_demo(tmp_path, steps)
+    edges = compiled.edges()
     assert edges["join"] == ("a", "gate")
     assert edges["join-else"] == ("b", "gate")
+    names = set(processing_inputs(compiled, "last-else"))
+    assert names == set(processing_inputs(compiled, "last"))  # a script sees no copies
+    assert "join-input-train" in names
 
 
 def test_a_step_after_a_failure(tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ def render_processing(context: StepContext, node: StepNode) -> list[Any]:
     section = sdk_view(written)
     inputs = _static_inputs(context, node, section, written)
     for chain in node.chained:
-        name = f"{chain.source}-input-{chain.channel}"
+        name = f"{chain.label}-input-{chain.channel}"
         inputs.append(_input(name, context.uri_of(chain), f"{INPUT_DIRECTORY}/{name}", section))
     outputs = [
         _output(context, node, section, name, channel)
@@ -59,8 +59,8 @@ def render_metrics(context: StepContext, node: StepNode) -> list[Any]:
         for file in channel.data_files
     ]
     for chain in node.chained:
-        place = f"{base}/{chain.source}-{chain.channel}"
-        inputs.append(_input(f"{chain.source}-input", context.uri_of(chain), place, section))
+        place = f"{base}/{chain.label}-{chain.channel}"
+        inputs.append(_input(f"{chain.label}-input", context.uri_of(chain), place, section))
     bucket = channel.s3_bucket_name or context.bucket
     parts = (bucket, channel.bucket_prefix.strip("/"), node.model.name, "evaluation")
     report = ProcessingOutput(
