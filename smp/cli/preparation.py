@@ -19,6 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from smp.answer_pipe import end_with_reader
 from smp.cli.pipelines import WORK_DIRECTORY, load_workspace
 from smp.errors import SetupError, SmpError
 
@@ -101,6 +102,7 @@ def _be_child(arguments: argparse.Namespace, write_end: int) -> None:
     try:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         gc.disable()
+        end_with_reader(write_end)
         try:
             outcome: object = prepare(arguments)
         except Exception as error:

@@ -11,6 +11,7 @@ import pickle
 import signal
 import sys
 
+from smp.answer_pipe import end_with_reader
 from smp.compiler.compile import compile_pipeline
 from smp.compiler.light_imports import leave_out_unused
 from smp.errors import SmpError
@@ -23,6 +24,7 @@ def main() -> None:
     gc.disable()  # a short life, most of it spent on making classes that stay
     answer = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
+    end_with_reader(answer.fileno())
     request = pickle.load(sys.stdin.buffer)
     outcomes: list[str | SmpError] = []
     for graph in request.graphs:

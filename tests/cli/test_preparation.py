@@ -6,10 +6,13 @@ import shutil
 import subprocess
 import sys
 import textwrap
+import time
 from pathlib import Path
 
 import psutil
 import pytest
+
+from tests.local.orphans import orphans
 
 ROOT = Path(__file__).parents[2]
 
@@ -32,7 +35,9 @@ def in_a_process_without_threads(program: str, *arguments: str | Path) -> str:
         from pathlib import Path
         from smp.cli import preparation
         from smp.errors import RunError
-        arguments = argparse.Namespace(workspace=Path(sys.argv[1]), pipeline='p', models=None)
+        arguments = argparse.Namespace(
+            workspace=Path(sys.argv[1]), pipeline='p', models=None, environment=None
+        )
     """
     text = textwrap.dedent(head) + textwrap.dedent(program)
     done = subprocess.run(
@@ -128,3 +133,21 @@ def test_fails_where_the_child_ends_without_an_answer(tmp_path: Path) -> None:
     """
     printed = in_a_process_without_threads(program, tmp_path)
     assert printed == "SetupError the process that loads the pipeline ended without an answer\n"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nobody can adopt orphans")
+@pytest.mark.slow
+@pytest.mark.parametrize("pause", [0.5, 1.5, 2.5])
+def test_nothing_is_left_of_a_run_that_is_killed_while_it_loads(
+    workspace: Path, pause: float
+) -> None:
+    """The pipeline is not compiled, so that this takes a while."""
+    with orphans() as left:
+        command = [sys.executable, "-m", "smp", "run", "fraud-check", "--workspace", str(workspace)]
+        runner = subprocess.Popen(
+            command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        time.sleep(pause)
+        runner.kill()
+        runner.communicate()
+        assert left() == []
