@@ -145,9 +145,10 @@ class SageMakerPipeline(Construct):
 
         `cdk diff` names there which steps change. A resource's own metadata it leaves out.
         """
-        stack = cdk.Stack.of(self)
-        for part, line in summarise(self.compiled).items():
-            stack.add_metadata(f"{self.compiled.name}: {part}", line)
+        lines = summarise(self.compiled).items()
+        options = cdk.Stack.of(self).template_options
+        named = {f"{self.compiled.name}: {part}": line for part, line in lines}
+        options.metadata = {**(options.metadata or {}), **named}
 
     def _add_pipeline(self, definition: dict[str, Any]) -> sagemaker.CfnPipeline:
         compiled = self.compiled
