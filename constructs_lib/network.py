@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import aws_cdk as cdk
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
@@ -90,10 +92,21 @@ def _add_vpc(scope: Network, internet_egress: bool) -> ec2.Vpc:
                 "the way out that a setting asked for, with no way in.",
             },
         )
+    _name(vpc)
     return vpc
 
 
+def _name(vpc: ec2.Vpc) -> None:
+    """Name the network after its stack alone, so that a stage of a delivery has it under no other."""
+    stack = cdk.Stack.of(vpc)
+    for construct in (vpc, *vpc.isolated_subnets, *vpc.private_subnets, *vpc.public_subnets):
+        inside = construct.node.path.removeprefix(f"{stack.node.path}/")
+        name = f"{stack.node.id}/{inside}"
+        cdk.Tags.of(construct).add("Name", name, priority=200 + inside.count("/"))
+
+
 def _add_job_security_group(scope: Network, vpc: ec2.Vpc) -> ec2.SecurityGroup:
+    """Rules between groups are resources of their own: the library names its after where the stack is."""
     group = ec2.SecurityGroup(
         scope,
         "JobSecurityGroup",
@@ -104,10 +117,19 @@ def _add_job_security_group(scope: Network, vpc: ec2.Vpc) -> ec2.SecurityGroup:
     group.add_egress_rule(
         ec2.Peer.any_ipv4(), ec2.Port.tcp(443), "HTTPS to endpoints; routes decide what else"
     )
-    group.add_ingress_rule(group, ec2.Port.all_traffic(), "Hosts of one job")
-    group.add_egress_rule(group, ec2.Port.all_traffic(), "Hosts of one job")
+    hosts: dict[str, Any] = {
+        "group_id": group.security_group_id,
+        "ip_protocol": "-1",
+        "description": "Hosts of one job",
+    }
+    hosts_in = ec2.CfnSecurityGroupIngress(
+        scope, "HostsIn", source_security_group_id=group.security_group_id, **hosts
+    )
+    ec2.CfnSecurityGroupEgress(
+        scope, "HostsOut", destination_security_group_id=group.security_group_id, **hosts
+    )
     acknowledge(
-        group,
+        hosts_in,
         {
             "NIST.800.53.R5-EC2RestrictedCommonPorts": "Hosts of one distributed job talk on ports "
             "that their framework picks; the rule admits the group itself and nobody else.",
@@ -125,7 +147,16 @@ def _add_endpoints(scope: Network, vpc: ec2.Vpc, jobs: ec2.SecurityGroup) -> Non
         description="Private endpoints: HTTPS from the jobs",
         allow_all_outbound=False,
     )
-    endpoints.add_ingress_rule(jobs, ec2.Port.tcp(443), "HTTPS from the jobs")
+    ec2.CfnSecurityGroupIngress(
+        scope,
+        "JobsIn",
+        group_id=endpoints.security_group_id,
+        source_security_group_id=jobs.security_group_id,
+        ip_protocol="tcp",
+        from_port=443,
+        to_port=443,
+        description="HTTPS from the jobs",
+    )
     for name, service in INTERFACE_ENDPOINTS.items():
         vpc.add_interface_endpoint(
             name,

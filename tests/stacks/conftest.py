@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.stacks.deliveries import settings, synthesize_delivery
 from tests.stacks.pipelines import full_pipeline, many_steps, processing_only
 from tests.stacks.synthesis import ROOT, Synthesis, synthesize
 
@@ -66,3 +67,10 @@ def brought(tmp_path_factory: pytest.TempPathFactory, store: Path) -> Synthesis:
     }
     pipelines = [full_pipeline(store), processing_only(store, internet_egress=True)]
     return synthesize(tmp_path_factory.mktemp("brought"), pipelines, settings)
+
+
+@pytest.fixture(scope="session")
+def delivery(tmp_path_factory: pytest.TempPathFactory, store: Path) -> Synthesis:
+    """Sources of every kind, dev and prod in two regions, an approval before prod."""
+    pipelines = [full_pipeline(store), processing_only(store, internet_egress=True)]
+    return synthesize_delivery(tmp_path_factory.mktemp("delivery"), pipelines, settings())

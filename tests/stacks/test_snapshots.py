@@ -27,6 +27,8 @@ HASH = re.compile(r"\b[0-9a-f]{64}\b")
         ("isolated", "Smp-production-Pipeline-churn"),
         ("brought", "Smp-Foundation"),
         ("brought", "Smp-Pipeline-churn"),
+        ("delivery", "Smp-Delivery"),
+        ("delivery", "Smp-Delivery-us-east-1"),
     ],
 )
 def test_template_is_as_it_was(
