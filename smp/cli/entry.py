@@ -14,6 +14,7 @@ from smp import __version__
 from smp.cli import (
     authoring,
     executions,
+    explaining,
     history,
     objects,
     permissions,
@@ -49,6 +50,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"smp {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     pipelines.add_commands(commands)
+    explaining.add_commands(commands)
     reviewing.add_commands(commands)
     running.add_commands(commands)
     history.add_commands(commands)

@@ -133,14 +133,11 @@ class _Merging:
         merged = dict(base)
         for key, value in over.items():
             old = self._same_setting(key, merged)
-            before = merged.pop(old, None)
-            if old != key:
-                self._forget((*path, old))
-            below, source = (*path, key), (*origin, key)
-            if value is None and before is not None:
+            below, source = (*path, old), (*origin, key)
+            if value is None and merged.pop(old, None) is not None:
                 self._take(below, source)
-                continue
-            merged[key] = self._over(before, value, below, source)
+            else:
+                merged[old] = self._over(merged.get(old), value, below, source)
         return merged
 
     def _over(self, before: Any, value: Any, path: Path_, origin: Path_) -> Any:
