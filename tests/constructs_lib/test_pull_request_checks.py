@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +19,7 @@ from aws_cdk import assertions
 from constructs_lib.encryption_key import EncryptionKey
 from constructs_lib.pull_request_checks import PullRequestChecks, ReviewTarget
 from constructs_lib.pull_request_door import ConnectedRepository
+from smp.cli.scaffold import scaffold_model
 from tests.constructs_lib.build_machine import BuildMachine
 from tests.constructs_lib.conftest import (
     ALONE,
@@ -25,7 +29,7 @@ from tests.constructs_lib.conftest import (
     REGION,
     REVIEW_ROLE,
 )
-from tests.stacks.synthesis import Synthesis, shown
+from tests.stacks.synthesis import ROOT, Synthesis, shown
 
 DOORS = ("Doorapp", "Doorfrauddetection", "Doordemandforecast")
 BUILDS = ("Review", "SmokeRun")
@@ -249,6 +253,22 @@ def sources(place: Path, makefile: str = SHOWING) -> dict[str, str]:
     }
 
 
+def installed(place: Path) -> None:
+    """Make a copy of the app's repository whose installation is this one's."""
+    listed = ["git", "-c", "safe.directory=*", "ls-files", "-zco", "--exclude-standard"]
+    names = subprocess.run(listed, cwd=ROOT, capture_output=True, check=True).stdout
+    for name in names.decode().split("\0"):
+        if name and not name.startswith("tests/") and (ROOT / name).is_file():
+            (place / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, place / name)
+    (place / ".venv").mkdir()
+    for name in ("bin", "lib", "pyvenv.cfg"):
+        (place / ".venv" / name).symlink_to(Path(sys.prefix) / name)
+    (place / "node_modules").mkdir()
+    for name in (".venv/.packages", ".venv/.project", "node_modules/.installed"):
+        (place / name).touch()
+
+
 LAID_OUT = [
     "model_configs/demand_forecast/conf/conf.yaml",
     "model_configs/fraud-detection/conf/conf.yaml",
@@ -270,6 +290,26 @@ def test_a_change_is_handed_over_laid_out_and_checked(parts: Synthesis, tmp_path
     ]
     smoke = ["smoke-run model=fraud-detection base= options=", *LAID_OUT]
     assert build.log("smoke").splitlines() == smoke
+
+
+@pytest.mark.slow
+def test_a_smoke_run_runs_the_scripts_of_a_pull_request(parts: Synthesis, tmp_path: Path) -> None:
+    own = {**sources(tmp_path), "BUILDS": "smoke"}
+    shutil.rmtree(tmp_path / "app")
+    installed(tmp_path / "app")
+    shutil.rmtree(tmp_path / "fraud")
+    (tmp_path / "made").mkdir()
+    scaffold_model(tmp_path / "made", "fraud_check")
+    (tmp_path / "made" / "model_configs" / "fraud_check").rename(tmp_path / "fraud")
+    (tmp_path / "fraud" / "requirements-local.txt").unlink(missing_ok=True)
+    shutil.rmtree(tmp_path / "demand")
+    scaffold_model(tmp_path / "made", "demand_check")
+    (tmp_path / "made" / "model_configs" / "demand_check").rename(tmp_path / "demand")
+    build = machine(parts, tmp_path)
+    done = build.run("door", own)
+    assert done.returncode == 0, build.log("smoke")
+    assert "fraud-check: Succeeded" in build.log("smoke")
+    assert "demand-check" not in build.log("smoke")
 
 
 def test_a_pull_request_of_the_app_is_checked_with_every_model(

@@ -20,6 +20,7 @@ from constructs_lib.sagemaker_pipeline import SageMakerPipeline
 from smp.compiler.compiled import CompiledPipeline
 from smp.compiler.permissions import Statement
 from smp.errors import SetupError
+from smp.review.assembly import read_assembly
 from tests.stacks.pipelines import definition, full_pipeline, processing_only
 from tests.stacks.synthesis import ROOT
 
@@ -100,6 +101,20 @@ def test_a_pipeline_without_code_uploads_nothing(tmp_path: Path) -> None:
     template = json.dumps(assertions.Template.from_stack(scope).to_json())
     assert "CDKBucketDeployment" not in template
     assert "AWS::SageMaker::Pipeline" in template
+
+
+def test_a_hand_written_stack_leaves_its_pipelines_in_the_assembly(tmp_path: Path) -> None:
+    app = cdk.App(outdir=str(tmp_path / "cdk.out"))
+    scope = cdk.Stack(app, "Own")
+    shared = environment(scope)
+    compiled = [full_pipeline(tmp_path / "code"), processing_only(tmp_path / "code")]
+    for pipeline in compiled:
+        SageMakerPipeline(scope, pipeline.name, pipeline=pipeline, environment=shared)
+    app.synth()
+    read = read_assembly(tmp_path / "cdk.out", tmp_path / "read")
+    assert [pipeline.to_json() for pipeline in read] == [each.to_json() for each in compiled]
+    metadata = json.loads((tmp_path / "cdk.out" / "Own.template.json").read_text())["Metadata"]
+    assert {name.partition(":")[0] for name in metadata} == {"churn", "prepare"}
 
 
 def test_fails_for_a_policy_that_iam_would_refuse() -> None:
