@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 PR_SET_CHILD_SUBREAPER = 36
-PATIENCE_SECONDS = 5
+PATIENCE_SECONDS = 15
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from smp.local.sandbox.base import Sandbox
 from tests.local.orphans import orphans
 
 ROOT = Path(__file__).parents[3]
-KILLS = 40
+KILLS = 25
 
 RUNNER = """
 import sys, sysconfig, threading
