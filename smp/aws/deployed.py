@@ -168,23 +168,25 @@ class _Deployed:
         return described.get("ModelPackageGroupDescription") or None
 
     def _reaches_internet(self) -> bool:
-        """Whether a route leads from the jobs to the internet; what is known where that may not be read."""
+        """Whether a route leads from the jobs to the internet; what is known where that cannot be told."""
+        known = bool(self._same and self._same.internet_egress)
         if not self._values.subnets:
-            return False
+            return known
         ec2 = client(self._session, "ec2")
         subnets = {"Name": "association.subnet-id", "Values": list(self._values.subnets)}
         try:
             tables = ec2.describe_route_tables(Filters=[subnets])["RouteTables"]
         except ClientError as error:
             if is_denied(error):
-                return bool(self._same and self._same.internet_egress)
+                return known
             raise fault(error, f"read the routes of {self._name}'s subnets") from error
         routes = [route for table in tables for route in table.get("Routes", [])]
-        return any(
-            route.get("DestinationCidrBlock", route.get("DestinationIpv6CidrBlock")) in INTERNET
-            and route.get("GatewayId") != "local"
-            for route in routes
-        )
+        return any(map(_leads_out, routes)) if tables else known
+
+
+def _leads_out(route: Json) -> bool:
+    target = route.get("DestinationCidrBlock") or route.get("DestinationIpv6CidrBlock")
+    return target in INTERNET and route.get("GatewayId") != "local"
 
 
 def _parsed(name: str, text: str) -> Json:

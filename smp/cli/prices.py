@@ -53,7 +53,7 @@ def add_commands(commands: Commands) -> None:
 def _refresh(arguments: argparse.Namespace) -> int:
     from smp.atomic import write_atomically
     from smp.aws.price_list import fetch_prices, instance_types
-    from smp.compiler.cache import compile_all
+    from smp.compiler.cache import compile_all, compiled_in
     from smp.graph import build_graphs
     from smp.review.prices import PRICE_FILE
 
@@ -62,7 +62,8 @@ def _refresh(arguments: argparse.Namespace) -> int:
     if not arguments.all:
         graphs = build_graphs(load_workspace(arguments))
         work = arguments.workspace / WORK_DIRECTORY
-        wanted = instance_types(compile_all(graphs, work).result())
+        kept_in = compiled_in(arguments.environment)
+        wanted = instance_types(compile_all(graphs, work, kept_in).result())
     refreshed = fetch_prices(session, str(session.region_name), wanted)
     prices = refreshed.prices
     count = sum(map(len, prices.per_hour.values()))

@@ -5,10 +5,13 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
 
+from smp.aws.deployed import read_deployed
+from smp.aws.session import open_session
 from smp.compiler.cache import compile_all
 from smp.compiler.compiled import CODE_PREFIX, CompiledPipeline, Json
 from smp.compiler.deploy_values import IMAGE_PREFIX, substitute
@@ -97,6 +100,27 @@ def test_every_pipeline_is_deployed_as_compiled(
         values = real_values(deployed, pipeline)
         expected = substitute(pipeline.definition, values.__getitem__)
         assert deployed_definition(deployed, name) == expected
+
+
+def test_every_pipeline_is_read_back_as_compiled(
+    deployed: Emulator,
+    compiled: dict[str, CompiledPipeline],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for variable, value in deployed.environment.items():
+        monkeypatch.setenv(variable, value)
+    known = tuple(compiled.values())
+    found = read_deployed(open_session(), [*compiled, "not-deployed"], tmp_path, known)
+    assert [pipeline.name for pipeline in found] == list(compiled)
+    for pipeline in found:
+        expected = replace(compiled[pipeline.name], code_store=tmp_path, stand_ins={})
+        differing = [
+            field.name
+            for field in fields(expected)
+            if getattr(pipeline, field.name) != getattr(expected, field.name)
+        ]
+        assert differing == []
 
 
 def test_every_pipeline_has_its_description_and_parallelism(
