@@ -27,6 +27,7 @@ from smp.compiler.deploy_values import IMAGE_ACCOUNT_PREFIX, IMAGE_PREFIX, subst
 from smp.compiler.permissions import plan_permissions
 from smp.compiler.summary import summarise
 from smp.graph import PipelineGraph
+from smp.review.assembly import write_pipeline
 
 MAX_INLINE_CHARACTERS = 100 * 1024
 """From here on the definition is an object in the bucket: a template holds 1 MB in all."""
@@ -73,7 +74,7 @@ class SageMakerPipeline(Construct):
         self.pipeline_role = pipeline_role or self._add_pipeline_role()
         self.resource = self._add_pipeline(self._add_files(max_inline_characters))
         self.resource.node.add_dependency(*self._needed_first)
-        self._summarise()
+        self._leave_for_review()
 
     @property
     def pipeline_name(self) -> str:
@@ -140,11 +141,14 @@ class SageMakerPipeline(Construct):
         location = {"Bucket": bucket, "Key": f"{DEFINITION_PREFIX}/{key}"}
         return {"PipelineDefinitionS3Location": location}
 
-    def _summarise(self) -> None:
-        """Say in the template's metadata what the pipeline consists of, a line for each part.
+    def _leave_for_review(self) -> None:
+        """Leave the compiled pipeline in the assembly, and a line for each part in the template's metadata.
 
         `cdk diff` names there which steps change. A resource's own metadata it leaves out.
         """
+        stage = cdk.Stage.of(self)
+        assert stage is not None
+        write_pipeline(Path(stage.outdir), self.compiled)
         lines = summarise(self.compiled).items()
         options = cdk.Stack.of(self).template_options
         named = {f"{self.compiled.name}: {part}": line for part, line in lines}

@@ -1,9 +1,8 @@
-"""The stack of one SageMaker pipeline, and the compiled pipeline beside its template for reviewers."""
+"""The stack of one SageMaker pipeline."""
 
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
 from typing import Any
 
 import aws_cdk as cdk
@@ -12,7 +11,6 @@ from constructs import Construct
 from constructs_lib.job_environment import JobEnvironment
 from constructs_lib.sagemaker_pipeline import SageMakerPipeline
 from smp.compiler.compiled import CompiledPipeline
-from smp.review.assembly import write_pipeline
 from stacks.settings import EnvironmentSettings
 
 MAX_STACK_NAME = 128
@@ -41,9 +39,6 @@ class PipelineStack(cdk.Stack):
             environment=environment,
             max_inline_characters=settings.max_inline_definition_characters,
         )
-        stage = cdk.Stage.of(self)
-        assert stage is not None
-        write_pipeline(Path(stage.outdir), compiled)
         self._output("PipelineArn", "The pipeline", pipeline.pipeline_arn)
         self._output("PipelineConsole", "Its page in the console", pipeline.console_url)
         self._output("Bucket", "Its data, code and results", environment.bucket.bucket_name)

@@ -75,19 +75,26 @@ def assemblies_in(directory: Path) -> Iterator[Path]:
     Raises SetupError where there is none.
     """
     yield directory
-    for artifact in read_manifest(directory).values():
-        if artifact.get("type") == "cdk:cloud-assembly":
-            yield from assemblies_in(directory / artifact["properties"]["directoryName"])
+    for _, artifact in _artifacts(directory, "cdk:cloud-assembly"):
+        yield from assemblies_in(_inside(directory, artifact, "directoryName"))
 
 
-def read_manifest(directory: Path) -> dict[str, Any]:
-    """Return the artifacts of one assembly by id. Raises SetupError."""
+def _artifacts(directory: Path, kind: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the artifacts of one kind in an assembly's manifest, by id."""
     file = directory / MANIFEST
-    text = _read(file, "this directory is no cloud assembly")
-    artifacts = _parsed(file, text).get("artifacts", {})
-    if not isinstance(artifacts, dict):
-        raise _refused("lists no artifacts", file)
-    return artifacts
+    artifacts = _parsed(file, _read(file, "this directory is no cloud assembly")).get("artifacts")
+    if not isinstance(artifacts, dict) or not all(isinstance(a, dict) for a in artifacts.values()):
+        raise _refused("lists no artifacts", file, hint=NOT_AN_ASSEMBLY)
+    yield from ((name, each) for name, each in artifacts.items() if each.get("type") == kind)
+
+
+def _inside(directory: Path, artifact: dict[str, Any], key: str) -> Path:
+    """Return what an artifact names, which lies in its assembly. Raises SetupError."""
+    properties = artifact.get("properties")
+    name = properties.get(key) if isinstance(properties, dict) else None
+    if not isinstance(name, str) or len(PurePosixPath(name).parts) != 1 or name == "..":
+        raise _refused(f"an artifact's {key} is {name!r}", directory / MANIFEST, NOT_AN_ASSEMBLY)
+    return directory / name
 
 
 @dataclass(frozen=True)
@@ -102,10 +109,8 @@ class AssemblyStack:
 
 def read_stacks(directory: Path) -> Iterator[AssemblyStack]:
     """Yield each stack of one assembly. Raises SetupError."""
-    for artifact_id, artifact in read_manifest(directory).items():
-        if artifact.get("type") != "aws:cloudformation:stack":
-            continue
-        file = directory / artifact["properties"]["templateFile"]
+    for artifact_id, artifact in _artifacts(directory, "aws:cloudformation:stack"):
+        file = _inside(directory, artifact, "templateFile")
         place = str(artifact.get("environment", "")).removeprefix("aws://")
         account, _, region = place.partition("/")
         yield AssemblyStack(
@@ -120,7 +125,7 @@ def _pipeline_names(assembly: Path) -> Iterator[str]:
     for stack in read_stacks(assembly):
         for resource in stack.template.get("Resources", {}).values():
             if resource.get("Type") == PIPELINE_TYPE:
-                yield resource["Properties"]["PipelineName"]
+                yield str(resource.get("Properties", {}).get("PipelineName"))
 
 
 @dataclass(frozen=True)

@@ -145,6 +145,11 @@ def spoil_code_address(assembly: Path) -> None:
     file.write_text(file.read_text().replace("prep.py", "../../escaped.py"))
 
 
+def artifacts(**properties: str) -> Callable[[Path], object]:
+    nested = {"type": "cdk:cloud-assembly", "properties": properties}
+    return lambda assembly: write_manifest(assembly, {"nested": nested})
+
+
 SPOILED: dict[str, tuple[Callable[[Path], object], str]] = {
     "no manifest": (
         lambda a: (a / "manifest.json").unlink(),
@@ -152,6 +157,16 @@ SPOILED: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "manifest of another kind": (lambda a: (a / "manifest.json").write_text("[]"), "JSON object"),
     "manifest cut off": (lambda a: (a / "manifest.json").write_text("{"), "is not JSON"),
+    "artifacts of another kind": (
+        lambda a: write_manifest(a, {"one": "text"}),
+        "lists no artifacts",
+    ),
+    "an assembly in itself": (artifacts(directoryName="."), "an artifact's directoryName is '.'"),
+    "an assembly outside": (
+        artifacts(directoryName="../elsewhere"),
+        "an artifact's directoryName is '../elsewhere'",
+    ),
+    "an assembly without a name": (artifacts(), "an artifact's directoryName is None"),
     "a template less": (
         lambda a: (a / "churn.template.json").unlink(),
         "the template of a stack is missing",
