@@ -49,7 +49,8 @@ class Compilation:
     ) -> None:
         self._store = CodeStore(work_dir / CODE_DIRECTORY)
         self._directory = work_dir / kept_in
-        self._lookup = dict.fromkeys((self._directory, work_dir / COMPILED_DIRECTORY))
+        known = (work_dir / name for name in (COMPILED_DIRECTORY, REVIEWED_DIRECTORY))
+        self._lookup = dict.fromkeys((self._directory, *known))
         self._graphs = graphs
         self._keys = _compile_keys(graphs, self._store)
         kept = {graph.name: self._read(graph) for graph in graphs}
@@ -138,7 +139,7 @@ def compile_all(
 ) -> Compilation:
     """Start compiling what changed since the last time; everything is kept below `work_dir`.
 
-    `kept_in` names the directory of the results; the working tree's are looked up in any case.
+    `kept_in` names the directory where results are kept; they are looked up in every such directory.
     """
     return Compilation(graphs, work_dir, kept_in)
 

@@ -22,7 +22,7 @@ from smp.compiler.cache import (
 from smp.compiler.compiled import CompiledPipeline
 from smp.config.load import DEFAULT_PATTERN, load_project
 from smp.config.project import Project
-from smp.errors import ConfigError, Location, Problem, SmpError, near_names
+from smp.errors import ConfigError, Problem, SmpError, near_names
 from smp.graph import PipelineGraph, build_graphs
 from smp.review.assembly import MANIFEST, read_assembly
 from smp.review.git_ref import GitRef, find_ref
@@ -126,7 +126,7 @@ class _AtRef(ReadingState):
         self._stack = ExitStack()
         try:
             extracted = self._stack.enter_context(ref.extracted(workspace.pattern))
-            self._directory = extracted.directory
+            self._directory = extracted.directory.resolve()
             graphs = () if extracted.is_empty else self._graphs_in(workspace)
         except BaseException:
             self._stack.close()
@@ -201,8 +201,22 @@ def check_names(names: Iterable[str], *known: Iterable[str]) -> None:
 
 
 def _at_ref(problem: Problem, ref: GitRef, directory: Path) -> Problem:
+    def named(text: str | None) -> str | None:
+        return text and text.replace(f"{directory}/", f"{ref.name}:").replace(
+            str(directory), f"{ref.name}:"
+        )
+
     place = problem.location
-    if place is None:
-        return replace(problem, reason=f"{ref.name}: {problem.reason}")
-    file = place.file.removeprefix(f"{directory.resolve()}/")
-    return replace(problem, location=Location(f"{ref.name}:{file}", place.line, place.column))
+    reason = named(problem.reason) or ""
+    return replace(
+        problem,
+        reason=reason if place else f"{ref.name}: {reason}",
+        location=place and replace(place, file=_file_at(place.file, ref, directory)),
+        found=named(problem.found),
+        allowed=named(problem.allowed),
+        hint=named(problem.hint),
+    )
+
+
+def _file_at(file: str, ref: GitRef, directory: Path) -> str:
+    return f"{ref.name}:{file.removeprefix(f'{directory}/')}"
