@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from smp.aws.session import client, open_session
+from smp.cli.scaffold import scaffold_model
 from tests.aws.account import Account
+from tools.pull_request import main
 
 WORKFLOW = "arn:aws:iam::123456789012:role/Smp-Delivery-GithubActions"
 REVIEW = "arn:aws:iam::123456789012:role/Smp-dev-delivery-review"
@@ -30,3 +32,16 @@ def test_a_token_in_a_file_leads_to_the_review_role(
         ":assumed-role/Smp-dev-delivery-review/"
         in (client(then, "sts").get_caller_identity()["Arn"])
     )
+
+
+@pytest.mark.slow
+def test_a_review_in_a_directory_without_git_compares_with_what_is_deployed(
+    account: Account, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert account.environment
+    scaffold_model(tmp_path, "fraud_check")
+    options = ["--base", "deployed", "--region", "eu-west-1", "--assume-role", REVIEW]
+    assert main(["review", "--workspace", str(tmp_path), "--model", "fraud_check", *options]) == 0
+    review = (tmp_path / "build" / "review.md").read_text("utf-8")
+    assert "fraud-check" in review
+    assert review in capsys.readouterr().out
