@@ -46,7 +46,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as directory:
         place = Path(directory)
         seconds, peak_mib = _measure_synth(place, rounds)
-        growth = _measure_growth(place, max(3, rounds // 2))
+        growth = _measure_growth(place, max(2, rounds // 2))
         local = measure_local_run(place, rounds, _say)
     measurements = Measurements(rounds, seconds, peak_mib, growth, local, load_before)
     REPORT.write_text(render_report(measurements), encoding="utf-8")

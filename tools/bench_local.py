@@ -23,6 +23,7 @@ from tools.bench_workspace import ROOT
 LONG = frozenset({"housing", "summarization-llm"})
 """Examples that take so long that chance weighs little: measured in few rounds."""
 LONG_ROUNDS = 2
+MAX_REASON = 160
 
 _SMP = Path(sys.executable).with_name("smp")
 _ENVIRONMENTS = ROOT / ".smp" / "envs"
@@ -36,7 +37,7 @@ def measure_local_run(place: Path, rounds: int, say: Callable[[str], None]) -> L
         try:
             examples.append(_measure_example(name, workspace, place, rounds, say))
         except (RuntimeError, SmpError) as error:
-            examples.append(Example(name, problem=_last_line(str(error))))
+            examples.append(Example(name, problem=last_line(str(error))))
     say("local run: orchestration, branches")
     command = (sys.executable, "-m", "tools.bench_orchestration", place / "orchestration")
     measured = json.loads(run_timed(command, ROOT).output.splitlines()[-1])
@@ -50,9 +51,12 @@ def _measure_example(
     say(f"local run: {name}, packages, data and a first run")
     _smp(workspace, "stage", name)
     by_hand, locally = _sides(name, workspace, place)
-    by_hand()
     locally()
-    count = min(rounds, LONG_ROUNDS) if name in LONG else rounds
+    count = rounds
+    if name in LONG:
+        count = min(rounds, LONG_ROUNDS)
+    else:
+        by_hand()
     hand_seconds, smp_seconds = [], []
     for number in range(count):
         say(f"local run: {name}, round {number + 1} of {count}")
@@ -102,6 +106,7 @@ def _make_workspace(place: Path) -> Path:
     return workspace
 
 
-def _last_line(text: str) -> str:
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1] if lines else "no reason is known"
+def last_line(text: str) -> str:
+    """Return the last line that says something, fit for a cell of a table."""
+    lines = [line.strip().replace("|", "/") for line in text.splitlines() if line.strip()]
+    return lines[-1][:MAX_REASON] if lines else "no reason is known"

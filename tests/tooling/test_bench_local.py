@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tools.bench_bare import EXAMPLES
+from tools.bench_local import last_line
 from tools.bench_process import run_timed
 from tools.bench_workspace import ROOT
 
@@ -45,3 +46,15 @@ def test_fails_with_what_the_script_printed(tmp_path: Path) -> None:
         RuntimeError, match=r"train of churn_lightgbm failed:\n(.|\n)*no \.csv file"
     ):
         EXAMPLES["churn-lightgbm"](MODELS, tmp_path, lambda _: PYTHON, tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("Looking in indexes\nERROR: a | b is not there\n\n", "ERROR: a / b is not there"),
+        ("x" * 500, "x" * 160),
+        ("\n", "no reason is known"),
+    ],
+)
+def test_a_reason_fits_into_the_table(text: str, reason: str) -> None:
+    assert last_line(text) == reason
