@@ -65,9 +65,7 @@ def concerned(workspace: Path, model: str) -> list[PipelineGraph]:
                 )
             ]
         )
-    return [
-        graph for graph in graphs if model in {found.directory.name for found in graph.models}
-    ]
+    return [graph for graph in graphs if model in {found.directory.name for found in graph.models}]
 
 
 def review(
@@ -94,7 +92,9 @@ def smoke_run(workspace: Path, graphs: Sequence[PipelineGraph]) -> int:
     for graph in graphs:
         name = graph.pipeline.config.pipeline_name
         if not any((model.directory / PREPARE_SCRIPT).is_file() for model in graph.models):
-            print(f"==> {name}: not run, since none of its models has a {PREPARE_SCRIPT}", flush=True)
+            print(
+                f"==> {name}: not run, since none of its models has a {PREPARE_SCRIPT}", flush=True
+            )
             continue
         for command in ("stage", "run"):
             print(f"==> smp {command} {name}", flush=True)
