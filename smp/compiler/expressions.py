@@ -65,6 +65,7 @@ class _Placing:
     def value(self, value: Any) -> Any:
         """Return a JSON value with expressions in it."""
         if isinstance(value, str):
+            self._refuse_leak(value)
             return self._text(value) if BEGIN in value else value
         if isinstance(value, (int, float)):
             name = self._numbers.get(int(value))
@@ -99,6 +100,12 @@ class _Placing:
             inner = item.get("Std:Join") if isinstance(item, dict) else None
             items += _spread(inner) if inner else [item]
         return _join("", _merged(items))
+
+    def _refuse_leak(self, text: str) -> None:
+        """Raise where the SDK wrote the constant of a number into a text, which nothing could undo."""
+        name = next((name for number, name in self._numbers.items() if str(number) in text), None)
+        if name is not None:
+            raise CompileError(f"the SageMaker SDK puts the number '{name}' into a text: {text}")
 
     def _refuse(self, value: Json) -> None:
         for key in value:

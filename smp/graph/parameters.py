@@ -28,12 +28,15 @@ FITTING = {"Integer": ("Integer",), "Float": ("Float", "Integer"), "Boolean": ("
 """The types of parameters that may stand for a whole value of each type."""
 
 
+Place = Callable[[Path_], tuple[Location, Path_]]
+
+
 @dataclass(frozen=True)
 class Part:
     """A section that steps of the pipeline use, or a step itself, and where it is written."""
 
     section: ConfigModel
-    place: Callable[[Path_], tuple[Location, Path_]]
+    place: Place
     """Returns where a path below the section is written, and the whole path as it is written."""
 
 
@@ -90,11 +93,14 @@ def _parts(findings: Findings) -> Iterator[Part]:
             section = getattr(model.config, key)
             if section is not None and (model.name, key) not in seen:
                 seen.add((model.name, key))
-                above = (key,)
-                yield Part(section, lambda path, m=model, above=above: m.place((*above, *path)))  # type: ignore[misc]
+                yield Part(section, _below(model.place, (key,)))
         steps = ("sagemakerPipeline", "models", findings.places[name][0], "steps")
         own = (*steps, findings.places[name][1])
-        yield Part(step.config, lambda path, own=own: findings.pipeline.place((*own, *path)))  # type: ignore[misc]
+        yield Part(step.config, _below(findings.pipeline.place, own))
+
+
+def _below(place: Place, above: Path_) -> Place:
+    return lambda path: place((*above, *path))
 
 
 def _check_part(findings: Findings, part: Part, uses: list[Use]) -> None:

@@ -9,13 +9,14 @@ import pytest
 
 from smp.compiler.compile import compile_pipeline
 from smp.compiler.compiled import CompiledPipeline
-from smp.compiler.expressions import put_expressions
+from smp.compiler.expressions import number_of, put_expressions
 from smp.compiler.request_check import check_requests
+from smp.config.expressions import Reference
 from smp.config.parameters import ParameterConfig
 from smp.errors import CompileError
 from smp.graph import build_graph
 from tests.compiler.compiling import arguments, processing_inputs, processing_outputs
-from tests.graph.workspace import IMAGE, load
+from tests.graph.workspace import DIRECTORY, IMAGE, load, write
 
 STEPS = """
     models:
@@ -136,8 +137,53 @@ def test_fails_where_instance_types_differ_in_whether_the_volume_takes_a_key(
     tmp_path: Path,
 ) -> None:
     declared = DECLARED.replace("ml.m5.xlarge]", "ml.g5.xlarge]")
-    with pytest.raises(CompileError, match=r"local NVMe storage, or none \(ml.g5.xlarge\)"):
+    with pytest.raises(CompileError) as caught:
         compiled(tmp_path, declared)
+    assert str(caught.value) == (
+        "model_configs/demo/conf/pipeline.yaml:14:13: conf.sagemakerPipeline.models.demo.steps[0]: "
+        "step prep: whether the volume takes a key depends on the instance type ${parameters.kind}\n"
+        "    found: with local NVMe storage: ml.g5.xlarge\n"
+        "    allowed: values that all have local NVMe storage, or all have none"
+    )
+
+
+def test_fails_where_no_instance_type_is_known(tmp_path: Path) -> None:
+    declared = DECLARED.replace(
+        "kind, default: ml.m5.large, allowed_values: [ml.m5.large, ml.m5.xlarge]", "kind"
+    )
+    with pytest.raises(CompileError, match="give the parameter a default or allowed_values"):
+        compiled(tmp_path, declared)
+
+
+def test_a_model_of_several_pipelines_takes_the_parameters_of_each(tmp_path: Path) -> None:
+    pipeline = (
+        "conf: {{sagemakerPipeline: {{pipelineName: {name}, parameters: [{{name: rounds, {more}}}], "
+        "models: {{demo: {{steps: [{{step_name: train, step_class: Training}}]}}}}}}}}"
+    )
+    other = pipeline.format(name="other", more="type: Integer, default: 5")
+    write(tmp_path / DIRECTORY / "conf/other.yaml", other)
+    numbers = "{n: '${parameters.rounds}'}"
+    train = f"{{image_uri: {IMAGE}, entry_point: train.py, hyperparameters: {numbers}}}"
+    project = load(tmp_path, pipeline.format(name="demo", more="default: few"), demo__train=train)
+    given = {}
+    for name in ("demo", "other"):
+        one = compile_pipeline(build_graph(project, name), tmp_path / "store")
+        given[name] = arguments(one, "train")["HyperParameters"]["n"]
+    assert given == {"demo": get("rounds"), "other": join(get("rounds"))}
+
+
+def test_a_number_that_reached_a_text_is_no_silent_constant() -> None:
+    number = number_of(Reference("rounds", "Integer"))
+    with pytest.raises(CompileError, match="puts the number 'rounds' into a text"):
+        put_expressions(
+            [{"Text": f"--count {number}"}], [ParameterConfig(name="rounds", type="Integer")]
+        )
+
+
+def test_a_fraction_stands_for_itself() -> None:
+    before = [{"Rate": number_of(Reference("rate", "Float")), "Half": 0.5}]
+    parameters = [ParameterConfig(name="rate", type="Float")]
+    assert put_expressions(before, parameters) == [{"Rate": get("rate"), "Half": 0.5}]
 
 
 def test_volumes_of_instance_types_with_local_storage_have_no_key(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from smp.config.expressions import BEGIN, Reference, filled_in, names_in
 from smp.config.fields import ConfigModel, Tag
 from smp.config.project import NetworkSecurity
 from smp.config.steps import StepConfig
-from smp.errors import CompileError
+from smp.errors import CompileError, Problem
 from smp.graph.nodes import MODEL_OUTPUT, PREDICTIONS_OUTPUT, ChainedInput, PipelineGraph, StepNode
 
 Section = TypeVar("Section", bound=ConfigModel)
@@ -111,21 +111,24 @@ class StepContext:
         key does not vary: all values of a parameter that are known have to agree.
         """
         known = self._known_types(instance_type) if BEGIN in instance_type else (instance_type,)
-        local = {name: _has_local_storage(name) for name in known}
-        if len(set(local.values())) != 1:
-            with_nvme = ", ".join(name for name in known if local[name]) or "none known"
-            raise CompileError(
-                f"the instance type {instance_type} decides whether the volume takes a key: its "
-                f"values must all be of families with local NVMe storage, or none ({with_nvme})"
+        local = [name for name in known if _has_local_storage(name)]
+        if not known or local not in ([], list(known)):
+            problem = Problem(
+                f"whether the volume takes a key depends on the instance type {instance_type}",
+                found=f"with local NVMe storage: {', '.join(local)}" if known else "no value known",
+                allowed="values that all have local NVMe storage, or all have none",
+                hint="give the parameter a default or allowed_values" if not known else None,
             )
-        return None if local[known[0]] else self.kms_key
+            raise CompileError([problem])
+        return None if local else self.kms_key
 
     def _known_types(self, instance_type: str) -> tuple[str, ...]:
         """Return the instance types that the parameters in a text are known to give."""
         declared = {item.name: item for item in self.graph.pipeline.config.parameters}
         values = [declared[name].known_values for name in names_in(instance_type)]
-        fillings = [dict(zip(names_in(instance_type), v, strict=True)) for v in product(*values)]
-        return tuple(filled_in(instance_type, lambda n, f=f: str(f[n])) for f in fillings)  # type: ignore[misc]
+        names = names_in(instance_type)
+        fillings = (dict(zip(names, map(str, chosen), strict=True)) for chosen in product(*values))
+        return tuple(filled_in(instance_type, filling.get) for filling in fillings)
 
     def cache_config(self, node: StepNode) -> CacheConfig | None:
         """Return the cache setting of a step that asks for it."""
