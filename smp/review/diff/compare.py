@@ -100,9 +100,22 @@ def picture_of(base: State, head: State, name: str) -> ChangedDag:
 def _settings(
     before: CompiledPipeline | None, after: CompiledPipeline | None, knows_config: bool
 ) -> tuple[Change, ...]:
-    if before is None or after is None:
+    present = after or before
+    if present is None:
         return ()
-    return setting_changes(before, after, knows_config=knows_config)
+    empty = _without_content(present)
+    return setting_changes(before or empty, after or empty, knows_config=knows_config)
+
+
+def _without_content(pipeline: CompiledPipeline) -> CompiledPipeline:
+    """Return a pipeline of nothing, to compare one with that the other side does not have."""
+    return CompiledPipeline(
+        name=pipeline.name,
+        definition={**pipeline.definition, "Parameters": [], "Steps": []},
+        code=(),
+        code_store=pipeline.code_store,
+        models=pipeline.models,
+    )
 
 
 def _code(

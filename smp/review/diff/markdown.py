@@ -90,26 +90,29 @@ def _opening(diff: Diff) -> Lines:
 
 
 def _blocks(pipeline: PipelineChange) -> Iterator[list[str]]:
-    if pipeline.permissions and pipeline.kind is Kind.CHANGED:
-        yield [
-            "**Permissions**",
-            "",
-            *table(["", "role", "allows", "on", "if"], _permissions(pipeline)),
-        ]
+    heads = ["", "role", "allows", "on", "if"]
+    permissions = table(heads, [_permission(item) for item in pipeline.permissions])
     if pipeline.kind is Kind.CHANGED:
+        if pipeline.permissions:
+            yield ["**Permissions**", "", *permissions]
         yield from _changed(pipeline)
     else:
         rows = [[code(step.name), step.type, code(step.facts)] for step in pipeline.steps]
         title = "The steps" if pipeline.kind is Kind.ADDED else "The steps that it had"
         yield _folded(title, table(["step", "type", "runs on"], rows))
+        if pipeline.kind is Kind.ADDED:
+            yield _folded("What its roles may do", permissions)
+    yield from _settings(pipeline)
     yield from _forecast(pipeline)
     yield from _bounds(pipeline)
     yield from _whole_steps(pipeline)
 
 
-def _permissions(pipeline: PipelineChange) -> Iterator[list[str]]:
-    for item in pipeline.permissions:
-        yield _permission(item)
+def _settings(pipeline: PipelineChange) -> Iterator[list[str]]:
+    for section, found in sections(pipeline.settings):
+        title = str(section).capitalize()
+        cells = [[row.sign, code(row.name), *_sides(row)] for row in found]
+        yield [f"**{title}**", "", *table(["", "setting", "before", "after"], cells)]
 
 
 def _permission(item: PermissionChange) -> list[str]:
@@ -132,10 +135,6 @@ def _changed(pipeline: PipelineChange) -> Iterator[list[str]]:
         yield ["**Edges**", "", *table(["", "step", "waits for", "before", "after"], rows)]
     for change in pipeline.code:
         yield list(_code(change))
-    for section, found in sections(pipeline.settings):
-        title = str(section).capitalize()
-        cells = [[row.sign, code(row.name), *_sides(row)] for row in found]
-        yield [f"**{title}**", "", *table(["", "setting", "before", "after"], cells)]
 
 
 def _step(step: StepChange) -> Iterator[list[str]]:

@@ -5,7 +5,7 @@ It never exceeds its length; what has no room is counted.
 
 from __future__ import annotations
 
-from smp.review.diff.changes import Diff, PipelineChange
+from smp.review.diff.changes import Diff, Kind, PipelineChange
 from smp.review.diff.wording import (
     bounds_headline,
     cost_words,
@@ -51,7 +51,8 @@ def _fitting(lines: list[str], limit: int) -> str:
 
 def _lines(pipeline: PipelineChange) -> list[str]:
     lines = [f"{pipeline.name}: {what_changes(pipeline)}"]
-    added = [item for item in pipeline.permissions if item.kind == "added"]
+    known = pipeline.kind is Kind.CHANGED
+    added = [item for item in pipeline.permissions if known and item.kind is Kind.ADDED]
     lines += [f"  newly allowed: {_cut(permission_words(item), 150)}" for item in added[:2]]
     forecast = forecast_words(pipeline)
     lines += [f"  cache: {forecast.headline}"] if forecast else []

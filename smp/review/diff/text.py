@@ -53,19 +53,22 @@ Block = tuple[str, list[str]]
 
 def _blocks(pipeline: PipelineChange) -> Iterator[Block]:
     """Yield each part that has something to say, the most important first."""
+    permissions = [_permission(item) for item in pipeline.permissions]
     if pipeline.kind is Kind.CHANGED:
         parts = (
-            ("permissions", [_permission(item) for item in pipeline.permissions]),
+            ("permissions", permissions),
             ("steps", [line for step in pipeline.steps for line in _step(step)]),
             ("edges", [_edge(edge) for edge in edges_between_kept_steps(pipeline)]),
             ("code", [line for change in pipeline.code for line in _code(change)]),
         )
         yield from ((title, lines) for title, lines in parts if lines)
-        for section, rows in sections(pipeline.settings):
-            cells = [[row.sign, row.name, row.value] for row in rows]
-            yield str(section), aligned(cells)
     else:
         yield "steps", aligned([[step.name, step.type, step.facts] for step in pipeline.steps])
+        if pipeline.kind is Kind.ADDED:
+            yield "permissions", permissions
+    for section, rows in sections(pipeline.settings):
+        cells = [[row.sign, row.name, row.value] for row in rows]
+        yield str(section), aligned(cells)
     yield from _forecast(pipeline)
     yield from _bounds(pipeline)
 

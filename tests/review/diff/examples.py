@@ -78,6 +78,11 @@ class Case:
     scripts: Files | None = None
     other: Mapping[str, Any] | None = None
 
+    def change(self, definition: Json) -> None:
+        """Change a definition in place."""
+        if self.edit is not None:
+            self.edit(definition)
+
     def head(self, store: Path) -> CompiledPipeline:
         return churn(store, self.scripts or SCRIPTS, self.edit, **(self.other or {}))
 

@@ -6,26 +6,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from smp.compiler.compiled import CompiledPipeline
+import smp
+from smp.compiler.compiled import CompiledPipeline, Json
 from smp.review.diff.changes import Diff
 from smp.review.diff.compare import compare_states
 from smp.review.diff.markdown import render_markdown
 from smp.review.diff.summary import LIMIT, render_summary
 from smp.review.diff.text import render_text
 from smp.review.prices import Prices
-from tests.review.diff.examples import CASES, CHANGED_SCRIPTS, churn, state
+from tests.review.diff.examples import CASES, CHANGED_SCRIPTS, churn, state, step, training
 
 GOLDEN = Path(__file__).with_name("golden")
 PRICES = Prices(
     "2026-11-20T08:00:00Z",
     "eu-west-1",
     "USD",
-    {"training": {"ml.m5.xlarge": 0.257}, "processing": {"ml.m5.large": 0.128}},
+    {"training": {"ml.m5.xlarge": 0.25}, "processing": {"ml.m5.large": 0.1}},
 )
+EXAMPLE_PRICES = {"ml.m5.xlarge": 0.25, "ml.m5.4xlarge": 1.0}
 RENDERERS: dict[str, Callable[[Diff], str]] = {"txt": render_text, "md": render_markdown}
 
 
@@ -49,6 +52,24 @@ def test_a_review_with_prices(base: CompiledPipeline, store: Path, update_golden
     head = CASES["instances"].head(store)
     diff = compare_states(state("main", base), state("HEAD", head), prices=PRICES)
     check("prices", diff, update_golden)
+
+
+def test_the_example_of_the_documentation_is_current(
+    base: CompiledPipeline, store: Path, update_golden: bool
+) -> None:
+    def edit(definition: Json) -> None:
+        CASES["instances"].change(definition)
+        training(definition)["HyperParameters"]["learning_rate"] = "0.01"
+        step(definition, "churn-transform")["Arguments"]["TransformInput"]["SplitType"] = "None"
+
+    prices = replace(PRICES, per_hour={**PRICES.per_hour, "training": EXAMPLE_PRICES})
+    head = churn(store, CHANGED_SCRIPTS, edit)
+    before, after = state("main (0e8526f)", base), state("working tree", head)
+    diff = compare_states(before, after, prices=prices)
+    check("example", diff, update_golden)
+    page = (Path(smp.__file__).parents[1] / "docs" / "review.md").read_text("utf-8")
+    for text in (render_text(diff), render_summary(diff)):
+        assert f"```text\n{text}```" in page
 
 
 def test_a_review_of_a_new_and_a_removed_pipeline(

@@ -43,9 +43,7 @@ def everything(base: CompiledPipeline, store: Path) -> Diff:
             "registry",
             "parameters",
         ):
-            change = CASES[name].edit
-            assert change is not None
-            change(definition)
+            CASES[name].change(definition)
 
     groups = (ModelPackageGroup("churn", "All models"),)
     head = churn(store, CHANGED_SCRIPTS, edit, model_package_groups=groups)
