@@ -27,7 +27,7 @@ def main() -> None:
 
 
 def synthesize(environ: dict[str, str], context: dict[str, object], directory: Path) -> None:
-    from smp.compiler.cache import compile_all
+    from smp.compiler.cache import compile_all, compiled_in
     from smp.config.load import load_project
     from smp.graph import build_graphs
     from stacks.delivery_plan import DeliveryPlan, is_asked_for, load_delivery
@@ -39,19 +39,24 @@ def synthesize(environ: dict[str, str], context: dict[str, object], directory: P
         context, environ, WORKSPACE
     )
     graphs = {
-        deployment.name: build_graphs(load_project(WORKSPACE, plan.model_configs, environ))
-        for deployment in plan.deployments
+        each.name: build_graphs(
+            load_project(WORKSPACE, plan.model_configs, environ, each.name, each.environments)
+        )
+        for each in plan.deployments
     }
     check_all(plan.deployments, graphs)
     first, *others = graphs
-    compilation = compile_all(graphs[first], WORKSPACE / ".smp")
+    work = WORKSPACE / ".smp"
+    compilation = compile_all(graphs[first], work)
 
     from stacks.environment import Environment, new_app
 
     checks.ready()
     app = new_app(context, directory)
     compiled = {first: compilation.result()}
-    compiled |= {name: compile_all(graphs[name], WORKSPACE / ".smp").result() for name in others}
+    compiled |= {
+        name: compile_all(graphs[name], work, compiled_in(name)).result() for name in others
+    }
     if isinstance(plan, DeliveryPlan):
         from stacks.delivery import add_delivery
 

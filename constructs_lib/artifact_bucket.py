@@ -16,6 +16,7 @@ from constructs_lib.access_log_bucket import (
     add_access_log_bucket,
 )
 from constructs_lib.acknowledgement import acknowledge
+from constructs_lib.pull_request_builds import HANDOVER_PREFIX
 
 KEEP_ARTIFACTS_DAYS = 90
 """Longer than an approval can wait (60 days at most), so that what is approved is still there."""
@@ -51,11 +52,16 @@ class ArtifactBucket(Construct):
             server_access_logs_prefix="artifacts/",
             lifecycle_rules=[
                 s3.LifecycleRule(
+                    id="ForgetPullRequests",
+                    prefix=f"{HANDOVER_PREFIX}/",
+                    expiration=cdk.Duration.days(KEEP_UPLOADS_DAYS),
+                ),
+                s3.LifecycleRule(
                     id="ForgetArtifacts",
                     expiration=cdk.Duration.days(KEEP_ARTIFACTS_DAYS),
                     noncurrent_version_expiration=cdk.Duration.days(KEEP_UPLOADS_DAYS),
                     abort_incomplete_multipart_upload_after=cdk.Duration.days(KEEP_UPLOADS_DAYS),
-                )
+                ),
             ],
             removal_policy=removal_policy,
         )

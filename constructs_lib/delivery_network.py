@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from aws_cdk import aws_ec2 as ec2
 from constructs import Construct
 
+from constructs_lib.acknowledgement import acknowledge
 from constructs_lib.delivery_builds import BuildPlace
 
 
@@ -31,9 +32,10 @@ class DeliveryNetwork(Construct):
             "Vpc",
             vpc_id=vpc_id,
             availability_zones=["unknown"],
-            private_subnet_ids=[subnet_ids[0]],
         )
         subnets = [ec2.Subnet.from_subnet_id(self, name, name) for name in subnet_ids]
+        for subnet in subnets:
+            acknowledge(subnet, {"@aws-cdk/aws-ec2:noSubnetRouteTableId": "No route is asked for."})
         groups = [
             ec2.SecurityGroup.from_security_group_id(self, name, name, mutable=False)
             for name in security_group_ids

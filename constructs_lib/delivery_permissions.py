@@ -39,6 +39,11 @@ OTHER_KEYS = (
 LOGS = "CodeBuild's own default log group, which stays unused: logs go to the encrypted one."
 REPORTS = "CodeBuild's own default report groups of this project, which stay unused."
 
+IN_A_NETWORK = (
+    "Builds in a VPC make their network interfaces themselves; EC2 describes them for no single "
+    "resource, and permission is given for the settings' subnets alone."
+)
+
 
 def settle_permissions(
     pipeline: pipelines.CodePipeline,
@@ -57,6 +62,9 @@ def settle_permissions(
     starting = pipeline.pipeline.node.try_find_child("EventsRole")
     if isinstance(starting, iam.Role):
         _accept(starting, {})
+    for construct in pipeline.node.find_all():
+        if isinstance(construct, codebuild.Project):
+            _settle_network(construct)
     publishing = pipeline.node.find_child("Assets").node.try_find_child("FileRole")
     if isinstance(publishing, iam.Role):
         _settle_publishing(publishing, bucket)
@@ -119,6 +127,25 @@ def _settle_self_mutation(project: codebuild.IProject, bucket: s3.IBucket) -> No
             "bootstrap tagged for deploying or publishing: that is the condition.",
             "AwsSolutions-IAM5[Resource::*]": "The library's: which stacks and buckets there are.",
         },
+    )
+
+
+def _settle_network(project: codebuild.Project) -> None:
+    """Builds in a VPC have one more policy, and may give permission for their network interfaces."""
+    policy = project.node.try_find_child("PolicyDocument")
+    if policy is None or project.role is None:
+        return
+    interfaces = "arn:<AWS::Partition>:ec2:<AWS::Region>:<AWS::AccountId>:network-interface/*"
+    acknowledge(
+        policy,
+        {
+            "AwsSolutions-IAM5[Resource::*]": IN_A_NETWORK,
+            "NIST.800.53.R5-IAMNoInlinePolicy": INLINE,
+        },
+    )
+    acknowledge(
+        project.role.node.find_child("DefaultPolicy"),
+        {f"AwsSolutions-IAM5[Resource::{interfaces}]": IN_A_NETWORK},
     )
 
 

@@ -108,7 +108,10 @@ def _stages(settings: Settings, delivery: DeliverySettings, pattern: str) -> Ite
     for stage in delivery.stages:
         environment = settings.environments[stage.environment]
         deployment = Deployment(
-            name=stage.environment, model_configs=pattern, environment=environment
+            name=stage.environment,
+            model_configs=pattern,
+            environment=environment,
+            environments=tuple(settings.environments),
         )
         yield PlannedStage(stage, deployment, str(environment.account), str(environment.region))
 

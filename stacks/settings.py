@@ -89,6 +89,8 @@ class Deployment(ConfigModel):
     name: str
     model_configs: str
     environment: EnvironmentSettings
+    environments: tuple[str, ...] = ()
+    """The names of all environments of the settings, where they are known."""
 
     @property
     def stack_prefix(self) -> str:
@@ -162,7 +164,12 @@ def load_deployment(context: Context, environ: Mapping[str, str], workspace: Pat
     if problems:
         raise SetupError(problems)
     pattern = environ.get("SMP_MODEL_CONFIGPATH", "").strip() or settings.model_configs
-    return Deployment(name=name, model_configs=pattern, environment=environment)
+    return Deployment(
+        name=name,
+        model_configs=pattern,
+        environment=environment,
+        environments=tuple(settings.environments),
+    )
 
 
 def load_settings(context: Context, workspace: Path) -> Settings:

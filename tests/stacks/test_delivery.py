@@ -472,3 +472,61 @@ def test_the_pinned_program_reads_the_manifests_that_the_build_hands_it(
     )
     assert done.returncode == 0, done.stderr
     assert all(each in done.stdout for each in kept["files"])
+
+
+# Other settings.
+
+
+@pytest.fixture(scope="session")
+def small(tmp_path_factory: pytest.TempPathFactory, store: Path) -> Synthesis:
+    """The app alone, from S3, in a network of its own, to one environment in the delivery's account."""
+    changes = {
+        "repository": {"type": "s3", "bucket": "company-models", "key": "app.zip"},
+        "models": {},
+        "stages": [{"environment": "near", "approval": True, "startPipelines": False}],
+        "network": {
+            "vpcId": "vpc-12345678",
+            "subnetIds": ["subnet-12345678", "subnet-87654321"],
+            "securityGroupIds": ["sg-12345678"],
+        },
+        "logDays": 30,
+        "notifications": {},
+        "pullRequests": {"githubActions": {"repositories": ["example-org/app"]}},
+    }
+    smp = settings(**changes)
+    near = {"account": "111111111111", "region": "eu-west-1"}
+    smp["environments"] = {"near": {**near, "network": {"internetEgress": True}}}
+    directory = tmp_path_factory.mktemp("small")
+    return synthesize_delivery(directory, [full_pipeline(store)], smp)
+
+
+@pytest.mark.slow
+def test_one_region_needs_one_stack(small: Synthesis) -> None:
+    assert small.names() == {DELIVERY}
+    assert "ArtifactStores" not in pipeline(small)
+
+
+@pytest.mark.slow
+def test_builds_run_in_the_network_that_the_settings_name(small: Synthesis) -> None:
+    for build in kinds(small, "AWS::CodeBuild::Project").values():
+        assert build["VpcConfig"] == {
+            "VpcId": "vpc-12345678",
+            "Subnets": ["subnet-12345678", "subnet-87654321"],
+            "SecurityGroupIds": ["sg-12345678"],
+        }
+        assert build.get("Cache", {}).get("Type") in (None, "NO_CACHE")
+
+
+@pytest.mark.slow
+def test_a_stage_that_starts_nothing_has_no_role_for_it(small: Synthesis) -> None:
+    assert "StartPipelines" not in actions(small, "near")
+    text = environment_templates(small, "near")["Smp-near-DeliveryAccess"]
+    assert "Smp-near-delivery-start" not in text
+    assert "Smp-Delivery-GithubActions" in text
+
+
+@pytest.mark.slow
+def test_an_app_from_s3_starts_the_delivery_with_an_upload(small: Synthesis) -> None:
+    (rule,) = kinds(small, "AWS::Events::Rule").values()
+    assert rule["EventPattern"]["detail"]["object"] == {"key": ["app.zip"]}
+    assert "Triggers" not in pipeline(small)
