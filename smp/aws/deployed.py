@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from smp.aws.deployed_code import read_tree
-from smp.aws.deployed_values import CODE_URI, find_values, turn_back
+from smp.aws.deployed_stack import job_role_name
+from smp.aws.deployed_values import CODE_URI, Values, find_values, turn_back
 from smp.aws.faults import fault, is_denied, is_missing
 from smp.aws.session import Session, client
 from smp.compiler.code_store import CodeStore
@@ -43,7 +45,7 @@ def read_deployed(
     for name in names:
         described = _describe(sagemaker, name)
         if described is not None:
-            found.append(_Deployed(session, described, directory, known).compiled())
+            found.append(_Deployed(session, sagemaker, described, directory, known).compiled())
     return tuple(found)
 
 
@@ -63,17 +65,35 @@ class _Deployed:
     """One answer of DescribePipeline and what belongs to it."""
 
     def __init__(
-        self, session: Session, described: Json, directory: Path, known: Sequence[CompiledPipeline]
+        self,
+        session: Session,
+        sagemaker: Any,
+        described: Json,
+        directory: Path,
+        known: Sequence[CompiledPipeline],
     ) -> None:
         self._session = session
+        self._sagemaker = sagemaker
         self._described = described
         self._store = CodeStore(directory)
         self._known = known
         self._name = str(described["PipelineName"])
         self._same = next((pipeline for pipeline in known if pipeline.name == self._name), None)
         self._deployed = _parsed(self._name, described["PipelineDefinition"])
-        region, account = str(described["PipelineArn"]).split(":")[3:5]
-        self._values = find_values(self._deployed, account, region, known)
+        self._tags = self._read_tags()
+        self._values = self._find_values()
+
+    def _find_values(self) -> Values:
+        """Read the values off the definition; the role is that of the stack, where that is known.
+
+        So a role that someone put into every step by hand is not taken for the deployment's.
+        """
+        _, partition, _, region, account, _ = str(self._described["PipelineArn"]).split(":")
+        values = find_values(self._deployed, account, region, self._known)
+        role = job_role_name(self._session, self._tags)
+        if role is None:
+            return values
+        return replace(values, role_arn=f"arn:{partition}:iam::{account}:role/{role}")
 
     def compiled(self) -> CompiledPipeline:
         """Return all of it as a compiled pipeline."""
@@ -93,7 +113,7 @@ class _Deployed:
             display_name=None if shown in ("", self._name) else shown,
             description=described.get("PipelineDescription") or None,
             max_parallel_steps=parallel,
-            tags=self._tags(),
+            tags=self._own_tags(),
             images=self._images(definition),
             model_package_groups=tuple(self._groups(definition)),
             internet_egress=self._reaches_internet(),
@@ -130,20 +150,25 @@ class _Deployed:
             if f"${{smp:image.{name}}}" in text
         }
 
-    def _tags(self) -> dict[str, str]:
+    def _read_tags(self) -> dict[str, str]:
+        """Return all tags of the pipeline; those that are known where they may not be read."""
         arn = self._described["PipelineArn"]
         try:
-            pages = client(self._session, "sagemaker").get_paginator("list_tags")
+            pages = self._sagemaker.get_paginator("list_tags")
             listed = [tag for page in pages.paginate(ResourceArn=arn) for tag in page["Tags"]]
         except ClientError as error:
             if is_denied(error) or is_missing(error):
                 return dict(self._same.tags) if self._same else {}
             raise fault(error, f"read the tags of {self._name}") from error
-        tags = {tag["Key"]: tag["Value"] for tag in listed}
+        return {tag["Key"]: tag["Value"] for tag in listed}
+
+    def _own_tags(self) -> dict[str, str]:
+        """Return the tags that are the pipeline's own: not those of AWS or of the whole deployment."""
+        known = None if self._same is None else self._same.tags
         return {
             key: value
-            for key, value in tags.items()
-            if not key.startswith(AWS_TAGS) and (self._same is None or key in self._same.tags)
+            for key, value in self._tags.items()
+            if not key.startswith(AWS_TAGS) and (known is None or key in known)
         }
 
     def _groups(self, definition: Json) -> Iterator[ModelPackageGroup]:
@@ -157,9 +182,9 @@ class _Deployed:
                 yield ModelPackageGroup(name, self._description_of(name))
 
     def _description_of(self, group: str) -> str | None:
-        sagemaker = client(self._session, "sagemaker")
+        asked = {"ModelPackageGroupName": group}
         try:
-            described = sagemaker.describe_model_package_group(ModelPackageGroupName=group)
+            described = self._sagemaker.describe_model_package_group(**asked)
         except ClientError as error:
             if not (is_denied(error) or is_missing(error)):
                 raise fault(error, f"read the model package group {group}") from error

@@ -92,6 +92,14 @@ def is_denied(error: ClientError) -> bool:
     return code_of(error) in DENIED
 
 
+def may_pass(error: SmpError) -> bool:
+    """Whether the same call may well succeed in a while: the network, the service or its pace failed."""
+    cause = error.__cause__
+    if isinstance(cause, ClientError):
+        return code_of(cause) in THROTTLED or _status(cause) >= 500
+    return isinstance(cause, NETWORK)
+
+
 def fault(error: BotoCoreError | ClientError, doing: str) -> SmpError:
     """Return the error that a person reads."""
     if isinstance(error, ClientError):
@@ -125,11 +133,14 @@ def _refused(error: ClientError, doing: str) -> SmpError:
     if code in THROTTLED:
         hint = "try again later, or set AWS_RETRY_MODE=adaptive and AWS_MAX_ATTEMPTS=12"
         return _run(doing, f"AWS asks to slow down, also after {_tries(error)}", said, hint)
-    status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-    if status >= 500:
+    if _status(error) >= 500:
         hint = "try again; https://health.aws.amazon.com says whether the service is well"
         return _run(doing, f"the service failed, also after {_tries(error)}", said, hint)
     return _run(doing, f"the service refused ({code})", said, None)
+
+
+def _status(error: ClientError) -> int:
+    return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
 
 
 def _tries(error: ClientError) -> str:

@@ -52,14 +52,18 @@ class Progress:
         of = f"{ended} of {counted(pipeline.step_count, 'step')} ended"
         self._say_once(execution, "", execution.status, f"{execution.status.lower()}, {of}")
 
+    def note(self, text: str) -> None:
+        """Say something of the waiting itself."""
+        elapsed = duration(time.monotonic() - self._began)
+        self._write(f"[{elapsed:>10}] {text}")
+
     def finish(self) -> None:
         """Hear that nothing more comes."""
 
     def _say_once(self, execution: Execution, name: str, state: object, text: str) -> None:
         if self._said.get((execution.arn, name)) != state:
             self._said[execution.arn, name] = state
-            elapsed = duration(time.monotonic() - self._began)
-            self._write(f"[{elapsed:>10}] {execution.pipeline}: {text}")
+            self.note(f"{execution.pipeline}: {text}")
 
     def _write(self, line: str) -> None:
         self._stream.write(printable(line, getattr(self._stream, "encoding", None)) + "\n")
@@ -78,6 +82,11 @@ class LiveProgress(Progress):
     def seen(self, pipeline: DeployedPipeline, execution: Execution, steps: Sequence[Step]) -> None:
         self._shown[execution.arn] = (pipeline, execution, steps)
         self._draw()
+
+    def note(self, text: str) -> None:
+        """Write above the next frame, which then begins below."""
+        self._rows = 0
+        super().note(text)
 
     def finish(self) -> None:
         self._rows = 0

@@ -16,7 +16,12 @@ from smp.aws.executions import (
     describe_execution,
     list_steps,
 )
+from smp.aws.faults import may_pass
 from smp.aws.progress import Progress
+from smp.errors import SmpError
+
+MAX_FAILED_LOOKS = 8
+"""In a row, each after the client's own repeated calls: a wait of hours outlives a short outage."""
 
 Ended = tuple[DeployedPipeline, Execution, tuple[Step, ...]]
 
@@ -34,20 +39,48 @@ def wait_for(
     `interval` and `timeout` are seconds. Raises SetupError and RunError.
     """
     deadline = None if timeout is None else time.monotonic() + timeout
-    pending = dict(enumerate(executions))
-    last: dict[int, Ended] = {}
+    watch = _Watch(sagemaker, executions, progress)
     try:
         while True:
-            for index, (pipeline, execution) in list(pending.items()):
-                now = describe_execution(sagemaker, execution)
-                steps = list_steps(sagemaker, execution)
-                progress.seen(pipeline, now, steps)
-                last[index] = (pipeline, now, steps)
-                if now.has_ended:
-                    del pending[index]
+            watch.look()
             left = None if deadline is None else deadline - time.monotonic()
-            if not pending or (left is not None and left <= 0):
-                return [last[index] for index in sorted(last)]
-            time.sleep(interval if left is None else min(interval, max(left, 0.0)))
+            if not watch.pending or (left is not None and left <= 0):
+                return [watch.last[index] for index in sorted(watch.last)]
+            time.sleep(interval if left is None else min(interval, left))
     finally:
         progress.finish()
+
+
+class _Watch:
+    def __init__(
+        self,
+        sagemaker: Any,
+        executions: Iterable[tuple[DeployedPipeline, Execution]],
+        progress: Progress,
+    ) -> None:
+        self._sagemaker = sagemaker
+        self._progress = progress
+        self.pending = dict(enumerate(executions))
+        self.last: dict[int, Ended] = {
+            index: (pipeline, execution, ())
+            for index, (pipeline, execution) in self.pending.items()
+        }
+        self._failed = 0
+
+    def look(self) -> None:
+        """Look once at each execution that has not ended; where AWS does not answer, next time."""
+        try:
+            for index, (pipeline, execution) in list(self.pending.items()):
+                now = describe_execution(self._sagemaker, execution)
+                steps = list_steps(self._sagemaker, execution)
+                self._progress.seen(pipeline, now, steps)
+                self.last[index] = (pipeline, now, steps)
+                if now.has_ended:
+                    del self.pending[index]
+        except SmpError as error:
+            self._failed += 1
+            if not may_pass(error) or self._failed >= MAX_FAILED_LOOKS:
+                raise
+            self._progress.note(f"{error.problems[0].reason}; trying again")
+        else:
+            self._failed = 0

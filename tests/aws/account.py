@@ -16,6 +16,7 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -51,13 +52,7 @@ class Account:
 
     def client(self, service: str) -> Any:
         """Make a client of the account."""
-        return boto3.client(  # type: ignore[call-overload]
-            service,
-            region_name=REGION,
-            endpoint_url=self.url,
-            aws_access_key_id="emulated",
-            aws_secret_access_key="emulated",
-        )
+        return _client(self.url, service)
 
     def reset(self) -> None:
         """Empty the account."""
@@ -86,6 +81,17 @@ class Account:
             for page in pages.paginate(PipelineName=name)
             for item in page["PipelineExecutionSummaries"]
         ]
+
+
+@cache
+def _client(url: str, service: str) -> Any:
+    return boto3.client(  # type: ignore[call-overload]
+        service,
+        region_name=REGION,
+        endpoint_url=url,
+        aws_access_key_id="emulated",
+        aws_secret_access_key="emulated",
+    )
 
 
 @contextmanager

@@ -1,7 +1,8 @@
 """What the AWS emulator lacks of SageMaker: executions that take their steps one after the other.
 
 Each look at an execution's steps moves it on by one. How steps end stands in the definition's metadata:
-`{"emulated": {STEP: {"FailureReason": …, "JobFailureReason": …, "hangs": true, "reused": ARN}}}`.
+`{"emulated": {STEP: {"FailureReason": …, "JobFailureReason": …, "hangs": true, "reused": ARN}},
+"failing_calls": N}`, the last one for an outage at the beginning.
 Never used outside the emulator's own process: it patches moto.
 """
 
@@ -43,6 +44,13 @@ class ConflictException(JsonRESTError):  # type: ignore[misc]  # noqa: N818
 
     def __init__(self, message: str) -> None:
         super().__init__("ConflictException", message)
+
+
+class ServiceUnavailable(JsonRESTError):  # type: ignore[misc]  # noqa: N818
+    code = 503
+
+    def __init__(self, message: str) -> None:
+        super().__init__("ServiceUnavailable", message)
 
 
 def install() -> None:
@@ -102,6 +110,8 @@ def _start_execution(
         execution.request = request
         execution.pipeline_execution_status = "Executing"
         execution.steps = []
+        definition = json.loads(execution.pipeline_definition_for_execution)
+        execution.failing_calls = definition.get("Metadata", {}).get("failing_calls", 0)
     return answer
 
 
@@ -124,6 +134,9 @@ def _list_steps(response: SageMakerResponse) -> ActionResult:
     arn = response._get_param("PipelineExecutionArn")
     with _lock:
         execution = _execution(response.sagemaker_backend, arn)
+        if execution.failing_calls:
+            execution.failing_calls -= 1
+            raise ServiceUnavailable("come back later")
         if not response._get_param("NextToken"):
             _move_on(execution)
         listed = [dict(step) for step in execution.steps]

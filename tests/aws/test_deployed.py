@@ -209,6 +209,34 @@ def test_jobs_reach_the_internet_where_a_route_of_their_subnets_does(
     assert (isolated.internet_egress, open_.internet_egress) == (False, True)
 
 
+def test_a_role_put_into_every_step_by_hand_is_not_taken_for_that_of_the_stack(
+    account: Account, pipeline: CompiledPipeline, tmp_path: Path
+) -> None:
+    role = {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": {}}}
+    account.client("cloudformation").create_stack(
+        StackName="Smp-Pipeline-churn",
+        TemplateBody=json.dumps({"Resources": {"PipelineJobRole1A2B": role}}),
+        Capabilities=["CAPABILITY_IAM"],
+    )
+    (made,) = account.client("iam").list_roles()["Roles"]
+    tags = [{"Key": "aws:cloudformation:stack-name", "Value": "Smp-Pipeline-churn"}]
+
+    text = json.dumps(pipeline.definition)
+    deploy(account, replace(pipeline, definition=json.loads(text)))
+    sagemaker = account.client("sagemaker")
+    arn = sagemaker.describe_pipeline(PipelineName="churn")["PipelineArn"]
+    sagemaker.add_tags(ResourceArn=arn, Tags=tags)
+    (by_hand,) = read(tmp_path / "deployed", pipeline)
+    right = text.replace("${smp:role_arn}", made["Arn"])
+    substituted = json.dumps(substitute(json.loads(right), value_of))
+    sagemaker.update_pipeline(PipelineName="churn", PipelineDefinition=substituted)
+    (as_deployed,) = read(tmp_path / "deployed", pipeline)
+
+    assert by_hand.definition["Steps"][0]["Arguments"]["RoleArn"] == value_of("role_arn")
+    assert as_deployed.definition == pipeline.definition
+    assert as_deployed.tags == pipeline.tags
+
+
 def test_fails_for_code_that_is_not_what_its_address_says(
     account: Account, pipeline: CompiledPipeline, tmp_path: Path
 ) -> None:

@@ -21,6 +21,7 @@ COMMANDS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("price_list")
 def test_every_command_of_the_page_runs(account: Account, run_smp: RunSmp, tmp_path: Path) -> None:
     housing = definition("prepare", "train")

@@ -51,6 +51,7 @@ def test_prices_of_all_instance_types_are_written_with_region_and_day(
     assert len(price_list.asked) == 7
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("price_list")
 def test_only_instance_types_of_the_workspace_are_written(run_smp: RunSmp, tmp_path: Path) -> None:
     scaffold_model(tmp_path, "fraud_check")

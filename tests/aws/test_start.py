@@ -96,12 +96,12 @@ def test_once_starts_again_for_another_definition_and_not_for_one_that_was_there
 def test_once_looks_through_all_pages_of_executions(account: Account, run_smp: RunSmp) -> None:
     account.deploy("housing", definition("prepare"))
     run_smp("start", "housing", "--once")
-    for _ in range(8):
+    for _ in range(4):
         run_smp("start", "housing")
 
     run_smp("start", "housing", "--once")
 
-    assert len(account.executions("housing")) == 9
+    assert len(account.executions("housing")) == 5
 
 
 def test_once_counts_given_parameters_as_content(account: Account, run_smp: RunSmp) -> None:
@@ -200,6 +200,26 @@ def test_waiting_for_one_that_failed_before_fails_again_and_says_how_to_start_an
     assert "  again    smp start housing\n" in again.out
     assert "housing: prepare failed: no data" in again.out
     assert len(account.executions("housing")) == 1
+
+
+def test_waiting_outlives_an_outage(account: Account, run_smp: RunSmp) -> None:
+    account.deploy("housing", definition("prepare", Metadata={"failing_calls": 3}))
+
+    done = run_smp("start", "housing", "--wait", *FAST)
+
+    assert done.status == 0
+    assert done.err.count("the service failed, also after 2 tries; trying again") == 1
+    assert "housing: Succeeded in" in done.out
+
+
+def test_fails_where_the_outage_does_not_end(account: Account, run_smp: RunSmp) -> None:
+    account.deploy("housing", definition("prepare", Metadata={"failing_calls": 99}))
+
+    done = run_smp("start", "housing", "--wait", *FAST)
+
+    assert done.status == 1
+    assert done.err.count("trying again\n") == 7
+    assert "smp: cannot list the steps of execution" in done.err
 
 
 def test_fails_when_time_is_up_and_leaves_the_execution_running(
