@@ -84,6 +84,7 @@ class Delivery(cdk.Stack):
             description="Delivery of SageMaker pipelines from their repositories to environments",
             **stack_props,
         )
+        self._beside = scope
         self._plan = plan
         self._compiled = compiled
         self.key = EncryptionKey(
@@ -240,7 +241,7 @@ class Delivery(cdk.Stack):
         for region in sorted({stage.region for stage in self._plan.stages} - {own.region}):
             accounts = sorted({s.account for s in self._plan.stages if s.region == region})
             stack = DeliveryRegion(
-                self.node.root,
+                self._beside,
                 f"{DELIVERY}-{region}",
                 account=own.account,
                 region=region,

@@ -68,8 +68,8 @@ def _synthesize(what: str, assembly: Path, *options: str) -> int:
     with _announced(f"synthesizing {what}: {command}"):
         finished = subprocess.run(
             [
-                *(ROOT / "tools" / "cdk", "synth", "--quiet", "--no-notices"),
-                *("--output", assembly, *options),
+                ROOT / "tools" / "cdk",
+                *("synth", "--quiet", "--no-notices", "--output", str(assembly), *options),
             ],
             cwd=ROOT,
             stdin=subprocess.DEVNULL,

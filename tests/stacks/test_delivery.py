@@ -152,7 +152,9 @@ def test_the_synth_build_lays_model_repositories_out_and_runs_the_apps_own_comma
     assert action["Configuration"]["PrimarySource"] == inputs[0] == "example_org_app_Source"
     *links, setup, build = commands(delivery, "CdkBuildProject")
     assert (setup, build) == ("make setup", "make build-assembly")
-    linked = dict(re.search(r'ln -s -- "\$(\w+)" "([\w/]+)"$', link).groups() for link in links)  # type: ignore[union-attr]
+    linked = dict(
+        found for link in links for found in re.findall(r'ln -s -- "\$(\w+)" "([\w/]+)"$', link)
+    )
     assert linked == {
         f"CODEBUILD_SRC_DIR_{artifact}": f"model_configs/{name}"
         for artifact, name in {

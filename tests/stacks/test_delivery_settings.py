@@ -51,7 +51,7 @@ def test_the_pattern_of_configurations_can_come_from_a_variable(tmp_path: Path) 
 
 
 def test_permissions_are_checked_where_somebody_approves(tmp_path: Path) -> None:
-    stages = [
+    stages: list[dict[str, Any]] = [
         {"environment": "dev"},
         {"environment": "prod", "approval": True},
     ]
