@@ -45,7 +45,8 @@ def read_deployed(
     for name in names:
         described = _describe(sagemaker, name)
         if described is not None:
-            found.append(_Deployed(session, sagemaker, described, directory, known).compiled())
+            named = {**described, "PipelineName": name}
+            found.append(_Deployed(session, sagemaker, named, directory, known).compiled())
     return tuple(found)
 
 
