@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from smp.compiler.compiled import Json
-from smp.config.expressions import BEGIN, Reference, parts_of
+from smp.config.expressions import BEGIN, Reference, parts_of, whole_name
 from smp.config.parameters import ParameterConfig
 from smp.errors import CompileError
 
@@ -20,7 +20,13 @@ _FIRST_NUMBER = 904_217_000_000_000
 
 
 def number_of(reference: Reference) -> int | float:
-    """Return the constant that the SDK sees in place of a whole number or fraction."""
+    """Return the constant that the SDK sees in place of a whole number or fraction.
+
+    There is none for a flag, which has two values only: a renderer puts `str(reference)` into the
+    request when the SDK is done with it.
+    """
+    if reference.type == "Boolean":
+        raise CompileError(f"the SDK cannot be given the flag '{reference.name}'")
     number = _number(reference.name)
     return number + 0.5 if reference.type == "Float" else number
 
@@ -81,9 +87,9 @@ class _Placing:
 
     def _text(self, text: str) -> Json:
         values = self._items(text)
-        whole = len(values) == 1 and isinstance(values[0], dict)
-        if whole and self._types[text.removeprefix(BEGIN).removesuffix("}")] == "String":
-            return dict(values[0])
+        name = whole_name(text)
+        if name is not None and self._types[name] in ("String", "Boolean"):
+            return _get(name)
         return _join("", values)
 
     def _items(self, text: str) -> list[Any]:

@@ -180,6 +180,14 @@ def test_a_number_that_reached_a_text_is_no_silent_constant() -> None:
         )
 
 
+def test_a_flag_is_put_into_the_request_as_text_and_becomes_a_flag() -> None:
+    reference = Reference("dry", "Boolean")
+    with pytest.raises(CompileError, match="cannot be given the flag 'dry'"):
+        number_of(reference)
+    parameters = [ParameterConfig(name="dry", type="Boolean")]
+    assert put_expressions([{"Dry": str(reference)}], parameters) == [{"Dry": get("dry")}]
+
+
 def test_a_fraction_stands_for_itself() -> None:
     before = [{"Rate": number_of(Reference("rate", "Float")), "Half": 0.5}]
     parameters = [ParameterConfig(name="rate", type="Float")]
