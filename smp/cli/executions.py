@@ -57,6 +57,12 @@ def _add_start(commands: Commands) -> None:
         default=[],
         help="value of a pipeline parameter; may be given several times",
     )
+    _add_wait(start)
+    add_aws_options(start)
+    start.set_defaults(run=_start)
+
+
+def _add_wait(start: argparse.ArgumentParser) -> None:
     start.add_argument(
         "--wait",
         action="store_true",
@@ -69,8 +75,6 @@ def _add_start(commands: Commands) -> None:
         help="stop waiting after this time, with exit status 1; the executions go on",
     )
     _add_interval(start)
-    add_aws_options(start)
-    start.set_defaults(run=_start)
 
 
 def _add_status(commands: Commands) -> None:
