@@ -22,6 +22,7 @@ LASTING = frozenset({"PipelineName", "PipelineArn"})
 """What of `Execution.…` is the same in every execution."""
 
 NEW = "the step is new"
+IN_A_BRANCH = "where its condition takes the branch"
 
 _PART = re.compile(r"\[(?:'([^']*)'|\"([^\"]*)\"|(\d+))\]|\.?([^.\[\]]+)")
 
@@ -39,7 +40,7 @@ def forecast(
 
 def _with_cause(found: Prediction, unchanged: Prediction | None) -> Prediction:
     """Mark a step that would run without any change too, for the reasons that it has then."""
-    if unchanged is None or unchanged.outcome is Outcome.HITS or found.reasons == (NEW,):
+    if unchanged is None or unchanged.outcome is Outcome.HITS or NEW in found.reasons:
         return found
     if unchanged.outcome is Outcome.RUNS or found.outcome is unchanged.outcome:
         return replace(unchanged, anyway=True)
@@ -57,8 +58,12 @@ class _Forecast:
         old = self.before.steps() if self.before else ()
         self._old = {step["Name"]: step for step in old}
         self._defaults = _defaults(self.after), _defaults(self.before)
+        top = {step["Name"] for step in self.after.definition["Steps"]}
+        inside = self._steps.keys() - top
         for name in self.after.order():
-            self._found[name] = self._predict(self._steps[name])
+            found = self._predict(self._steps[name])
+            branch = (IN_A_BRANCH,) if name in inside else ()
+            self._found[name] = replace(found, reasons=(*found.reasons, *branch))
         return self._found
 
     def _predict(self, step: Json) -> Prediction:
