@@ -274,6 +274,6 @@ def test_importing_constructs_and_stacks_never_calls_the_cdk() -> None:
     program = (
         "import aws_cdk, cdk_nag; from jsii._kernel.providers.process import _NodeProcess; "
         "_NodeProcess.send = lambda *_: exit('called'); "
-        "import stacks.environment"
+        "import stacks.environment, stacks.delivery"
     )
     subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)
