@@ -54,6 +54,13 @@ def add_commands(commands: Commands) -> None:
         metavar="STATE",
         help=f"the state after: {STATES} (default: the files as they are now)",
     )
+    _add_output(diff)
+    add_workspace_option(diff)
+    add_models_option(diff)
+    diff.set_defaults(run=_diff)
+
+
+def _add_output(diff: argparse.ArgumentParser) -> None:
     diff.add_argument(
         "--format",
         choices=FORMATS,
@@ -69,9 +76,6 @@ def add_commands(commands: Commands) -> None:
         help="file to write (default: standard output); with markdown, each changed pipeline's "
         "picture is written beside it as SVG",
     )
-    add_workspace_option(diff)
-    add_models_option(diff)
-    diff.set_defaults(run=_diff)
 
 
 def read_states(

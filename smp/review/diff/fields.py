@@ -9,7 +9,17 @@ from typing import Any
 
 from smp.compiler.differences import MISSING
 from smp.review.diff.bounds import cost
-from smp.review.diff.changes import Bound, Change, CodeChange, Diff, PipelineChange, StepChange
+from smp.review.diff.changes import (
+    Bound,
+    Change,
+    CodeChange,
+    Diff,
+    EdgeChange,
+    PermissionChange,
+    PipelineChange,
+    Prediction,
+    StepChange,
+)
 from smp.review.diff.wording import headline
 
 Fields = dict[str, Any]
@@ -31,41 +41,44 @@ def _pipeline(pipeline: PipelineChange) -> Fields:
     return {
         "name": pipeline.name,
         "kind": pipeline.kind,
-        "permissions": [
-            {
-                "role": item.role,
-                "sid": item.sid,
-                "kind": item.kind,
-                "actions": list(item.actions),
-                "resources": list(item.resources),
-                "conditions": dict(item.conditions),
-            }
-            for item in pipeline.permissions
-        ],
+        "permissions": [_permission(item) for item in pipeline.permissions],
         "steps": [_step(step) for step in pipeline.steps],
-        "edges": [
-            {
-                "source": edge.source,
-                "target": edge.target,
-                "kind": edge.kind,
-                "before": list(edge.before),
-                "after": list(edge.after),
-            }
-            for edge in pipeline.edges
-        ],
+        "edges": [_edge(edge) for edge in pipeline.edges],
         "code": [_code(change) for change in pipeline.code],
         "settings": [_change(change) for change in pipeline.settings],
-        "forecast": [
-            {
-                "step": item.step,
-                "type": item.type,
-                "outcome": item.outcome,
-                "reasons": list(item.reasons),
-                "anyway": item.anyway,
-            }
-            for item in pipeline.forecast
-        ],
+        "forecast": [_prediction(item) for item in pipeline.forecast],
         "bounds": _bounds(pipeline),
+    }
+
+
+def _permission(item: PermissionChange) -> Fields:
+    return {
+        "role": item.role,
+        "sid": item.sid,
+        "kind": item.kind,
+        "actions": list(item.actions),
+        "resources": list(item.resources),
+        "conditions": dict(item.conditions),
+    }
+
+
+def _edge(edge: EdgeChange) -> Fields:
+    return {
+        "source": edge.source,
+        "target": edge.target,
+        "kind": edge.kind,
+        "before": list(edge.before),
+        "after": list(edge.after),
+    }
+
+
+def _prediction(item: Prediction) -> Fields:
+    return {
+        "step": item.step,
+        "type": item.type,
+        "outcome": item.outcome,
+        "reasons": list(item.reasons),
+        "anyway": item.anyway,
     }
 
 

@@ -19,15 +19,12 @@ from smp.review.diff.changes import (
     StepChange,
 )
 from smp.review.diff.picture import SIGNS, render_changed_mermaid
+from smp.review.diff.time_words import bound_notes, bound_rows, bounds_headline, cost_words
 from smp.review.diff.values import SHORT_HASH, visible
 from smp.review.diff.wording import (
     ARROW,
     Row,
-    bound_notes,
-    bound_rows,
-    bounds_headline,
     condition_words,
-    cost_words,
     counted,
     edges_between_kept_steps,
     file_words,

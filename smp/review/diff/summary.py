@@ -6,9 +6,8 @@ It never exceeds its length; what has no room is counted.
 from __future__ import annotations
 
 from smp.review.diff.changes import Diff, Kind, PipelineChange
+from smp.review.diff.time_words import bounds_headline, cost_words
 from smp.review.diff.wording import (
-    bounds_headline,
-    cost_words,
     counted,
     forecast_words,
     headline,

@@ -18,13 +18,10 @@ from smp.review.diff.changes import (
     StepChange,
 )
 from smp.review.diff.picture import SIGNS
+from smp.review.diff.time_words import bound_notes, bound_rows, bounds_headline, cost_words
 from smp.review.diff.values import SHORT_HASH
 from smp.review.diff.wording import (
     ARROW,
-    bound_notes,
-    bound_rows,
-    bounds_headline,
-    cost_words,
     edges_between_kept_steps,
     file_words,
     forecast_words,

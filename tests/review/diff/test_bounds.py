@@ -10,7 +10,7 @@ import pytest
 from smp.compiler.compiled import CompiledPipeline, Json
 from smp.review.diff.bounds import compare_bounds, cost
 from smp.review.diff.changes import Bound
-from smp.review.diff.wording import bounds_headline, cost_words
+from smp.review.diff.time_words import bounds_headline, cost_words
 from smp.review.prices import Prices
 
 PRICES = Prices("2026-11-20", "eu-west-1", "USD", {"training": {"ml.m5.xlarge": 0.25}})
