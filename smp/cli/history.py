@@ -16,7 +16,7 @@ from smp.cli.console import write_json, write_output
 from smp.cli.executions import add_log_options, print_deployed_log
 from smp.cli.pipelines import Commands, add_workspace_option
 from smp.cli.running import add_mlflow_option, places_of
-from smp.errors import Problem, SetupError
+from smp.errors import Problem, SetupError, SmpError
 
 if TYPE_CHECKING:
     from smp.local.registry import Registry
@@ -154,8 +154,10 @@ def _report(arguments: argparse.Namespace) -> int:
 
 def _logs(arguments: argparse.Namespace) -> int:
     """Copy a local log as it is: it need not be text of any encoding."""
-    if arguments.deployed or arguments.execution or not _may_be_run(arguments):
+    if arguments.deployed or arguments.execution:
         return print_deployed_log(arguments)
+    if not _may_be_run(arguments):
+        return _log_of_no_run(arguments)
     run = _get(arguments, arguments.run_id)
     path = run.require_log(arguments.step)
     trials = run.trial_logs(arguments.step)
@@ -171,6 +173,15 @@ def _logs(arguments: argparse.Namespace) -> int:
     with path.open("rb") as log:
         shutil.copyfileobj(log, sys.stdout.buffer)
     return 0
+
+
+def _log_of_no_run(arguments: argparse.Namespace) -> int:
+    try:
+        return print_deployed_log(arguments)
+    except SmpError as error:
+        reason = f"'{arguments.run_id}' is no local run, so a deployed pipeline was looked for"
+        hint = "smp runs lists the local runs"
+        raise type(error)([Problem(reason, hint=hint), *error.problems]) from error
 
 
 def _may_be_run(arguments: argparse.Namespace) -> bool:

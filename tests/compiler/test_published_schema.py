@@ -36,7 +36,14 @@ def known_part(definition: Any) -> Any:
     """Take away what the schema rejects though the service takes it."""
     kept = {key: value for key, value in definition.items() if key != "PipelineExperimentConfig"}
     steps = [without(step, STALE.get(step["Type"], frozenset())) for step in definition["Steps"]]
-    return {**kept, "Steps": steps}
+    return {**kept, "Steps": [one_exception_a_policy(step) for step in steps]}
+
+
+def one_exception_a_policy(step: Any) -> Any:
+    """Write a policy for several exceptions as several: the schema has it so, the SDK does not."""
+    policies = step.get("RetryPolicies", [])
+    single = [{**p, "ExceptionType": name} for p in policies for name in p["ExceptionType"]]
+    return {**step, "RetryPolicies": single} if policies else step
 
 
 def without(value: Any, members: frozenset[str]) -> Any:
