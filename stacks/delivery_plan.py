@@ -85,6 +85,7 @@ def load_delivery(context: Context, environ: Mapping[str, str], workspace: Path)
         *_variable_problems(environ),
         *_stage_problems(settings, delivery, place),
         *_directory_problems(delivery, workspace, place),
+        *_repeated_repositories(delivery, place),
         *_pull_request_problems(delivery, place),
     ]
     if problems:
@@ -174,6 +175,25 @@ def _directory_problems(
             f"{PATH}.models.{name}",
             hint=f"remove {MODELS_DIRECTORY}/{name} from it, or name the model repository otherwise",
         )
+
+
+def _repeated_repositories(delivery: DeliverySettings, place: Document) -> Iterator[Problem]:
+    """A repository is one source of a pipeline: the library names sources after repositories."""
+    known: dict[str, str] = {}
+    sources = {"repository": delivery.repository}
+    sources |= {f"models.{name}": source for name, source in delivery.models.items()}
+    for name, source in sources.items():
+        if isinstance(source, S3Source):
+            continue
+        first = known.setdefault(source.repository, name)
+        if first != name:
+            yield Problem(
+                "names a repository that another source names too",
+                place.locate(("context", SETTINGS_KEY, DELIVERY_KEY, *name.split("."))),
+                f"{PATH}.{name}.repository",
+                repr(source.repository),
+                hint=f"it is {PATH}.{first}; a model repository holds one model's directory",
+            )
 
 
 def _pull_request_problems(delivery: DeliverySettings, place: Document) -> Iterator[Problem]:

@@ -124,6 +124,21 @@ def test_fails_where_the_app_has_a_directory_of_that_name(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
+    "source",
+    [
+        on_github("example-org/x", branch="b"),
+        {"type": "codecommit", "repository": "r", "branch": "b"},
+    ],
+)
+def test_fails_where_two_sources_are_one_repository(
+    tmp_path: Path, source: Mapping[str, Any]
+) -> None:
+    found = faults(tmp_path, settings(models={"one": {**source, "branch": "a"}, "two": source}))
+    assert "delivery.models.two.repository: names a repository that another source names" in found
+    assert "hint: it is context.smp.delivery.models.one" in found
+
+
+@pytest.mark.parametrize(
     "name", ["../up", "a/b", "a b", "$(id)", ".git", "-rf", "a;b", "", "a" * 65, "ä", "a\nb"]
 )
 def test_fails_for_a_name_that_is_no_plain_directory(tmp_path: Path, name: str) -> None:
