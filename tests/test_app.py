@@ -140,7 +140,10 @@ def test_a_model_less_changes_no_other_pipeline(app: Path, tmp_path: Path) -> No
 
 def test_an_environment_has_names_of_its_own(app: Path) -> None:
     smp = {
-        "environments": {"staging": {"region": "eu-west-1", "network": {"internetEgress": True}}}
+        "environments": {
+            "staging": {"region": "eu-west-1", "network": {"internetEgress": True}},
+            "prod": {},
+        }
     }
     context = json.dumps({"smp": smp, "environment": "staging"})
     run(app, CDK_CONTEXT_JSON=context, CDK_OUTDIR="staging")
@@ -172,7 +175,7 @@ def test_fails_without_a_traceback_for_a_wrong_setting(app: Path) -> None:
 
 
 def test_fails_where_a_pipeline_asks_for_the_internet_and_gets_none(app: Path) -> None:
-    context = json.dumps({"smp": {"environments": {"default": {}}}})
+    context = json.dumps({"smp": {"environments": {"default": {}, "prod": {}}}})
     finished = run(app, ok=False, CDK_CONTEXT_JSON=context)
     assert "pipeline 'summarization-llm' asks for the internet" in finished.stderr
     assert "context.smp.environments.default.network.internetEgress" in finished.stderr

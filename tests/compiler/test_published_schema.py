@@ -13,6 +13,7 @@ from typing import Any
 import jsonschema
 import pytest
 
+from smp.compiler.compiled import CONTAINERS
 from tests.compiler.compiling import ROOT
 
 SCHEMA = ROOT.parent / "shared" / "schema" / "pipeline-definition.schema.json"
@@ -35,8 +36,16 @@ STALE: dict[str, frozenset[str]] = {
 def known_part(definition: Any) -> Any:
     """Take away what the schema rejects though the service takes it."""
     kept = {key: value for key, value in definition.items() if key != "PipelineExperimentConfig"}
-    steps = [without(step, STALE.get(step["Type"], frozenset())) for step in definition["Steps"]]
-    return {**kept, "Steps": [one_exception_a_policy(step) for step in steps]}
+    return {**kept, "Steps": [known_step(step) for step in definition["Steps"]]}
+
+
+def known_step(step: Any) -> Any:
+    """Take away the same from a step, and from those inside it."""
+    branches = {key: step["Arguments"].pop(key) for key in CONTAINERS if key in step["Arguments"]}
+    known = without(step, STALE.get(step["Type"], frozenset()))
+    for key, steps in branches.items():
+        known["Arguments"][key] = [known_step(inner) for inner in steps]
+    return one_exception_a_policy(known)
 
 
 def one_exception_a_policy(step: Any) -> Any:
@@ -47,12 +56,12 @@ def one_exception_a_policy(step: Any) -> Any:
 
 
 def without(value: Any, members: frozenset[str]) -> Any:
-    """Leave members out at any depth, and put a known expression where a join is."""
+    """Leave members out at any depth, and put a known expression where a newer one is."""
     if isinstance(value, list):
         return [without(item, members) for item in value]
     if not isinstance(value, dict):
         return value
-    if set(value) == {"Std:Join"}:
+    if set(value) in ({"Std:Join"}, {"Std:JsonGet"}):
         return {"Get": "Execution.PipelineExecutionId"}
     return {key: without(item, members) for key, item in value.items() if key not in members}
 
