@@ -13,6 +13,7 @@ from moto.core.responses import EmptyResult
 from moto.ec2.models import ec2_backends
 from moto.ec2.models.route_tables import RouteTable
 from moto.iam.models import ManagedPolicy, iam_backends
+from moto.kms.models import Key
 
 from tests.emulator.cloudformation_models import BUCKET_DEPLOYMENT, BucketDeployment, Json
 
@@ -24,6 +25,7 @@ _class_of = parsing.resource_class_from_type
 _update_resource = parsing.parse_and_update_resource
 _changes_of = models.ChangeSet.diff
 _delete_stack = models.CloudFormationBackend.delete_stack
+_create_key = Key.create_from_cloudformation_json
 
 
 class ChangeSetNotFoundError(CloudFormationError):  # type: ignore[misc]
@@ -36,6 +38,7 @@ def install() -> None:
     parsing.parse_and_update_resource = _updated_or_kept
     ManagedPolicy.delete_from_cloudformation_json = classmethod(_delete_managed_policy)
     RouteTable.delete_from_cloudformation_json = classmethod(_delete_route_table)
+    Key.create_from_cloudformation_json = classmethod(_create_key_with_tags)
     models.ChangeSet.diff = _changes_with_properties
     models.ChangeSet.apply = _apply_change_set
     models.CloudFormationBackend.delete_stack = _delete_unprotected_stack
@@ -65,6 +68,16 @@ def _delete_managed_policy(
         if policy.arn in role.managed_policies:
             backend.detach_role_policy(policy.arn, role.name)
     backend.delete_policy(policy.arn)
+
+
+def _create_key_with_tags(
+    _: type, /, resource_name: str, cloudformation_json: Json, *place: str, **more: Any
+) -> Any:
+    """Hand over tags as the key service names them, not as CloudFormation does."""
+    properties = cloudformation_json["Properties"]
+    tags = [{"TagKey": t["Key"], "TagValue": t["Value"]} for t in properties.get("Tags", [])]
+    changed = {**cloudformation_json, "Properties": {**properties, "Tags": tags}}
+    return _create_key(resource_name, changed, *place, **more)
 
 
 def _delete_route_table(

@@ -4,8 +4,10 @@ import sys
 
 from moto.server import main
 
-from tests.emulator.cloudformation_service import install
+from tests.aws import sagemaker_service
+from tests.emulator import cloudformation_service
 
 if __name__ == "__main__":
-    install()
+    cloudformation_service.install()
+    sagemaker_service.install()
     main(["--host", "127.0.0.1", "--port", sys.argv[1]])
