@@ -26,7 +26,6 @@ from smp.config.jobs import JobSection
 from smp.config.tune import TuneSection
 from smp.errors import CompileError, Problem, SmpError
 from smp.graph.nodes import PipelineGraph, StepNode
-from smp.graph.step_classes import STEP_CLASSES
 
 RENDERERS: Mapping[str, Callable[[StepContext, StepNode], list[Any]]] = {
     "Processing": render_processing,
@@ -88,8 +87,7 @@ def _name_jobs(graph: PipelineGraph, definition: Json) -> None:
 def _configured_name(node: StepNode) -> str | None:
     if node.step_class == "CreateModel":
         return node.model.config.name
-    section = STEP_CLASSES[node.step_class].section
-    job = getattr(node.model.config, section) if section else None
+    job = node.section
     return job.base_job_name if isinstance(job, (JobSection, TuneSection)) else None
 
 

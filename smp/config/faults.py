@@ -133,7 +133,7 @@ def _hint(kind: str, context: Mapping[str, Any], written: Any) -> str | None:
 
 def _key_problem(fault: KeyFault, path: Path_, document: Document) -> Problem:
     name = str(path[-1]) if path else ""
-    hint = near_names(name, fault.known)
+    hint = near_names(name, fault.known) or fault.hint
     allowed = listed(fault.known) if fault.known else None
     location = document.keys.get(path) or document.locate(path)
     return Problem(fault.reason, location, document.name_of(path), None, allowed, hint)

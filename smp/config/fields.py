@@ -63,6 +63,8 @@ class KeyFault:
     reason: str
     value: Any
     known: tuple[str, ...] = ()
+    hint: str | None = None
+    """What to do where no known key has a near name."""
 
 
 def fault(

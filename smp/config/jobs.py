@@ -106,6 +106,8 @@ class PreprocessSection(JobSection):
 
     spellings: ClassVar[dict[str, str]] = RUNTIME_SPELLINGS
 
+    kind: Literal["preprocess"] = "preprocess"
+    """What a section of another name is; Processing steps use it with `step_type`."""
     image_uri: ImageUri | None = None
     """The image that the script runs in."""
     framework_version: Text | None = None
@@ -248,6 +250,8 @@ class EvaluateSection(JobSection):
 
     spellings: ClassVar[dict[str, str]] = RUNTIME_SPELLINGS
 
+    kind: Literal["evaluate"] = "evaluate"
+    """What a section of another name is; Metrics steps use it with `step_type`."""
     image_uri: ImageUri
     """The image that the script runs in."""
     entry_point: Text

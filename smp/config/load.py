@@ -18,7 +18,16 @@ from smp.config.framework import ConfigFile, without_effect
 from smp.config.merge import MODELS, MergedModel, check_group_names, merge_models, merge_pipelines
 from smp.config.overlays import Chosen, check_overlays, overlay_names, with_overlay
 from smp.config.placeholders import Resolved, resolve_placeholders
-from smp.config.project import SCRIPT_KEYS, Conf, ConfFile, Model, ModelConfig, Project
+from smp.config.project import (
+    KIND,
+    SCRIPT_KEYS,
+    SECTIONS,
+    Conf,
+    ConfFile,
+    Model,
+    ModelConfig,
+    Project,
+)
 from smp.config.source_tree import (
     find_scripts,
     is_inside,
@@ -166,7 +175,9 @@ class _Loading:
         models = _mapping(_mapping(file.document.data).get("conf")).get("models")
         for name, model in _mapping(models).items():
             sections = _mapping(model)
-            named = {(s, key): _mapping(sections.get(s)).get(key) for s, key in SCRIPT_KEYS}
+            further = [s for s in sections if s not in SECTIONS and KIND in _mapping(sections[s])]
+            places = (*SCRIPT_KEYS, *((str(s), "entry_point") for s in further))
+            named = {(s, key): _mapping(sections.get(s)).get(key) for s, key in places}
             source = sections.get("source_directory")
             if any(isinstance(path, str) and "$" in path for path in (source, *named.values())):
                 continue

@@ -27,6 +27,7 @@ from smp.config.yaml_tree import Path_
 from smp.errors import Location, Problem
 
 MODELS: Path_ = ("conf", "models")
+MODEL_KEYS = frozenset(ModelPart.model_fields) - frozenset(SECTIONS)
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ def _claimed_twice(parts: Mapping[str, list[tuple[ConfigFile, ModelPart]]]) -> I
                 path = (*MODELS, name, key)
                 place = file.document.keys.get(path) or file.document.locate(path)
                 if key in first:
-                    noun = "section" if key in SECTIONS else "key"
+                    noun = "key" if key in MODEL_KEYS else "section"
                     what = f"the {noun} '{key}' of the model '{name}'"
                     reason = f"{what} stands twice: first at {first[key]}"
                     yield Problem(reason, place, dotted(path), hint="keep one of the two")

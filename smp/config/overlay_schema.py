@@ -55,6 +55,11 @@ def _partial(schema: Schema, sections: set[str]) -> Schema:
         partial["additionalProperties"] = _or_null(
             _partial(schema["additionalProperties"], sections)
         )
+    if "oneOf" in schema:
+        # What tells the choices apart need not be repeated, so several of them may fit.
+        for key in ("oneOf", "discriminator", "required"):
+            partial.pop(key, None)
+        return {**partial, "anyOf": [_partial(choice, sections) for choice in schema["oneOf"]]}
     if "anyOf" in schema:
         partial["anyOf"] = [_partial(choice, sections) for choice in schema["anyOf"]]
     return partial

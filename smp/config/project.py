@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
 from smp.config.faults import as_written
-from smp.config.fields import ConfigModel, Flag, Text, split_commas
+from smp.config.fields import ConfigModel, Flag, KeyFault, Text, split_commas
 from smp.config.jobs import (
     EvaluateSection,
     PreprocessSection,
@@ -30,9 +30,11 @@ from smp.config.values import (
     KmsKey,
     ModelName,
     RoleArn,
+    SectionName,
     SecurityGroupId,
     SubnetId,
 )
+from smp.config.wording import shown
 from smp.config.yaml_tree import Document
 from smp.errors import Location, Problem
 
@@ -48,9 +50,21 @@ SCRIPT_KEYS = (
 )
 """The section and the key of every script that a model may name."""
 
+KIND = "kind"
+"""The key by which a further section of a model is told from a key that does not exist."""
+
+FurtherSection = Annotated[PreprocessSection | EvaluateSection, Field(discriminator=KIND)]
+
 
 class ModelPart(ConfigModel):
-    """What one file says of a model; its other sections may stand in other files."""
+    """What one file says of a model; its other sections may stand in other files.
+
+    A key of any other name is a further section: it says in `kind` which it is like, and steps of that
+    class use it with `step_type`.
+    """
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[SectionName, FurtherSection]
 
     source_directory: Text | None = None
     """The directory with the model's scripts, looked up below the model's own directory (the one
@@ -70,6 +84,21 @@ class ModelPart(ConfigModel):
     registry: RegistrySection | None = None
     """For RegisterModel and CreateModel steps."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _tell_unknown_keys(cls, data: Any) -> Any:
+        """Take a key for a further section only where it says its kind."""
+        if not isinstance(data, dict):
+            return data
+        known = tuple(cls.model_fields)
+        hint = f"a further section says which it is like: {KIND}: preprocess or {KIND}: evaluate"
+        return {
+            key: value
+            if key in known or (isinstance(value, dict) and KIND in value)
+            else KeyFault(f"unknown key {shown(key)}", value, known, hint)
+            for key, value in data.items()
+        }
+
 
 class ModelConfig(ModelPart):
     """One modeling unit, joined from all files that mention it."""
@@ -77,11 +106,24 @@ class ModelConfig(ModelPart):
     source_directory: Text
 
     @property
+    def further_sections(self) -> dict[str, PreprocessSection | EvaluateSection]:
+        """The sections that the model has beside those that every model may have, by name."""
+        return dict(sorted((self.__pydantic_extra__ or {}).items()))
+
+    def section(self, name: str) -> ConfigModel | None:
+        """Return a section by its name, a further one too; None where no file has it."""
+        found: ConfigModel | None = (
+            getattr(self, name) if name in SECTIONS else self.further_sections.get(name)
+        )
+        return found
+
+    @property
     def scripts(self) -> dict[tuple[str, str], str]:
         """The scripts that the sections name, by section and key."""
+        further = ((name, "entry_point") for name in self.further_sections)
         named = {
-            (section, key): getattr(getattr(self, section), key, None)
-            for section, key in SCRIPT_KEYS
+            (name, key): getattr(self.section(name), key, None)
+            for name, key in (*SCRIPT_KEYS, *further)
         }
         return {place: script for place, script in named.items() if script is not None}
 

@@ -17,8 +17,8 @@ from smp.config.expressions import NAME
 from smp.config.fields import ConfigModel
 from smp.config.instance_types import InstanceKind, instance_types
 from smp.config.overlay_schema import add_overlays
-from smp.config.project import ConfFile
-from smp.config.values import ModelName
+from smp.config.project import KIND, ConfFile
+from smp.config.values import ModelName, SectionName
 from smp.config.varying import IN_SCHEMA, mark_of
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -40,6 +40,8 @@ def json_schema() -> Schema:
     for name, definition in definitions.items():
         _describe(definition, models[name])
     _describe(schema, ConfFile)
+    definitions["ModelPart"]["additionalProperties"]["required"] = [KIND]
+    definitions["ModelPart"]["propertyNames"] = {"pattern": _pattern_of(SectionName)}
     definitions["Models"]["propertyNames"] = {"pattern": _pattern_of(ModelName)}
     for kind in get_args(InstanceKind):
         definitions[kind] = {"enum": list(instance_types(kind))}

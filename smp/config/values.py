@@ -149,6 +149,15 @@ ModelName = Annotated[
         )
     ),
 ]
+SectionName = Annotated[
+    str,
+    Field(
+        pattern=pattern(
+            r"^[A-Za-z][A-Za-z0-9_-]{0,62}$",
+            "1 to 63 letters, digits, '_' and '-', the first a letter",
+        )
+    ),
+]
 ChannelName = Annotated[
     str,
     Field(

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from smp.config.project import Model
 from smp.errors import near_names
 from smp.graph.declared import Declared, Outputs
 from smp.graph.nodes import ChainedInput
@@ -35,11 +34,11 @@ def resolve_chain(
         )
     if source_name == consumer.config.step_name:
         raise ChainError("is the step itself")
-    offered = STEP_CLASSES[source.config.step_class].outputs(source.model)
+    offered = STEP_CLASSES[source.config.step_class].outputs(source)
     if not offered:
         raise ChainError(
             f"is a {source.config.step_class} step, which has no output to read",
-            hint=f"chain a step of class {', '.join(_chainable(source.model))}",
+            hint=f"chain a step of class {', '.join(_chainable())}",
         )
     return _select(consumer, source_name, source, offered)
 
@@ -53,19 +52,19 @@ def _select(
     step_class = STEP_CLASSES[consumer.config.step_class]
     if step_class.reads_channel is None:
         return tuple(ChainedInput(source_name, output, channel) for output, channel in offered)
-    wanted = step_class.reads_channel(consumer.model)
+    wanted = step_class.reads_channel(consumer)
     if source.config.step_class != "Processing":
         return (ChainedInput(source_name, offered[0][0], wanted),)
     outputs = [output for output, _ in offered]
     if wanted not in outputs:
         raise ChainError(
-            f"has no output '{wanted}', the channel of the {step_class.section} section",
+            f"has no output '{wanted}', the channel of the {consumer.section_name} section",
             allowed=", ".join(outputs),
             hint=near_names(wanted, outputs),
         )
     return (ChainedInput(source_name, wanted, wanted),)
 
 
-def _chainable(model: Model) -> Iterator[str]:
+def _chainable() -> Iterator[str]:
     """Yield the names of the classes whose steps have outputs."""
-    return (name for name, step_class in STEP_CLASSES.items() if step_class.outputs(model))
+    return (name for name, step_class in STEP_CLASSES.items() if step_class.has_outputs)

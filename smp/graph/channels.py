@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from smp.config.jobs import DEFAULT_CHANNEL, TrainSection
-from smp.config.project import Model
+from smp.config.jobs import DEFAULT_CHANNEL, EvaluateSection, TrainSection
+from smp.graph.declared import Declared
 from smp.graph.nodes import ChainedInput
 
 
@@ -18,16 +18,16 @@ def only_channel(channels: Iterable[str]) -> str:
     return DEFAULT_CHANNEL if not names or DEFAULT_CHANNEL in names else names[0]
 
 
-def transform_channel(model: Model) -> str:
-    """Return the one channel of a model's transform section."""
-    section = model.config.transform
+def transform_channel(step: Declared) -> str:
+    """Return the one channel of the transform section of a step's model."""
+    section = step.model.config.transform
     return only_channel(section.channels if section else ())
 
 
-def evaluate_channel(model: Model) -> str:
-    """Return the one channel of a model's evaluate section."""
-    section = model.config.evaluate
-    return only_channel(section.channels if section else ())
+def evaluate_channel(step: Declared) -> str:
+    """Return the one channel of the evaluation that a Metrics step is."""
+    section = step.section
+    return only_channel(section.channels if isinstance(section, EvaluateSection) else ())
 
 
 def training_channel(chain: ChainedInput, section: TrainSection) -> str:

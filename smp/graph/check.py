@@ -16,7 +16,7 @@ from smp.graph.dependencies import find_cycle, links, read_line
 from smp.graph.findings import Findings, Sides
 from smp.graph.nodes import ChainedInput, PipelineGraph, StepNode, configured_name
 from smp.graph.parameters import check_parameters, unused_parameters
-from smp.graph.step_classes import STEP_CLASSES
+from smp.graph.sections import check_sections, section_name
 from smp.graph.steps import check_step
 
 MAX_STEP_NAME = 64
@@ -27,8 +27,7 @@ class GraphChecker(Findings):
     """Puts the graph of one pipeline together and finds what is wrong with it."""
 
     def __init__(self, pipeline: Pipeline, project: Project) -> None:
-        super().__init__(pipeline)
-        self.project = project
+        super().__init__(pipeline, project)
         self._lines: dict[tuple[str, str], int] = {}
         """Which line of `dependencies` puts one step before another."""
 
@@ -81,30 +80,13 @@ class GraphChecker(Findings):
             return
         self.places[step.step_name] = (model_name, index)
         if model is not None:
-            self.steps[step.step_name] = Declared(step, model)
-            self._check_section(step, model)
+            declared = Declared(step, model, section_name(self, step, model))
+            self.steps[step.step_name] = declared
+            check_sections(self, declared)
 
     def _step_path(self, name: str) -> tuple[str | int, ...]:
         model, index = self.places[name]
         return (model, "steps", index)
-
-    def _check_section(self, step: StepBase, model: Model) -> None:
-        step_class = STEP_CLASSES[step.step_class]
-        named = step.step_type if isinstance(step, StepConfig) else None
-        if named is not None and named != step_class.section:
-            self.report_step(
-                step,
-                f"a {step.step_class} step does not use a section '{named}'",
-                "step_type",
-                allowed=step_class.section or "none: leave step_type out",
-            )
-        for needed in step_class.sections:
-            if getattr(model.config, needed) is None:
-                self.report_step(
-                    step,
-                    f"a {step.step_class} step needs the section "
-                    f"conf.models.{model.name}.{needed}, which no file has",
-                )
 
     def _read_dependencies(self) -> dict[str, list[str]]:
         after: dict[str, list[str]] = {name: [] for name in self.steps}
@@ -141,7 +123,12 @@ class GraphChecker(Findings):
         chained = self._chains(step)
         implied = check_step(self, step, chained)
         return StepNode(
-            step.config, step.model, chained, tuple(after[step.config.step_name]), **implied
+            step.config,
+            step.model,
+            chained,
+            tuple(after[step.config.step_name]),
+            section_name=step.section_name,
+            **implied,
         )
 
     def _chains(self, step: Declared) -> tuple[ChainedInput, ...]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from smp.config.fields import ConfigModel
 from smp.config.project import Model
 from smp.config.steps import StepBase
 
@@ -20,3 +21,10 @@ class Declared:
 
     config: StepBase
     model: Model
+    section_name: str | None = None
+    """The section that it uses: its `step_type`, else the one of its class."""
+
+    @property
+    def section(self) -> ConfigModel | None:
+        """What its model says in that section; None where no file has it."""
+        return self.model.config.section(self.section_name) if self.section_name else None

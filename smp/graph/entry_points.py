@@ -20,7 +20,7 @@ def entry_point_problems(section: str | None, model: Model) -> Iterator[Problem]
     """Yield what is wrong with the name of the script that a section has."""
     if section is None:
         return
-    written = getattr(getattr(model.config, section), "entry_point", None)
+    written = getattr(model.config.section(section), "entry_point", None)
     if written is None:
         return
     if section == "train":

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from smp.config.fields import ConfigModel
 from smp.config.project import Model, Pipeline
 from smp.config.steps import StepBase
 from smp.config.wording import dotted
@@ -82,6 +83,8 @@ class StepNode:
     """Where it runs only by a Condition step's decision."""
     copy_of: str | None = None
     """The step that it repeats on the other side of a Condition step."""
+    section_name: str | None = None
+    """The section of its model that it uses: its `step_type`, else the one of its class."""
 
     @property
     def name(self) -> str:
@@ -91,6 +94,11 @@ class StepNode:
     @property
     def step_class(self) -> str:
         return self.config.step_class
+
+    @property
+    def section(self) -> ConfigModel | None:
+        """What its model says in the section that it uses; a class with keys of its own uses none."""
+        return self.model.config.section(self.section_name) if self.section_name else None
 
     @property
     def repacks(self) -> bool:

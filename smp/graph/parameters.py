@@ -89,8 +89,8 @@ def _parts(findings: Findings) -> Iterator[Part]:
     seen = set()
     for name, step in findings.steps.items():
         model = step.model
-        for key in STEP_CLASSES[step.config.step_class].sections:
-            section = getattr(model.config, key)
+        for key in STEP_CLASSES[step.config.step_class].sections(step):
+            section = model.config.section(key)
             if section is not None and (model.name, key) not in seen:
                 seen.add((model.name, key))
                 yield Part(section, _below(model.place, (key,)))

@@ -19,7 +19,7 @@ def check_step(findings: Findings, step: Declared, chained: tuple[ChainedInput, 
     step_class = STEP_CLASSES[step.config.step_class]
     if isinstance(step.config, StepConfig):
         _check_keys(findings, step.config)
-    findings.problems += entry_point_problems(step_class.script, step.model)
+    findings.problems += entry_point_problems(step_class.script_section(step), step.model)
     return step_class.check(findings, step, chained)
 
 

@@ -123,6 +123,8 @@ def _rows(
         written = is_set and name in section.model_fields_set
         row = _Row((*path, key), (*named, key), None, type(section), name, written)
         yield from _below(row, getattr(section, name, None))
+    for key, further in (section.__pydantic_extra__ or {}).items():
+        yield from _rows(further, (*path, key), (*named, key), is_set)
 
 
 def _settings(project: Project, root: _Root) -> Iterator[Explained]:

@@ -55,6 +55,19 @@ def test_a_default(explained: RunSmp) -> None:
     )
 
 
+def test_a_value_of_a_further_section(
+    run_smp: RunSmp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    further = "      clean: {kind: preprocess, image_uri: image:1, entry_point: train.py}\n"
+    text = BASE.replace("      transform:\n", f"{further}      transform:\n", 1)
+    make_workspace(tmp_path, {CONF: text})
+    monkeypatch.chdir(tmp_path)
+    assert run_smp("explain", "churn.clean.entry_point").out.startswith(
+        f"churn.clean.entry_point = train.py\n    from: {CONF}:30:"
+    )
+    assert "the default of conf.models.churn.clean" in run_smp("explain", "churn.clean.env").out
+
+
 def test_a_value_of_an_environment(explained: RunSmp) -> None:
     assert explained("churn.train.instance_type", "--environment", "prod").out == (
         "churn.train.instance_type = ml.m5.4xlarge\n"

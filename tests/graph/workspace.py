@@ -30,8 +30,9 @@ def write_models(workspace: Path, overrides: dict[str, str]) -> None:
     lines = ["conf:", "  models:"]
     for model in ("demo", "other"):
         lines += [f"    {model}:", "      source_directory: scripts"]
-        for section, default in SECTIONS.items():
-            text = overrides.get(f"{model}.{section}", default)
+        further = [key.partition(".")[2] for key in overrides if key.startswith(f"{model}.")]
+        for section in dict.fromkeys([*SECTIONS, *further]):
+            text = overrides.get(f"{model}.{section}", SECTIONS.get(section, ""))
             lines += [f"      {section}: {text}"] if text else []
     write(workspace / DIRECTORY / "conf/models.yaml", "\n".join(lines) + "\n")
     for script in SCRIPTS:

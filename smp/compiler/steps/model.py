@@ -11,11 +11,15 @@ from sagemaker.core.model_metrics import MetricsSource, ModelMetrics
 from sagemaker.core.training.configs import Networking
 from sagemaker.core.workflow.execution_variables import ExecutionVariables
 from sagemaker.core.workflow.functions import Join
+from sagemaker.core.workflow.properties import Properties
 from sagemaker.mlops.workflow.model_step import ModelStep
+from sagemaker.mlops.workflow.steps import Step, StepTypeEnum
 from sagemaker.serve.model_builder import ModelBuilder
 
+from smp.compiler.compiled import Json
 from smp.compiler.steps.context import StepContext, sdk_view
 from smp.compiler.steps.training import render_repack
+from smp.config.jobs import EvaluateSection
 from smp.graph.nodes import REPORT_OUTPUT, StepNode, model_package_group_name
 
 CODE_IN_MODEL = "/opt/ml/model/code"
@@ -120,8 +124,8 @@ def _model_metrics(context: StepContext, node: StepNode) -> ModelMetrics | None:
     if node.metrics is None:
         return None
     outputs = context.made[node.metrics][-1].properties.ProcessingOutputConfig.Outputs
-    evaluate = node.model.config.evaluate
-    assert evaluate is not None
+    evaluate = context.graph.node(node.metrics).section
+    assert isinstance(evaluate, EvaluateSection)
     report = Join(on="/", values=[outputs[REPORT_OUTPUT].S3Output.S3Uri, f"{REPORT_OUTPUT}.json"])
     return ModelMetrics(
         model_statistics=MetricsSource(content_type=evaluate.content_type, s3_uri=report)

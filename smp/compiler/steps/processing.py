@@ -34,8 +34,8 @@ EVALUATION_REPORT = "EvaluationReport"
 
 def render_processing(context: StepContext, node: StepNode) -> list[Any]:
     """Render a Processing step: each channel of `preprocess` is an input and an output."""
-    written = node.model.config.preprocess
-    assert written is not None
+    written = node.section
+    assert isinstance(written, PreprocessSection)
     section = sdk_view(written)
     inputs = _static_inputs(context, node, section, written)
     for chain in node.chained:
@@ -50,8 +50,8 @@ def render_processing(context: StepContext, node: StepNode) -> list[Any]:
 
 def render_metrics(context: StepContext, node: StepNode) -> list[Any]:
     """Render a Metrics step: the report is a property file and kept below each execution."""
-    assert node.model.config.evaluate is not None
-    section = sdk_view(node.model.config.evaluate)
+    assert isinstance(node.section, EvaluateSection)
+    section = sdk_view(node.section)
     channel = next(iter(section.channels.values()), EvaluateChannel())
     base = channel.input_local_filepath.rstrip("/")
     inputs = [
@@ -62,7 +62,12 @@ def render_metrics(context: StepContext, node: StepNode) -> list[Any]:
         place = f"{base}/{chain.label}-{chain.channel}"
         inputs.append(_input(f"{chain.label}-input", context.uri_of(chain), place, section))
     bucket = channel.s3_bucket_name or context.bucket
-    parts = (bucket, channel.bucket_prefix.strip("/"), node.model.name, "evaluation")
+    parts = (
+        bucket,
+        channel.bucket_prefix.strip("/"),
+        node.model.name,
+        _report_place(context, node),
+    )
     report = ProcessingOutput(
         output_name=REPORT_OUTPUT,
         s3_output=ProcessingS3Output(
@@ -73,6 +78,14 @@ def render_metrics(context: StepContext, node: StepNode) -> list[Any]:
     )
     properties = [PropertyFile(EVALUATION_REPORT, REPORT_OUTPUT, f"{REPORT_OUTPUT}.json")]
     return [_step(context, node, section, inputs, [report], properties)]
+
+
+def _report_place(context: StepContext, node: StepNode) -> str:
+    """Return where a model's report goes; each further Metrics step of the model has a place of its own."""
+    steps = (item for item in context.graph.steps if item.model is node.model)
+    first = next(item for item in steps if item.step_class == "Metrics")
+    own = node.copy_of or node.name
+    return "evaluation" if own == (first.copy_of or first.name) else f"evaluation-{own}"
 
 
 def _static_inputs(

@@ -5,7 +5,7 @@ It never renders a request.
 
 from __future__ import annotations
 
-from smp.config.project import Model
+from smp.config.jobs import EvaluateSection
 from smp.graph.channels import evaluate_channel
 from smp.graph.declared import Declared, Outputs
 from smp.graph.findings import Findings
@@ -14,18 +14,18 @@ from smp.graph.step_classes.base import Implied, StepClass
 from smp.graph.step_classes.inputs import CODE_INPUT, MAX_PROCESSING_INPUTS, check_names
 
 
-def _outputs(model: Model) -> Outputs:
-    return ((REPORT_OUTPUT, evaluate_channel(model)),)
+def _outputs(step: Declared) -> Outputs:
+    return ((REPORT_OUTPUT, evaluate_channel(step)),)
 
 
 def _check(findings: Findings, step: Declared, chained: tuple[ChainedInput, ...]) -> Implied:
-    section = step.model.config.evaluate
+    section = step.section
     if not findings.steps_of(step.model, "Transform"):
         findings.report_step(
             step.config,
             f"a Metrics step needs a Transform step of model '{step.model.name}' in this pipeline",
         )
-    if section is None:
+    if not isinstance(section, EvaluateSection):
         return {}
     files = [
         str(file.source_name)

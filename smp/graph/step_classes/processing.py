@@ -5,8 +5,7 @@ It never renders a request.
 
 from __future__ import annotations
 
-from smp.config.jobs import DEFAULT_CHANNEL
-from smp.config.project import Model
+from smp.config.jobs import DEFAULT_CHANNEL, PreprocessSection
 from smp.graph.declared import Declared, Outputs
 from smp.graph.findings import Findings
 from smp.graph.nodes import ChainedInput
@@ -21,15 +20,15 @@ from smp.graph.step_classes.inputs import (
 )
 
 
-def _outputs(model: Model) -> Outputs:
-    section = model.config.preprocess
-    channels = tuple(section.channels if section else ())
+def _outputs(step: Declared) -> Outputs:
+    section = step.section
+    channels = tuple(section.channels if isinstance(section, PreprocessSection) else ())
     return tuple((name, name) for name in channels or (DEFAULT_CHANNEL,))
 
 
 def _check(findings: Findings, step: Declared, chained: tuple[ChainedInput, ...]) -> Implied:
-    section = step.model.config.preprocess
-    if section is None:
+    section = step.section
+    if not isinstance(section, PreprocessSection):
         return {}
     files = [
         str(file.source_name)

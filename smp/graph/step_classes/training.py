@@ -5,7 +5,6 @@ It never renders a request.
 
 from __future__ import annotations
 
-from smp.config.project import Model
 from smp.graph.channels import only_channel, training_channel
 from smp.graph.declared import Declared, Outputs
 from smp.graph.findings import Findings
@@ -19,9 +18,9 @@ from smp.graph.step_classes.inputs import (
 )
 
 
-def training_outputs(model: Model) -> Outputs:
+def training_outputs(step: Declared) -> Outputs:
     """Return the one output: the model's artefact."""
-    section = model.config.train
+    section = step.model.config.train
     return ((MODEL_OUTPUT, only_channel(section.channels if section else ())),)
 
 

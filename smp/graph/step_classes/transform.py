@@ -5,7 +5,6 @@ It never renders a request.
 
 from __future__ import annotations
 
-from smp.config.project import Model
 from smp.config.steps import StepConfig
 from smp.graph.channels import transform_channel
 from smp.graph.declared import Declared, Outputs
@@ -14,8 +13,8 @@ from smp.graph.nodes import PREDICTIONS_OUTPUT, ChainedInput
 from smp.graph.step_classes.base import Implied, StepClass
 
 
-def _outputs(model: Model) -> Outputs:
-    return ((PREDICTIONS_OUTPUT, transform_channel(model)),)
+def _outputs(step: Declared) -> Outputs:
+    return ((PREDICTIONS_OUTPUT, transform_channel(step)),)
 
 
 def _check(findings: Findings, step: Declared, _: tuple[ChainedInput, ...]) -> Implied:
