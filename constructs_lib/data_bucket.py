@@ -76,3 +76,10 @@ class DataBucket(Construct):
             removal_policy=removal_policy,
         )
         acknowledge(self.bucket, {"NIST.800.53.R5-S3BucketReplicationEnabled": NO_REPLICATION})
+
+    def send_events(self) -> None:
+        """Send what happens to objects to EventBridge, by a property: the CDK would make a function for it."""
+        resource = self.bucket.node.default_child
+        assert isinstance(resource, s3.CfnBucket)
+        path = "NotificationConfiguration.EventBridgeConfiguration.EventBridgeEnabled"
+        resource.add_property_override(path, True)

@@ -46,3 +46,20 @@ class EncryptionKey(Construct):
                 conditions={"ArnLike": {"kms:EncryptionContext:aws:logs:arn": logs_arn}},
             )
         )
+
+    def serve_event_rules(self) -> None:
+        """Let rules of this account put what they could not deliver into encrypted queues."""
+        stack = cdk.Stack.of(self)
+        rules = f"arn:{stack.partition}:events:{stack.region}:{stack.account}:rule/*"
+        self.key.add_to_resource_policy(
+            iam.PolicyStatement(
+                sid="EncryptDeadLettersOfRulesOfThisAccount",
+                principals=[iam.ServicePrincipal("events.amazonaws.com")],
+                actions=["kms:Decrypt", "kms:GenerateDataKey"],
+                resources=["*"],
+                conditions={
+                    "ArnLike": {"aws:SourceArn": rules},
+                    "StringEquals": {"aws:SourceAccount": stack.account},
+                },
+            )
+        )

@@ -74,6 +74,7 @@ class SageMakerPipeline(Construct):
         self.pipeline_role = pipeline_role or self._add_pipeline_role()
         self.resource = self._add_pipeline(self._add_files(max_inline_characters))
         self.resource.node.add_dependency(*self._needed_first)
+        self._add_triggers()
         self._leave_for_review()
 
     @property
@@ -115,6 +116,24 @@ class SageMakerPipeline(Construct):
         )
         self._needed_first.append(pipeline_role.policy.resource)
         return pipeline_role.role
+
+    def _add_triggers(self) -> None:
+        """Add what is switched on; a pipeline without triggers gets nothing, not even a queue."""
+        triggers = [trigger for trigger in self.compiled.triggers if trigger.enabled]
+        if triggers:
+            from constructs_lib.pipeline_triggers import PipelineTriggers
+
+            added = PipelineTriggers(
+                self,
+                "Triggers",
+                pipeline_name=self.compiled.name,
+                pipeline_arn=self.pipeline_arn,
+                triggers=triggers,
+                statements=self._permissions.triggers,
+                key=self._environment.key,
+                resolve=self._resolve,
+            )
+            added.node.add_dependency(self.resource)
 
     def _add_files(self, max_inline_characters: int) -> dict[str, Any]:
         """Upload what jobs read, and return where the definition is: in the template or the bucket."""

@@ -49,6 +49,8 @@ class Environment:
 
     def add_pipelines(self, pipelines: Iterable[CompiledPipeline]) -> None:
         """Add one stack for each pipeline, to be deployed after the foundation."""
+        pipelines = list(pipelines)
+        self.foundation.serve_triggers(t for pipeline in pipelines for t in pipeline.triggers)
         for pipeline in pipelines:
             name = pipeline_stack_id(self._deployment.stack_prefix, pipeline.name)
             stack = PipelineStack(

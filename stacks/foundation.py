@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import aws_cdk as cdk
@@ -14,6 +15,8 @@ from constructs_lib.data_bucket import DataBucket
 from constructs_lib.encryption_key import EncryptionKey
 from constructs_lib.job_environment import JobEnvironment
 from constructs_lib.network import Network
+from smp.compiler.deploy_values import BUCKET
+from smp.compiler.triggers import DataArrival, Schedule, Trigger
 from stacks.settings import EnvironmentSettings
 
 
@@ -35,6 +38,8 @@ class Foundation(cdk.Stack):
             termination_protection=settings.termination_protection,
             **stack_props,
         )
+        self._encryption: EncryptionKey | None = None
+        self._data: DataBucket | None = None
         removal_policy = cdk.RemovalPolicy[settings.removal_policy.upper()]
         key = self._key(settings, removal_policy)
         bucket = self._bucket(settings, key, removal_policy)
@@ -49,6 +54,18 @@ class Foundation(cdk.Stack):
             # CloudFormation takes no stack without a resource; this one is nothing and costs nothing.
             cdk.CfnWaitConditionHandle(self, "EverythingWasBrought")
 
+    def serve_triggers(self, triggers: Iterable[Trigger]) -> None:
+        """Send events of the bucket, and let rules use the key, where triggers need that.
+
+        Of what was brought, its owner does it.
+        """
+        by_event = [item for item in triggers if item.enabled and not isinstance(item, Schedule)]
+        if by_event and self._encryption:
+            self._encryption.serve_event_rules()
+        own = [t for t in by_event if isinstance(t, DataArrival) and t.bucket == BUCKET]
+        if own and self._data:
+            self._data.send_events()
+
     @property
     def availability_zones(self) -> list[str]:
         """The first two zones of whatever region: never looked up while synthesizing."""
@@ -59,7 +76,8 @@ class Foundation(cdk.Stack):
         if settings.kms_key_arn:
             self._shared_key = kms.Key.from_key_arn(self, "OwnKey", settings.kms_key_arn)
             return self._shared_key
-        key = EncryptionKey(self, "Encryption", removal_policy=policy).key
+        self._encryption = EncryptionKey(self, "Encryption", removal_policy=policy)
+        key = self._encryption.key
         self._shared_key = kms.Key.from_key_arn(self, "SharedKey", self._share(key.key_arn))
         return key
 
@@ -68,14 +86,14 @@ class Foundation(cdk.Stack):
     ) -> s3.IBucket:
         if settings.bucket_name:
             return s3.Bucket.from_bucket_name(self, "OwnBucket", settings.bucket_name)
-        data = DataBucket(
+        self._data = DataBucket(
             self,
             "Data",
             key=key,
             intermediate_output_days=settings.intermediate_output_days,
             removal_policy=policy,
         )
-        name = self._share(data.bucket.bucket_name)
+        name = self._share(self._data.bucket.bucket_name)
         return s3.Bucket.from_bucket_name(self, "SharedBucket", name)
 
     def _network(self, settings: EnvironmentSettings, key: kms.IKey) -> dict[str, list[str]]:

@@ -172,6 +172,8 @@ def compile_key(graph: PipelineGraph, store: CodeStore) -> str:
         pipeline.network.model_dump(mode="json"),
         pipeline.s3_bucket,
         pipeline.project_name,
+        [trigger.model_package_group for trigger in graph.triggers],
+        [asdict(node.packages) for node in graph.steps if node.packages],
     ]
     for model in graph.models:
         tree = code_tree(model, store)

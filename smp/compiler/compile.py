@@ -9,9 +9,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from smp.compiler.code_store import CodeStore, stand_in_of
+from smp.compiler.access import analyse_access
+from smp.compiler.code_store import CodeStore, stand_in_of, step_stand_in
 from smp.compiler.compiled import CompiledPipeline, ModelPackageGroup, StandIn
 from smp.compiler.limits import check_limits
+from smp.compiler.render_triggers import loops, render_triggers
 from smp.compiler.request_check import check_requests
 from smp.errors import CompileError, Problem
 from smp.graph.nodes import PipelineGraph, model_package_group_name
@@ -42,9 +44,13 @@ def compile_pipeline(graph: PipelineGraph, code_store: Path) -> CompiledPipeline
         models=tuple(model.name for model in graph.models),
         step_models={name: node.model.name for node in graph.steps for name in node.emitted},
         stand_ins=_stand_ins(graph, store),
+        triggers=render_triggers(graph),
     )
     nodes = {name: node for node in graph.steps for name in node.emitted}
     check_compiled(compiled, lambda name, problem: graph.at_step(nodes[name], problem))
+    looping = [*loops(graph, analyse_access(compiled).writes)] if compiled.triggers else []
+    if looping:
+        raise CompileError(looping)
     return compiled
 
 

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from smp.compiler.triggers import Trigger, read_triggers, write_triggers
 from smp.errors import CompileError
 
 CODE_PREFIX = "code"
@@ -104,6 +105,8 @@ class CompiledPipeline:
     """The configured model that each step of the definition belongs to, by step name."""
     stand_ins: Mapping[str, StandIn] = field(default_factory=dict)
     """What a local run starts for steps whose algorithm only an image has, by step name."""
+    triggers: tuple[Trigger, ...] = ()
+    """What starts it by itself, also what is switched off."""
 
     def definition_text(self) -> str:
         """Return the definition as JSON text, the same bytes for the same pipeline."""
@@ -113,6 +116,7 @@ class CompiledPipeline:
         """Serialise everything but `code_store`."""
         value = asdict(self)
         del value["code_store"]
+        value["triggers"] = write_triggers(self.triggers)
         return json.dumps(value, ensure_ascii=False)
 
     @classmethod
@@ -128,6 +132,7 @@ class CompiledPipeline:
             ModelPackageGroup(**group) for group in value["model_package_groups"]
         )
         value["models"] = tuple(value["models"])
+        value["triggers"] = read_triggers(value.get("triggers", []))
         return cls(code_store=code_store, **value)
 
     def local_code(self) -> tuple[CodeTree, ...]:

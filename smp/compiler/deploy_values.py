@@ -19,7 +19,8 @@ SECURITY_GROUP_IDS = "${smp:security_group_ids}"
 
 PARTITION = "${smp:partition}"
 URL_SUFFIX = "${smp:url_suffix}"
-"""These two stand in permissions only, as does the account of an image's owner."""
+TRIGGER_QUEUE_ARN = "${smp:trigger_queue_arn}"
+"""The queue stands in permissions only, as does the account of an image's owner."""
 
 LIST_VALUES = frozenset({"subnets", "security_group_ids"})
 """Names whose value is a list: such a name is the only item of the list it stands in."""

@@ -1,18 +1,19 @@
-"""What the two roles of a pipeline may do, as statements derived from its definition alone.
+"""What the roles of a pipeline and of its triggers may do, as statements derived from what was compiled.
 
 It never knows a deployment: what only that has stands in a statement as a deploy-time name.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 from smp.compiler.access import analyse_access
 from smp.compiler.compiled import CompiledPipeline
 from smp.compiler.job_permissions import data_statements, runtime_statements
 from smp.compiler.pipeline_permissions import pipeline_statements, unknown_step_types
 from smp.compiler.statement import Statement
+from smp.compiler.trigger_permissions import trigger_statements
 
 __all__ = ["Permissions", "Statement", "plan_permissions"]
 
@@ -29,6 +30,8 @@ class Permissions:
     """Of the pipeline role: what running the steps takes."""
     unknown_step_types: tuple[str, ...] = ()
     """Types of steps whose permissions are not known here: `pipeline` lacks them."""
+    triggers: Mapping[str, tuple[Statement, ...]] = field(default_factory=dict)
+    """Of the role of each trigger that is switched on, by its name: starting the pipeline."""
 
     @property
     def job(self) -> tuple[Statement, ...]:
@@ -45,6 +48,11 @@ def plan_permissions(pipeline: CompiledPipeline) -> Permissions:
         runtime=_granting(runtime_statements(access, pipeline.images)),
         pipeline=_granting(pipeline_statements(access, groups)),
         unknown_step_types=unknown_step_types(access),
+        triggers={
+            trigger.name: _granting(trigger_statements(pipeline.name, trigger))
+            for trigger in pipeline.triggers
+            if trigger.enabled
+        },
     )
 
 

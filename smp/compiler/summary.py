@@ -13,15 +13,16 @@ from collections.abc import Iterator
 from typing import Any
 
 from smp.compiler.compiled import CONTAINERS, CompiledPipeline, Json
+from smp.compiler.triggers import Trigger
 
 HASH_CHARACTERS = 12
 CODE_ADDRESS = re.compile(r"(?<=/code/)[0-9a-f]{64}")
 
 
 def summarise(pipeline: CompiledPipeline) -> dict[str, str]:
-    """Return a line for each step and parameter, and one for the rest of the definition.
+    """Return a line for each step, parameter and trigger, and one for the rest of the definition.
 
-    Nothing but the definition counts: where no line of it changes, no line here does.
+    Nothing else counts: where no line of these changes, no line here does.
     """
     return dict(_lines(pipeline))
 
@@ -34,9 +35,16 @@ def _lines(pipeline: CompiledPipeline) -> Iterator[tuple[str, str]]:
     for parameter in pipeline.definition.get("Parameters", []):
         rest = {key: value for key, value in parameter.items() if key != "Name"}
         yield f"parameter {parameter['Name']}", _text(rest)
+    for trigger in pipeline.triggers:
+        yield f"trigger {trigger.name}", _trigger(trigger)
     rest = {k: v for k, v in pipeline.definition.items() if k not in ("Parameters", "Steps")}
     order = [step["Name"] for step in pipeline.steps()]
     yield "settings", _hash({"definition": rest, "order of steps": order})
+
+
+def _trigger(trigger: Trigger) -> str:
+    parts = [trigger.described()] if trigger.enabled else ["switched off", trigger.described()]
+    return "; ".join([*parts, _text(dict(trigger.parameters))] if trigger.parameters else parts)
 
 
 def _step(step: Json, upstream: tuple[str, ...]) -> str:

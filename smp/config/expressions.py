@@ -20,6 +20,8 @@ NAME = r"[A-Za-z0-9_-]{1,64}"
 SCOPE = "parameters"
 BEGIN = f"${{{SCOPE}."
 REFERENCE = re.compile(rf"\$\{{{SCOPE}\.({NAME})\}}")
+EVENT = re.compile(r"\$\{event\.([A-Za-z_][A-Za-z0-9_]*)\}")
+"""A value of the event that started an execution: only triggers know it."""
 DOTTED = re.compile(r"\$\{\s*([A-Za-z_][A-Za-z0-9_-]*)\s*\.([^{}]*)\}")
 """What looks like an expression, known or not; `${HOME}` and `${FILE%.csv}` are text for a shell."""
 

@@ -27,7 +27,7 @@ MEANINGS: dict[str, str] = {
 
 def _read_default(value: Any, info: ValidationInfo) -> Value:
     kind = info.data.get("type", "String")
-    read = _of_type(value, kind)
+    read = of_type(value, kind)
     if read is None:
         quoted = kind == "String" and isinstance(value, (int, float))
         hint = f'put it in quotes: "{value}"' if quoted else None
@@ -37,7 +37,7 @@ def _read_default(value: Any, info: ValidationInfo) -> Value:
     return read
 
 
-def _of_type(value: Any, kind: str) -> Value | None:
+def of_type(value: Any, kind: str) -> Value | None:
     """Return a value of YAML, or an environment variable's text, as one of the type; else None."""
     if isinstance(value, EnvironmentText) and kind != "String":
         try:

@@ -11,6 +11,7 @@ from smp.config.fields import ConfigModel, Tags, Text, TextList, pattern
 from smp.config.parameters import Parameters
 from smp.config.retry import RetrySection
 from smp.config.steps import AnyStep
+from smp.config.triggers import Triggers
 from smp.config.values import ModelName
 
 
@@ -48,6 +49,8 @@ class PipelineConfig(ConfigModel):
     """When a step without rules of its own runs again after a fault that is not the script's."""
     parameters: Parameters = ()
     """What whoever starts an execution may set."""
+    triggers: Triggers = ()
+    """What starts the pipeline by itself: times, data that arrives, models that were approved."""
     models: dict[ModelName, ModelSteps] = Field(min_length=1)
     """The models whose steps the pipeline runs."""
     dependencies: TextList = ()

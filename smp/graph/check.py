@@ -18,6 +18,7 @@ from smp.graph.nodes import ChainedInput, PipelineGraph, StepNode, configured_na
 from smp.graph.parameters import check_parameters, unused_parameters
 from smp.graph.sections import check_sections, section_name
 from smp.graph.steps import check_step
+from smp.graph.triggers import check_triggers
 
 MAX_STEP_NAME = 64
 """CreatePipeline's limit on a step's name (botocore 1.44.5)."""
@@ -43,9 +44,10 @@ class GraphChecker(Findings):
         self._check_emitted_names(nodes)
         check_parameters(self)
         check_condition_parameters(self)
-        return (
-            None if self.problems else PipelineGraph(self.pipeline, nodes, unused_parameters(self))
-        )
+        triggers = check_triggers(self, self.project)
+        if self.problems:
+            return None
+        return PipelineGraph(self.pipeline, nodes, unused_parameters(self), triggers)
 
     def _declare(self) -> None:
         for model_name, section in self.pipeline.config.models.items():

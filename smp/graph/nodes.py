@@ -11,7 +11,8 @@ from functools import cached_property
 
 from smp.config.fields import ConfigModel
 from smp.config.project import Model, Pipeline
-from smp.config.steps import StepBase
+from smp.config.step_base import StepBase
+from smp.config.triggers import AnyTrigger
 from smp.config.wording import dotted
 from smp.errors import Problem
 
@@ -133,6 +134,15 @@ class StepNode:
 
 
 @dataclass(frozen=True)
+class TriggerNode:
+    """What starts the pipeline by itself."""
+
+    config: AnyTrigger
+    model_package_group: str | None = None
+    """Of an approved model: the group of its versions."""
+
+
+@dataclass(frozen=True)
 class PipelineGraph:
     """A pipeline that is known to be sound: every name resolves and there is no cycle."""
 
@@ -140,6 +150,7 @@ class PipelineGraph:
     steps: tuple[StepNode, ...]
     without_effect: tuple[Problem, ...] = ()
     """What is declared and changes nothing."""
+    triggers: tuple[TriggerNode, ...] = ()
 
     @property
     def name(self) -> str:

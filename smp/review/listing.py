@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from smp.compiler.compiled import CompiledPipeline
+from smp.compiler.render_triggers import render_triggers
+from smp.compiler.triggers import Trigger
 from smp.graph import PipelineGraph
 from smp.review.dag import read_dag
 
@@ -19,7 +21,8 @@ def render_list(graphs: Sequence[PipelineGraph]) -> str:
         models = ", ".join(model.name for model in graph.models)
         shown = len(graph.models) > 1
         rows = [[node.name, node.step_class, node.model.name * shown] for node in graph.in_order()]
-        blocks.append("\n".join([f"{graph.name}  ({models})", *_table(rows)]))
+        started = _started(render_triggers(graph))
+        blocks.append("\n".join([f"{graph.name}  ({models})", *_table(rows), *started]))
     return "\n\n".join(blocks) + "\n" if blocks else ""
 
 
@@ -44,7 +47,17 @@ def render_steps(pipeline: CompiledPipeline, model_of: Mapping[str, str] | None 
                 ", ".join(map(str, waits)) or "-",
             ]
         )
-    return "\n".join([pipeline.name, *_table(rows, numbered=True)]) + "\n"
+    table = _table(rows, numbered=True)
+    return "\n".join([pipeline.name, *table, *_started(pipeline.triggers)]) + "\n"
+
+
+def _started(triggers: Sequence[Trigger]) -> list[str]:
+    """Return a line for each trigger: its name, when it starts the pipeline, and whether it does."""
+    rows = [
+        ["started by" if trigger.enabled else "switched off", trigger.name, trigger.described()]
+        for trigger in triggers
+    ]
+    return _table(rows) if rows else []
 
 
 def _table(rows: Sequence[Sequence[str]], *, numbered: bool = False) -> list[str]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from smp.compiler.triggers import Schedule
 from tests.stacks.deliveries import settings, synthesize_delivery
-from tests.stacks.pipelines import full_pipeline, many_steps, processing_only
+from tests.stacks.pipelines import TRIGGERS, full_pipeline, many_steps, processing_only
 from tests.stacks.synthesis import ROOT, Synthesis, synthesize
 
 os.environ.setdefault("JSII_RUNTIME_PACKAGE_CACHE_ROOT", str(ROOT / ".cache" / "jsii"))
@@ -67,6 +69,19 @@ def brought(tmp_path_factory: pytest.TempPathFactory, store: Path) -> Synthesis:
     }
     pipelines = [full_pipeline(store), processing_only(store, internet_egress=True)]
     return synthesize(tmp_path_factory.mktemp("brought"), pipelines, settings)
+
+
+@pytest.fixture(scope="session")
+def triggered(tmp_path_factory: pytest.TempPathFactory, store: Path) -> Synthesis:
+    """`churn` with a trigger of each type and one that is switched off; `prepare` with a schedule."""
+    schedule = Schedule("weekly", expression="rate(7 days)", start="2030-01-01T05:00:00Z")
+    pipelines = [
+        full_pipeline(store, triggers=TRIGGERS),
+        processing_only(store, "prepare-Everything", triggers=(schedule,)),
+        processing_only(store, "untriggered", triggers=(replace(schedule, enabled=False),)),
+    ]
+    settings = {"account": "123456789012", "region": "eu-west-1"}
+    return synthesize(tmp_path_factory.mktemp("triggered"), pipelines, settings)
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,7 @@ from smp.compiler.compiled import (
     Json,
     ModelPackageGroup,
 )
+from smp.compiler.triggers import ApprovedModel, DataArrival, Schedule, Trigger
 
 BUCKET = "s3://${smp:bucket}"
 ROLE = "${smp:role_arn}"
@@ -27,6 +28,28 @@ IMAGES = {
         "us-east-1": "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.2-1",
     }
 }
+TRIGGERS: tuple[Trigger, ...] = (
+    Schedule(
+        "nightly",
+        expression="cron(0 6 ? * MON-FRI *)",
+        timezone="Europe/Berlin",
+        parameters={"sample_size": "all"},
+    ),
+    DataArrival(
+        "new-sales",
+        prefix="incoming/",
+        suffix=".csv",
+        parameters={"input-key": "${event.key}", "mode": "fast"},
+    ),
+    DataArrival("partner-data", bucket="partner-data", prefix="sales/"),
+    ApprovedModel(
+        "approved",
+        model_package_group="upstream-Models",
+        parameters={"model": "${event.model_package_arn}"},
+    ),
+    DataArrival("switched-off", enabled=False, prefix="elsewhere/"),
+)
+"""One of each type, and one that is switched off."""
 
 
 def code_tree(store: Path, files: Mapping[str, str], templates: Sequence[str] = ()) -> CodeTree:

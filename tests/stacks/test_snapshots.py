@@ -27,6 +27,7 @@ HASH = re.compile(r"\b[0-9a-f]{64}\b")
         ("isolated", "Smp-production-Pipeline-churn"),
         ("brought", "Smp-Foundation"),
         ("brought", "Smp-Pipeline-churn"),
+        ("triggered", "Smp-Pipeline-churn"),
         ("delivery", "Smp-Delivery"),
         ("delivery", "Smp-Delivery-us-east-1"),
     ],

@@ -44,7 +44,7 @@ class Section(StrEnum):
     CACHE = "cache"
     RETRIES = "retry policies"
     PARAMETERS = "parameters"
-    SCHEDULE = "schedule"
+    TRIGGERS = "schedules and triggers"
     GROUPS = "model package groups"
     TAGS = "tags"
     PIPELINE = "pipeline settings"

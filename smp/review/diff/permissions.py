@@ -49,7 +49,9 @@ def _statements(pipeline: CompiledPipeline | None) -> Mapping[Key, Statement]:
         return {}
     permissions = plan_permissions(pipeline)
     found: dict[Key, Statement] = {}
-    for role, statements in ((JOB_ROLE, permissions.job), (PIPELINE_ROLE, permissions.pipeline)):
+    roles = {JOB_ROLE: permissions.job, PIPELINE_ROLE: permissions.pipeline}
+    roles |= {f"role of trigger {name}": own for name, own in permissions.triggers.items()}
+    for role, statements in roles.items():
         for statement in statements:
             number = sum(key[:2] == (role, statement.sid) for key in found)
             found[role, statement.sid, number] = statement

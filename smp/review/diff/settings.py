@@ -17,7 +17,7 @@ Read = Callable[[Json], Any]
 
 SECTIONS: tuple[tuple[Section, tuple[str, ...], Read], ...] = (
     (Section.PARAMETERS, (), lambda value: _parameters(value)),
-    (Section.SCHEDULE, ("schedules",), lambda value: value.get("schedules", {})),
+    (Section.TRIGGERS, ("triggers",), lambda value: _named(value, "triggers")),
     (
         Section.GROUPS,
         ("model_package_groups",),

@@ -1,0 +1,225 @@
+"""What starts a pipeline by itself: schedules, rules on events, and a queue for what could not be started.
+
+It never lets anything but EventBridge and Scheduler start the pipeline, each for its own rule or schedule.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import aws_cdk as cdk
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from constructs_lib.acknowledgement import acknowledge
+from constructs_lib.role_policy import RolePolicy
+from smp.compiler.permissions import Statement
+from smp.compiler.statement import Resolve
+from smp.compiler.triggers import ApprovedModel, DataArrival, Schedule, Trigger, event_path
+
+MAX_NAME = 64
+"""Of a rule, and of a schedule group (botocore 1.44.5)."""
+
+RETRIES = {"MaximumEventAgeInSeconds": 3600, "MaximumRetryAttempts": 185}
+"""A start is tried for an hour, as often as the service likes: 185 times is its own limit."""
+
+KEEP_FAILED_STARTS_DAYS = 14
+
+
+class PipelineTriggers(Construct):
+    """The triggers of one pipeline that are switched on, each with a role of its own."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        pipeline_name: str,
+        pipeline_arn: str,
+        triggers: Sequence[Trigger],
+        statements: Mapping[str, Sequence[Statement]],
+        key: kms.IKey,
+        resolve: Resolve,
+    ) -> None:
+        """`statements` are what each trigger's role may do; `resolve` returns a deploy-time name's value."""
+        super().__init__(scope, construct_id)
+        self._pipeline_name = pipeline_name
+        self._pipeline_arn = pipeline_arn
+        self._key = key
+        self._resolve_others = resolve
+        self._stack = cdk.Stack.of(self)
+        rules = [trigger for trigger in triggers if not isinstance(trigger, Schedule)]
+        schedules = [trigger for trigger in triggers if isinstance(trigger, Schedule)]
+        self.queue = self._add_queue(rules)
+        if schedules:
+            group = self._add_group()
+            for schedule in schedules:
+                self._add_schedule(schedule, statements[schedule.name], group)
+        for rule in rules:
+            self._add_rule(rule, statements[rule.name])
+
+    def _add_queue(self, rules: Sequence[Trigger]) -> sqs.Queue:
+        queue = sqs.Queue(
+            self,
+            "FailedStarts",
+            encryption=sqs.QueueEncryption.KMS,
+            encryption_master_key=self._key,
+            enforce_ssl=True,
+            retention_period=cdk.Duration.days(KEEP_FAILED_STARTS_DAYS),
+        )
+        if rules:
+            queue.add_to_resource_policy(
+                iam.PolicyStatement(
+                    sid="KeepFailedStarts",
+                    principals=[iam.ServicePrincipal("events.amazonaws.com")],
+                    actions=["sqs:SendMessage"],
+                    resources=[queue.queue_arn],
+                    conditions={
+                        "ArnEquals": {"aws:SourceArn": [self._rule_arn(rule) for rule in rules]},
+                        "StringEquals": {"aws:SourceAccount": self._stack.account},
+                    },
+                )
+            )
+        acknowledge(queue, {"AwsSolutions-SQS3": "It is the dead-letter queue itself."})
+        return queue
+
+    def _add_group(self) -> cdk.CfnResource:
+        properties = {"Name": fitting(self._pipeline_name)}
+        kind = "AWS::Scheduler::ScheduleGroup"
+        return cdk.CfnResource(self, "Group", type=kind, properties=properties)
+
+    def _add_schedule(
+        self, schedule: Schedule, statements: Sequence[Statement], group: cdk.CfnResource
+    ) -> None:
+        name = fitting(self._pipeline_name)
+        arn = f"arn:{self._stack.partition}:scheduler:{self._place}:schedule-group/{name}"
+        role = self._add_role(schedule, "scheduler.amazonaws.com", arn, statements)
+        times = {
+            "ScheduleExpressionTimezone": schedule.timezone,
+            "StartDate": schedule.start,
+            "EndDate": schedule.end,
+        }
+        self._add(
+            schedule,
+            "AWS::Scheduler::Schedule",
+            {
+                "GroupName": group.ref,
+                "Name": schedule.name,
+                "ScheduleExpression": schedule.expression,
+                **{key: value for key, value in times.items() if value is not None},
+                "FlexibleTimeWindow": {"Mode": "OFF"},
+                "KmsKeyArn": self._key.key_arn,
+                "Target": self._target(role, schedule.parameters),
+            },
+        )
+
+    def _add_rule(self, trigger: Trigger, statements: Sequence[Statement]) -> None:
+        role = self._add_role(trigger, "events.amazonaws.com", self._rule_arn(trigger), statements)
+        values = {name: event_path(value) or value for name, value in trigger.parameters.items()}
+        self._add(
+            trigger,
+            "AWS::Events::Rule",
+            {
+                "Name": self._rule_name(trigger),
+                "EventPattern": self._pattern(trigger),
+                "Targets": [{"Id": "Pipeline", **self._target(role, values)}],
+            },
+        )
+
+    def _add(self, trigger: Trigger, kind: str, properties: Mapping[str, Any]) -> None:
+        """Add a rule or schedule in CloudFormation's own words: one call, and both have equal targets."""
+        whole = {"Description": self._description(trigger), "State": "ENABLED", **properties}
+        cdk.CfnResource(self, trigger.name, type=kind, properties=whole)
+
+    def _target(self, role: iam.Role, parameters: Mapping[str, str]) -> dict[str, Any]:
+        values = [{"Name": name, "Value": value} for name, value in sorted(parameters.items())]
+        listed = {"SageMakerPipelineParameters": {"PipelineParameterList": values}}
+        return {
+            "Arn": self._pipeline_arn,
+            "RoleArn": role.role_arn,
+            "DeadLetterConfig": {"Arn": self.queue.queue_arn},
+            "RetryPolicy": RETRIES,
+            **(listed if values else {}),
+        }
+
+    def _description(self, trigger: Trigger) -> str:
+        return f"Trigger {trigger.name} of pipeline {self._pipeline_name}"
+
+    def _add_role(
+        self, trigger: Trigger, service: str, source_arn: str, statements: Sequence[Statement]
+    ) -> iam.Role:
+        """Return a role that only this rule, or a schedule of this group, may take."""
+        description = self._description(trigger)
+        role = iam.Role(
+            self,
+            f"{trigger.name}-Role",
+            description=description,
+            assumed_by=iam.ServicePrincipal(
+                service,
+                conditions={
+                    "StringEquals": {"aws:SourceAccount": self._stack.account},
+                    "ArnEquals": {"aws:SourceArn": source_arn},
+                },
+            ),
+        )
+        RolePolicy(
+            self,
+            f"{trigger.name}-Policy",
+            role=role,
+            description=description,
+            statements=[statement.resolved(self._resolve) for statement in statements],
+        )
+        return role
+
+    def _resolve(self, name: str) -> str | list[str]:
+        return self.queue.queue_arn if name == "trigger_queue_arn" else self._resolve_others(name)
+
+    def _pattern(self, trigger: Trigger) -> dict[str, Any]:
+        if isinstance(trigger, DataArrival):
+            bucket = trigger.bucket.replace("${smp:bucket}", str(self._resolve_others("bucket")))
+            return {
+                "source": ["aws.s3"],
+                "detail-type": ["Object Created"],
+                "detail": {"bucket": {"name": [bucket]}, "object": {"key": [_keys(trigger)]}},
+            }
+        assert isinstance(trigger, ApprovedModel)
+        return {
+            "source": ["aws.sagemaker"],
+            "detail-type": ["SageMaker Model Package State Change"],
+            "detail": {
+                "ModelPackageGroupName": [trigger.model_package_group],
+                "ModelApprovalStatus": ["Approved"],
+            },
+        }
+
+    @property
+    def _place(self) -> str:
+        return f"{self._stack.region}:{self._stack.account}"
+
+    def _rule_name(self, trigger: Trigger) -> str:
+        return fitting(f"{self._pipeline_name}-{trigger.name}")
+
+    def _rule_arn(self, trigger: Trigger) -> str:
+        return f"arn:{self._stack.partition}:events:{self._place}:rule/{self._rule_name(trigger)}"
+
+
+def _keys(trigger: DataArrival) -> dict[str, str]:
+    """Return what a pattern says of keys; prefix and suffix as two items would mean either of them."""
+    if trigger.suffix is None:
+        return {"prefix": trigger.prefix}
+    prefix, suffix = (
+        text.replace("\\", "\\\\").replace("*", "\\*") for text in (trigger.prefix, trigger.suffix)
+    )
+    return {"wildcard": f"{prefix}*{suffix}"}
+
+
+def fitting(name: str) -> str:
+    """Return a name that is not too long; one that is is cut and ends in its hash."""
+    if len(name) <= MAX_NAME:
+        return name
+    digest = hashlib.sha256(name.encode()).hexdigest()[:12]
+    return f"{name[: MAX_NAME - 13].rstrip('-')}-{digest}"

@@ -1,0 +1,113 @@
+"""What starts a pipeline by itself, as values: deployment, review and export read the same ones.
+
+It never creates a rule or schedule, and never asks for the time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from smp.compiler.deploy_values import BUCKET
+from smp.config.expressions import EVENT
+
+EVENT_PATHS: Mapping[str, str] = {
+    "bucket": "$.detail.bucket.name",
+    "key": "$.detail.object.key",
+    "model_package_arn": "$.detail.ModelPackageArn",
+    "time": "$.time",
+    "version_id": "$.detail.object.version-id",
+}
+"""Where each `${event.NAME}` stands in an event (S3 and SageMaker, events of EventBridge)."""
+
+
+@dataclass(frozen=True)
+class Trigger:
+    """What all triggers have. `parameters` are texts, as a start takes them; `${event.NAME}` is a whole one."""
+
+    type: ClassVar[str]
+
+    name: str
+    enabled: bool = True
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
+    def described(self) -> str:
+        """Return when it starts the pipeline, in words."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Schedule(Trigger):
+    """Starts the pipeline at times. `expression` is `cron(…)` or `rate(…)`; start and end are in UTC."""
+
+    type = "schedule"
+
+    expression: str = ""
+    timezone: str | None = None
+    start: str | None = None
+    end: str | None = None
+
+    def described(self) -> str:
+        zone = f" in {self.timezone}" if self.timezone else ""
+        start = f" from {self.start}" if self.start else ""
+        return f"{self.expression}{zone}{start}" + (f" to {self.end}" if self.end else "")
+
+
+@dataclass(frozen=True)
+class DataArrival(Trigger):
+    """Starts the pipeline for each new object. `bucket` may be a deploy-time name."""
+
+    type = "data"
+
+    bucket: str = BUCKET
+    prefix: str = ""
+    suffix: str | None = None
+
+    def described(self) -> str:
+        bucket = "the project's bucket" if self.bucket == BUCKET else self.bucket
+        end = f" and ending in {self.suffix}" if self.suffix else ""
+        return f"data in {bucket} below {self.prefix}{end}"
+
+
+@dataclass(frozen=True)
+class ApprovedModel(Trigger):
+    """Starts the pipeline when a version in the group was approved."""
+
+    type = "approved_model"
+
+    model_package_group: str = ""
+
+    def described(self) -> str:
+        return f"a version approved in {self.model_package_group}"
+
+
+KINDS: Mapping[str, type[Trigger]] = {
+    kind.type: kind for kind in (Schedule, DataArrival, ApprovedModel)
+}
+
+
+def write_triggers(triggers: Iterable[Trigger]) -> list[dict[str, Any]]:
+    """Return triggers as JSON values, without what does not apply."""
+    return [
+        {
+            "type": trigger.type,
+            **{key: value for key, value in vars(trigger).items() if value is not None},
+            "parameters": dict(trigger.parameters),
+        }
+        for trigger in triggers
+    ]
+
+
+def read_triggers(values: Iterable[Mapping[str, Any]]) -> tuple[Trigger, ...]:
+    """Return what `write_triggers` wrote."""
+    return tuple(
+        KINDS[value["type"]](**{key: item for key, item in value.items() if key != "type"})
+        for value in values
+    )
+
+
+def event_path(value: str) -> str | None:
+    """Return the path into the event that a parameter's value stands for, None for a plain value."""
+    match = EVENT.fullmatch(value)
+    return EVENT_PATHS[match[1]] if match else None

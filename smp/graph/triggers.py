@@ -1,0 +1,182 @@
+"""What triggers set, against the parameters of the pipeline; which model they wait for.
+
+It never checks a trigger's own times, prefixes or names: a trigger that loaded is valid by itself.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from smp.config.expressions import EVENT
+from smp.config.parameter_text import MAX_VALUE, Value
+from smp.config.parameters import MEANINGS, ParameterConfig, of_type
+from smp.config.project import Model, Project
+from smp.config.triggers import AnyTrigger, ApprovedModelTrigger
+from smp.config.wording import shown
+from smp.errors import near_names
+from smp.graph.findings import Findings
+from smp.graph.nodes import TriggerNode, model_package_group_name
+
+EVENT_VALUES: Mapping[str, tuple[str, ...]] = {
+    "schedule": (),
+    "data": ("bucket", "key", "time", "version_id"),
+    "approved_model": ("model_package_arn", "time"),
+}
+"""What `${event.NAME}` may name, by the type of trigger."""
+
+RULE_NAME = re.compile("[a-zA-Z0-9](-*[a-zA-Z0-9])*")
+"""SageMakerPipelineParameterName of EventBridge's rules (botocore 1.44.5); Scheduler takes underscores."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What is wrong with one value, without the place."""
+
+    reason: str
+    allowed: str | None = None
+    hint: str | None = None
+
+
+def check_triggers(findings: Findings, project: Project) -> tuple[TriggerNode, ...]:
+    """Return the pipeline's triggers, with the groups that they wait for; report what is wrong."""
+    nodes = []
+    for index, trigger in enumerate(findings.pipeline.config.triggers):
+        _check_values(findings, index, trigger)
+        group = None
+        if isinstance(trigger, ApprovedModelTrigger):
+            group = _group(findings, project, index, trigger)
+        nodes.append(TriggerNode(trigger, group))
+    return tuple(nodes)
+
+
+def _check_values(findings: Findings, index: int, trigger: AnyTrigger) -> None:
+    declared = {parameter.name: parameter for parameter in findings.pipeline.config.parameters}
+    for name, value in trigger.parameters.items():
+        place = ("triggers", index, "parameters", name)
+        if name not in declared:
+            pipeline = findings.pipeline.config.pipeline_name
+            findings.report(
+                f"the pipeline '{pipeline}' has no parameter '{name}'",
+                *place,
+                allowed=", ".join(declared) or None,
+                hint=near_names(name, declared)
+                or "declare it in conf.sagemakerPipeline.parameters",
+            )
+            continue
+        for fault in _faults(trigger, declared[name], value):
+            findings.report(
+                fault.reason, *place, found=shown(value), allowed=fault.allowed, hint=fault.hint
+            )
+    for name, parameter in declared.items():
+        if parameter.default is None and name not in trigger.parameters:
+            findings.report(
+                f"sets no '{name}', which has no default",
+                *("triggers", index, "parameters"),
+                hint=f"set it here, or give conf.sagemakerPipeline.parameters '{name}' a default",
+            )
+
+
+def _faults(trigger: AnyTrigger, parameter: ParameterConfig, value: Value) -> Iterator[Fault]:
+    of_event = trigger.type != "schedule"
+    if of_event and not RULE_NAME.fullmatch(parameter.name):
+        reason = f"EventBridge's rules set no parameter with a name such as '{parameter.name}'"
+        renamed = re.sub("[_-]+", "-", parameter.name).strip("-")
+        allowed = "letters, digits and hyphens, no hyphen first or last"
+        yield Fault(reason, allowed, f"call it '{renamed}'" if renamed else None)
+    event = EVENT.fullmatch(value) if isinstance(value, str) else None
+    if event is not None:
+        yield from _event_faults(trigger, parameter, event[1])
+    else:
+        yield from _value_faults(parameter, value)
+        if of_event and isinstance(value, str) and value.startswith("$"):
+            reason = "begins with '$', which EventBridge takes for a path into the event"
+            yield Fault(reason, "another value, or ${event.NAME}")
+
+
+def _event_faults(trigger: AnyTrigger, parameter: ParameterConfig, name: str) -> Iterator[Fault]:
+    known = EVENT_VALUES[trigger.type]
+    if not known:
+        yield Fault("is a value of an event, and a schedule has none", "a value")
+    elif name not in known:
+        allowed = ", ".join(f"${{event.{each}}}" for each in known)
+        reason = f"'{name}' is no value of the event of a trigger of type {trigger.type}"
+        yield Fault(reason, allowed, near_names(name, known))
+    if parameter.type != "String":
+        reason = f"is text, and '{parameter.name}' is of type {parameter.type}"
+        yield Fault(reason, "a parameter of type String")
+    elif parameter.allowed_values:
+        reason = f"may be anything, and '{parameter.name}' takes some values only"
+        yield Fault(reason, "a parameter without allowed_values")
+
+
+def _value_faults(parameter: ParameterConfig, value: Value) -> Iterator[Fault]:
+    read = of_type(value, parameter.type)
+    if read is None:
+        quoted = parameter.type == "String" and not isinstance(value, (str, bool))
+        hint = f'put it in quotes: "{value}"' if quoted else None
+        reason = f"is no value of '{parameter.name}', which is of type {parameter.type}"
+        yield Fault(reason, MEANINGS[parameter.type], hint)
+    elif parameter.allowed_values and read not in parameter.allowed_values:
+        hint = near_names(str(read), parameter.allowed_values)
+        allowed = ", ".join(parameter.allowed_values)
+        yield Fault(f"is no value that '{parameter.name}' takes", allowed, hint)
+    elif not 1 <= len(str(read)) <= MAX_VALUE:
+        yield Fault("is too long or empty", f"1 to {MAX_VALUE:,} characters")
+
+
+def _group(
+    findings: Findings, project: Project, index: int, trigger: ApprovedModelTrigger
+) -> str | None:
+    """Return the group that a trigger waits for; report one that is not there, or its own."""
+    group = trigger.model_package_group
+    key = "model_package_group" if group else "model"
+    if group is None:
+        group = _registered(findings, project, index, trigger)
+    if group is not None and group in _own_groups(findings):
+        findings.report(
+            f"the pipeline itself registers in '{group}': each approval would start it again",
+            *("triggers", index, key),
+            allowed="a model that another pipeline registers",
+        )
+    return group
+
+
+def _registered(
+    findings: Findings, project: Project, index: int, trigger: ApprovedModelTrigger
+) -> str | None:
+    others = {each.config.pipeline_name: each for each in project.pipelines}
+    name, model = str(trigger.pipeline), str(trigger.model)
+    if name not in others:
+        findings.report(
+            f"there is no pipeline '{name}'",
+            *("triggers", index, "pipeline"),
+            allowed=", ".join(others),
+            hint=near_names(name, others)
+            or "of a pipeline elsewhere, name the model_package_group",
+        )
+        return None
+    steps = {
+        each: [step.step_class for step in section.steps]
+        for each, section in others[name].config.models.items()
+    }
+    registered = [each for each, classes in steps.items() if "RegisterModel" in classes]
+    found: Model | None = project.models.get(model)
+    if model not in registered or found is None or found.config.registry is None:
+        findings.report(
+            f"the pipeline '{name}' registers no model '{model}'",
+            *("triggers", index, "model"),
+            allowed=", ".join(registered) or "it registers none",
+            hint=near_names(model, registered),
+        )
+        return None
+    return model_package_group_name(others[name], found)
+
+
+def _own_groups(findings: Findings) -> set[str]:
+    return {
+        model_package_group_name(findings.pipeline, step.model)
+        for step in findings.steps.values()
+        if step.config.step_class == "RegisterModel" and step.model.config.registry is not None
+    }
