@@ -11,7 +11,7 @@ from functools import cached_property
 
 from smp.config.fields import ConfigModel
 from smp.config.project import Model, Pipeline
-from smp.config.step_base import StepBase
+from smp.config.steps import StepBase
 from smp.config.triggers import AnyTrigger
 from smp.config.wording import dotted
 from smp.errors import Problem
