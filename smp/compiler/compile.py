@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from smp.compiler.access import analyse_access
-from smp.compiler.code_store import CodeStore, stand_in_of, step_stand_in
+from smp.compiler.code_store import CodeStore, stand_in_of
 from smp.compiler.compiled import CompiledPipeline, ModelPackageGroup, StandIn
 from smp.compiler.limits import check_limits
 from smp.compiler.render_triggers import loops, render_triggers
