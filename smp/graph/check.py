@@ -28,7 +28,8 @@ class GraphChecker(Findings):
     """Puts the graph of one pipeline together and finds what is wrong with it."""
 
     def __init__(self, pipeline: Pipeline, project: Project) -> None:
-        super().__init__(pipeline, project)
+        super().__init__(pipeline)
+        self.project = project
         self._lines: dict[tuple[str, str], int] = {}
         """Which line of `dependencies` puts one step before another."""
 

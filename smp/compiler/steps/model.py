@@ -11,12 +11,9 @@ from sagemaker.core.model_metrics import MetricsSource, ModelMetrics
 from sagemaker.core.training.configs import Networking
 from sagemaker.core.workflow.execution_variables import ExecutionVariables
 from sagemaker.core.workflow.functions import Join
-from sagemaker.core.workflow.properties import Properties
 from sagemaker.mlops.workflow.model_step import ModelStep
-from sagemaker.mlops.workflow.steps import Step, StepTypeEnum
 from sagemaker.serve.model_builder import ModelBuilder
 
-from smp.compiler.compiled import Json
 from smp.compiler.steps.context import StepContext, sdk_view
 from smp.compiler.steps.training import render_repack
 from smp.config.jobs import EvaluateSection
