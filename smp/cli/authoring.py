@@ -9,7 +9,7 @@ import argparse
 from pathlib import Path
 
 from smp.cli.console import write_json, write_output
-from smp.cli.pipelines import Commands, add_workspace_option
+from smp.cli.workspace import Commands, add_workspace_option
 
 
 def add_commands(commands: Commands) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from smp.cli.aws_options import add_aws_options, aws_arguments, open_session
 from smp.cli.console import write_json, write_output
-from smp.cli.pipelines import Commands
+from smp.cli.workspace import Commands
 from smp.errors import Problem, RunError, near_names
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from smp.cli.console import write_json, write_output
-from smp.cli.pipelines import (
+from smp.cli.workspace import (
     Commands,
     add_models_option,
     add_workspace_option,

@@ -6,27 +6,24 @@ They never change a file of the workspace but the one that `-o` names and the ca
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
-from smp.cli.aws_options import add_aws_options
 from smp.cli.console import print_problems, problem_fields, write_json, write_output
-from smp.cli.environments import add_environment_option, known_environments
+from smp.cli.workspace import (
+    WORK_DIRECTORY,
+    Commands,
+    add_base_option,
+    add_models_option,
+    add_workspace_option,
+    load_workspace,
+)
 from smp.errors import SmpError
 
 if TYPE_CHECKING:
     from smp.compiler.compiled import CompiledPipeline
     from smp.config.project import Project
     from smp.graph import PipelineGraph
-
-WORK_DIRECTORY = ".smp"
-PATTERN_VARIABLE = "SMP_MODEL_CONFIGPATH"
-
-DEPLOYED = "deployed"
-STATES = "a branch, tag or commit of git, or a directory with an assembly of the app (cdk.out)"
-
-Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def add_commands(commands: Commands) -> None:
@@ -89,31 +86,9 @@ def _add_graph(commands: Commands) -> None:
     graph.set_defaults(run=_graph)
 
 
-def add_workspace_option(command: argparse.ArgumentParser) -> None:
-    """Add `--workspace`."""
-    command.add_argument(
-        "--workspace",
-        metavar="DIR",
-        type=Path,
-        default=Path(),
-        help="directory that holds the model configs (default: the current directory)",
-    )
-
-
 def _add_workspace(command: argparse.ArgumentParser) -> None:
     add_workspace_option(command)
     add_models_option(command)
-
-
-def add_models_option(command: argparse.ArgumentParser) -> None:
-    """Add `--models` and `--environment`: which configs are read, and how."""
-    add_environment_option(command)
-    command.add_argument(
-        "--models",
-        metavar="GLOB",
-        help="config files, relative to the workspace (default: the environment variable "
-        f"{PATTERN_VARIABLE}, else model_configs/*/conf/*.yaml)",
-    )
 
 
 def _add_format(command: argparse.ArgumentParser, formats: tuple[str, ...]) -> None:
@@ -128,30 +103,6 @@ def _add_pipeline(command: argparse.ArgumentParser) -> None:
         "-o", "--output", metavar="FILE", type=Path, help="file to write (default: standard output)"
     )
     _add_workspace(command)
-
-
-def add_base_option(command: argparse.ArgumentParser) -> None:
-    """Add `--base`, and what reading the deployed pipelines takes."""
-    command.add_argument(
-        "--base",
-        metavar="STATE",
-        help=f"the state before: {STATES}, or `{DEPLOYED}` for what is in AWS (default: HEAD)",
-    )
-    add_aws_options(command)
-
-
-def load_workspace(arguments: argparse.Namespace) -> Project:
-    """Load the configs that `--workspace` and `--models` name."""
-    from smp.config.load import DEFAULT_PATTERN, load_project
-
-    pattern = arguments.models or os.environ.get(PATTERN_VARIABLE) or DEFAULT_PATTERN
-    return load_project(
-        arguments.workspace,
-        pattern,
-        os.environ,
-        arguments.environment,
-        known_environments(arguments.workspace),
-    )
 
 
 def _validate(arguments: argparse.Namespace) -> int:

@@ -20,7 +20,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from smp.answer_pipe import end_with_reader
-from smp.cli.pipelines import WORK_DIRECTORY, load_workspace
+from smp.cli.workspace import WORK_DIRECTORY, load_workspace
 from smp.errors import SetupError, SmpError
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from smp.cli.aws_options import add_aws_options, open_session
 from smp.cli.console import write_json, write_output
-from smp.cli.pipelines import (
+from smp.cli.workspace import (
     WORK_DIRECTORY,
     Commands,
     add_models_option,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from smp.cli.console import write_json, write_output
 from smp.cli.environments import known_environments
-from smp.cli.pipelines import (
+from smp.cli.workspace import (
     DEPLOYED,
     PATTERN_VARIABLE,
     STATES,

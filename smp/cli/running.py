@@ -16,14 +16,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from smp.cli.console import write_output
-from smp.cli.pipelines import (
+from smp.cli.preparation import Preparation, Prepared
+from smp.cli.workspace import (
     WORK_DIRECTORY,
     Commands,
     add_models_option,
     add_workspace_option,
     load_workspace,
 )
-from smp.cli.preparation import Preparation, Prepared
 from smp.errors import Problem, RunError, SetupError, SmpError
 
 if TYPE_CHECKING:

@@ -1,0 +1,71 @@
+"""What the commands share: the options that name a workspace, and how its configs are loaded.
+
+It never adds a command.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+from smp.cli.aws_options import add_aws_options
+from smp.cli.environments import add_environment_option, known_environments
+
+if TYPE_CHECKING:
+    from smp.config.project import Project
+
+WORK_DIRECTORY = ".smp"
+PATTERN_VARIABLE = "SMP_MODEL_CONFIGPATH"
+
+DEPLOYED = "deployed"
+STATES = "a branch, tag or commit of git, or a directory with an assembly of the app (cdk.out)"
+
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+
+def add_workspace_option(command: argparse.ArgumentParser) -> None:
+    """Add `--workspace`."""
+    command.add_argument(
+        "--workspace",
+        metavar="DIR",
+        type=Path,
+        default=Path(),
+        help="directory that holds the model configs (default: the current directory)",
+    )
+
+
+def add_models_option(command: argparse.ArgumentParser) -> None:
+    """Add `--models` and `--environment`: which configs are read, and how."""
+    add_environment_option(command)
+    command.add_argument(
+        "--models",
+        metavar="GLOB",
+        help="config files, relative to the workspace (default: the environment variable "
+        f"{PATTERN_VARIABLE}, else model_configs/*/conf/*.yaml)",
+    )
+
+
+def add_base_option(command: argparse.ArgumentParser) -> None:
+    """Add `--base`, and what reading the deployed pipelines takes."""
+    command.add_argument(
+        "--base",
+        metavar="STATE",
+        help=f"the state before: {STATES}, or `{DEPLOYED}` for what is in AWS (default: HEAD)",
+    )
+    add_aws_options(command)
+
+
+def load_workspace(arguments: argparse.Namespace) -> Project:
+    """Load the configs that `--workspace` and `--models` name."""
+    from smp.config.load import DEFAULT_PATTERN, load_project
+
+    pattern = arguments.models or os.environ.get(PATTERN_VARIABLE) or DEFAULT_PATTERN
+    return load_project(
+        arguments.workspace,
+        pattern,
+        os.environ,
+        arguments.environment,
+        known_environments(arguments.workspace),
+    )
