@@ -45,7 +45,7 @@ class PipelineTriggers(Construct):
         key: kms.IKey,
         resolve: Resolve,
     ) -> None:
-        """`statements` are what each trigger's role may do; `resolve` returns a deploy-time name's value."""
+        """`statements` are what each trigger's role may do; `resolve` gives a deploy-time name its value."""
         super().__init__(scope, construct_id)
         self._pipeline_name = pipeline_name
         self._pipeline_arn = pipeline_arn

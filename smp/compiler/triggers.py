@@ -24,7 +24,7 @@ EVENT_PATHS: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class Trigger:
-    """What all triggers have. `parameters` are texts, as a start takes them; `${event.NAME}` is a whole one."""
+    """What all triggers have. `parameters` are texts, as a start takes them, or `${event.NAME}`."""
 
     type: ClassVar[str]
 
@@ -92,8 +92,7 @@ def write_triggers(triggers: Iterable[Trigger]) -> list[dict[str, Any]]:
     return [
         {
             "type": trigger.type,
-            **{key: value for key, value in vars(trigger).items() if value is not None},
-            "parameters": dict(trigger.parameters),
+            **{key: value for key, value in vars(trigger).items() if value not in (None, {})},
         }
         for trigger in triggers
     ]

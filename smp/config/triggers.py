@@ -84,7 +84,7 @@ class TriggerBase(ConfigModel):
     """The name, the only one of that name in the pipeline."""
     enabled: Flag = True
     """Whether it starts the pipeline; where not, nothing of it is deployed."""
-    parameters: ParameterValues = {}
+    parameters: ParameterValues = Field(default={})
     """What it sets, by the parameter's name; the others have their defaults."""
 
 

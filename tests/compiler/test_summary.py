@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from smp.compiler.compiled import CompiledPipeline
 from smp.compiler.summary import summarise
+from smp.compiler.triggers import Schedule
 from tests.stacks.pipelines import code_tree, definition, full_pipeline, processing, training
 
 
@@ -90,3 +92,14 @@ def test_where_the_sources_lay_does_not_count(tmp_path: Path) -> None:
     before = full_pipeline(tmp_path)
     tree = type(before.code[0])(before.code[0].sha256, before.code[0].files, "moved/scripts")
     assert changed(before, full_pipeline(tmp_path, code=(tree,))) == set()
+
+
+def test_a_trigger_has_a_line_of_its_own(tmp_path: Path) -> None:
+    before = full_pipeline(tmp_path)
+    schedule = Schedule("nightly", expression="rate(1 day)", parameters={"rounds": "5"})
+    on, off = (
+        full_pipeline(tmp_path, triggers=(replace(schedule, enabled=enabled),))
+        for enabled in (True, False)
+    )
+    assert changed(before, on) == changed(on, off) == {"trigger nightly"}
+    assert summarise(off)["trigger nightly"] == 'switched off; rate(1 day); {"rounds": "5"}'

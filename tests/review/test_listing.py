@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from smp.compiler.compiled import CompiledPipeline
+from smp.compiler.triggers import ApprovedModel, DataArrival, Schedule
 from smp.review.listing import render_steps
 
 
@@ -19,4 +22,20 @@ def test_steps_stand_in_order_with_what_each_waits_for(housing_pipeline: Compile
         "  7  mlp-Transform               Transform      ml.m5.large       no      4, 6",
         "  8  mlp-Metrics                 Processing     ml.m5.2xlarge     no      4, 7",
         "  9  mlp-Register-RegisterModel  RegisterModel  -                 no      3, 5, 8",
+    ]
+
+
+def test_what_starts_a_pipeline_stands_below_its_steps(housing_pipeline: CompiledPipeline) -> None:
+    triggers = (
+        Schedule("nightly", expression="cron(0 6 * * ? *)", timezone="UTC"),
+        DataArrival("sales", prefix="in/", suffix=".csv"),
+        DataArrival("partner", bucket="partner-data", prefix="in/"),
+        ApprovedModel("upstream", enabled=False, model_package_group="shop-model"),
+    )
+    lines = render_steps(replace(housing_pipeline, triggers=triggers)).splitlines()
+    assert lines[-4:] == [
+        "  started by    nightly   cron(0 6 * * ? *) in UTC",
+        "  started by    sales     data in the project's bucket below in/ and ending in .csv",
+        "  started by    partner   data in partner-data below in/",
+        "  switched off  upstream  a version approved in shop-model",
     ]

@@ -11,6 +11,7 @@ from typing import Any
 
 from smp.compiler.code_store import CodeStore
 from smp.compiler.compiled import CompiledPipeline, Json, ModelPackageGroup, nested_steps
+from smp.compiler.triggers import DataArrival, Schedule
 from smp.review.state import State
 
 NAME = "churn-lightgbm"
@@ -226,6 +227,19 @@ CASES: Mapping[str, Case] = {
     ),
     "parameters": Case(_parameters),
     "edges": Case(_edges),
+    "triggers": Case(
+        other={
+            "triggers": (
+                Schedule(
+                    "nightly",
+                    parameters={"rounds": "500"},
+                    expression="cron(0 6 ? * MON-FRI *)",
+                    timezone="Europe/Berlin",
+                ),
+                DataArrival("arrivals", enabled=False, prefix="incoming/"),
+            )
+        }
+    ),
     "settings": Case(
         other={
             "tags": {"team": "customers", "cost-centre": "17"},
