@@ -44,10 +44,19 @@ class Values:
         """Return the value of a deploy-time name; raises KeyError for one without."""
         if name.startswith(IMAGE_PREFIX):
             return self.images[name.removeprefix(IMAGE_PREFIX)]
-        value = getattr(self, name, None)
+        value = self._of_region(name) or getattr(self, name, None)
         if not value:
             raise KeyError(name)
         return list(value) if isinstance(value, tuple) else str(value)
+
+    def _of_region(self, name: str) -> str | None:
+        china = self.region.startswith("cn-")
+        government = self.region.startswith("us-gov-")
+        values = {
+            "partition": "aws-cn" if china else "aws-us-gov" if government else "aws",
+            "url_suffix": "amazonaws.com.cn" if china else "amazonaws.com",
+        }
+        return values.get(name)
 
 
 def find_values(

@@ -30,6 +30,9 @@ ROLE_KEYS = frozenset({"RoleArn", "ExecutionRoleArn"})
 IMAGE_KEYS = frozenset({"Image", "ImageUri", "TrainingImage"})
 KEY_KEYS = frozenset({"KmsKeyId", "VolumeKmsKeyId"})
 
+HANDED_OVER = frozenset({"Lambda", "Callback"})
+"""Types of steps whose arguments go to something that has permissions of its own."""
+
 MAX_PREFIXES = 12
 """More prefixes than this are given by their common parents: a policy of IAM holds 6,144 characters."""
 
@@ -56,6 +59,8 @@ class Access:
     kms_keys: tuple[str, ...]
     functions: tuple[str, ...]
     """ARNs of the functions that Lambda steps call."""
+    queues: tuple[str, ...]
+    """URLs of the queues that Callback steps write to."""
     uses_network: bool
     """Whether a job runs in a VPC."""
     reads_results: bool
@@ -76,6 +81,7 @@ def analyse_access(pipeline: CompiledPipeline) -> Access:
     leaves = [
         (path, text)
         for step in pipeline.steps()
+        if step["Type"] not in HANDED_OVER
         for path, text in _texts(_own_arguments(step), parameters)
     ]
     writes = [text for path, text in leaves if _is_s3(text) and WRITTEN_UNDER.intersection(path)]
@@ -90,6 +96,7 @@ def analyse_access(pipeline: CompiledPipeline) -> Access:
         roles=_under(leaves, ROLE_KEYS),
         kms_keys=_under(leaves, KEY_KEYS),
         functions=tuple(sorted({s["FunctionArn"] for s in pipeline.steps() if "FunctionArn" in s})),
+        queues=tuple(sorted({s["SqsQueueUrl"] for s in pipeline.steps() if "SqsQueueUrl" in s})),
         uses_network=any("VpcConfig" in path for path, _ in leaves),
         reads_results="RegisterModel" in types
         or any(step.get("PropertyFiles") for step in pipeline.steps()),

@@ -131,9 +131,15 @@ def stand_in_of(model: Model, store: CodeStore) -> StandIn | None:
     script = model.config.scripts.get(STAND_IN)
     if script is None:
         return None
+    stand_in = step_stand_in(model, script, store)
+    _check_packed(model, {STAND_IN: stand_in.script}, stand_in.code)
+    return stand_in
+
+
+def step_stand_in(model: Model, script: str, store: CodeStore) -> StandIn:
+    """Pack a model's whole source directory for a script of it that stands in for something."""
     origin = f"{_origin(model)} (local stand-in)"
     tree = store.add_directory(model.source_directory, origin, model.directory)
-    _check_packed(model, {STAND_IN: _normal(script)}, tree)
     return StandIn(_normal(script), tree)
 
 

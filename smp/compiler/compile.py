@@ -10,13 +10,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from smp.compiler.access import analyse_access
-from smp.compiler.code_store import CodeStore, stand_in_of
+from smp.compiler.code_store import CodeStore, stand_in_of, step_stand_in
 from smp.compiler.compiled import CompiledPipeline, ModelPackageGroup, StandIn
 from smp.compiler.limits import check_limits
 from smp.compiler.render_triggers import loops, render_triggers
 from smp.compiler.request_check import check_requests
-from smp.errors import CompileError, Problem
-from smp.graph.nodes import PipelineGraph, model_package_group_name
+from smp.config.function import OutsideStep
+from smp.errors import CompileError, Problem, ScriptError
+from smp.graph.nodes import PipelineGraph, StepNode, model_package_group_name
 
 
 def compile_pipeline(graph: PipelineGraph, code_store: Path) -> CompiledPipeline:
@@ -71,7 +72,20 @@ def _stand_ins(graph: PipelineGraph, store: CodeStore) -> dict[str, StandIn]:
         for node in graph.steps
         if node.step_class in ("Training", "Tuning")
     }
+    for node in graph.steps:
+        if isinstance(node.config, OutsideStep) and node.config.local_stand_in is not None:
+            found[node.name] = _outside_stand_in(graph, node, node.config.local_stand_in, store)
     return {name: stand_in for name, stand_in in found.items() if stand_in is not None}
+
+
+def _outside_stand_in(
+    graph: PipelineGraph, node: StepNode, script: str, store: CodeStore
+) -> StandIn:
+    stand_in = step_stand_in(node.model, script, store)
+    if stand_in.script not in {file.path for file in stand_in.code.files}:
+        reason, hint = f"'{script}' is left out of the model's files", "see .smpignore"
+        raise ScriptError([graph.at_step(node, Problem(reason, hint=hint))])
+    return stand_in
 
 
 def _groups(graph: PipelineGraph) -> tuple[ModelPackageGroup, ...]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from smp.compiler.access import Access
+from smp.compiler.deploy_values import PARTITION, REGION
 from smp.compiler.statement import Statement, key_arns, objects, regional_arn, through_s3
 
 JOB_NAMES = "pipelines-*"
@@ -44,6 +45,7 @@ STEP_RESOURCES: dict[str, tuple[str, Sequence[str]] | None] = {
     "Condition": None,
     "Fail": None,
     "Lambda": None,
+    "Callback": None,
     "RegisterModel": None,
 }
 """What a step of each type creates, and what is done with it; None: nothing of the kind."""
@@ -64,6 +66,14 @@ def pipeline_statements(access: Access, groups: Sequence[str]) -> Iterator[State
         {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}},
     )
     yield Statement("CallFunctions", ["lambda:InvokeFunction"], access.functions)
+    yield Statement("AskQueues", ["sqs:SendMessage"], [queue_arn(url) for url in access.queues])
+
+
+def queue_arn(url: str) -> str:
+    """Return the ARN of the queue with this URL, `https://sqs.REGION.SUFFIX/ACCOUNT/NAME`."""
+    host, account, name = url.removeprefix("https://sqs.").split("/")
+    region = REGION if host.startswith(REGION) else host.partition(".")[0]
+    return f"arn:{PARTITION}:sqs:{region}:{account}:{name}"
 
 
 def unknown_step_types(access: Access) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from smp.compiler.stand_ins import to_names
 from smp.compiler.steps.condition import render_condition, render_fail
 from smp.compiler.steps.context import StepContext
 from smp.compiler.steps.model import render_create_model, render_register_model
+from smp.compiler.steps.outside import render_callback, render_lambda
 from smp.compiler.steps.processing import render_metrics, render_processing
 from smp.compiler.steps.training import render_training
 from smp.compiler.steps.transform import render_transform
@@ -37,6 +38,8 @@ RENDERERS: Mapping[str, Callable[[StepContext, StepNode], list[Any]]] = {
     "RegisterModel": render_register_model,
     "Condition": render_condition,
     "Fail": render_fail,
+    "Lambda": render_lambda,
+    "Callback": render_callback,
 }
 
 NAME_MEMBERS = {

@@ -10,6 +10,7 @@ It never knows which steps and parameters there are; `smp.graph` does.
     operand    = literal | reference
     literal    = number | "text" | 'text' | true | false
     reference  = "parameters." NAME | STEP ".metrics." PATH | STEP ".final_metrics." NAME
+               | STEP ".outputs." NAME
     PATH       = NAME ("." NAME | "[" number "]" | '["' text '"]')*
 """
 
@@ -28,6 +29,7 @@ Value = str | int | float | bool
 PARAMETERS = "parameters"
 METRICS = "metrics"
 FINAL_METRICS = "final_metrics"
+OUTPUTS = "outputs"
 
 Operator = OneOf["==", "!=", "<", "<=", ">", ">="]
 OPPOSITES: dict[Operator, Operator] = {
@@ -55,14 +57,14 @@ PART = re.compile(r'\.([A-Za-z_][\w-]*)|(\[\d+\])|\["([^"]*)"\]')
 
 @dataclass(frozen=True)
 class Reference:
-    """What a condition reads: a parameter, or a value of a step's report or of its final metrics."""
+    """What a condition reads: a parameter, or a value of a step's report, metrics or outputs."""
 
     owner: str
     """A step's name, or `parameters`."""
     kind: str
-    """`metrics`, `final_metrics` or `parameters`."""
+    """`metrics`, `final_metrics`, `outputs` or `parameters`."""
     path: str
-    """The parameter's or metric's name; for a report the path in it, as `Std:JsonGet` takes it."""
+    """The parameter's, metric's or output's name; for a report the path in it, as `Std:JsonGet` takes it."""
 
     def __str__(self) -> str:
         inside = "" if self.kind == PARAMETERS else f".{self.kind}"
@@ -159,7 +161,9 @@ def read_reference(text: str) -> Reference | None:
     names = [match[1] or match[2] or f'["{match[3]}"]' for match in PART.finditer(parts[0])]
     if owner == PARAMETERS:
         return Reference(PARAMETERS, PARAMETERS, names[0]) if len(names) == 1 else None
-    if len(names) < 2 or names[0] not in (METRICS, FINAL_METRICS):
+    if len(names) < 2 or names[0] not in (METRICS, FINAL_METRICS, OUTPUTS):
+        return None
+    if names[0] == OUTPUTS and (len(names) > 2 or names[1].startswith("[")):
         return None
     path = names[1] + "".join(n if n.startswith("[") else f".{n}" for n in names[2:])
     return Reference(owner, names[0], path)
@@ -276,8 +280,8 @@ class _Parser:
     def _fault(self, reason: str) -> Exception:
         return fault(
             f"is no condition: it {reason}",
-            "comparisons of STEP.metrics.PATH, STEP.final_metrics.NAME or parameters.NAME with a "
-            "number, true, false or a text in quotes, joined by and, or, not, in",
+            "comparisons of STEP.metrics.PATH, STEP.final_metrics.NAME, STEP.outputs.NAME or "
+            "parameters.NAME with a number, true, false or a text in quotes, joined by and, or, not, in",
             "for example: evaluate.metrics.auc >= 0.85 and not parameters.stage in ['test']",
         )
 

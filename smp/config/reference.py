@@ -51,6 +51,8 @@ SECTIONS = {
     "StepConfig": "….steps[]",
     "ConditionStep": "….steps[] with step_class: Condition",
     "FailStep": "….steps[] with step_class: Fail",
+    "LambdaStep": "….steps[] with step_class: Lambda",
+    "CallbackStep": "….steps[] with step_class: Callback",
     "RetrySection": "….retry of the pipeline and of steps",
     "NetworkSecurity": "conf.sagemakerNetworkSecurity",
     "Tag": "….tags[]",

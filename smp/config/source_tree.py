@@ -5,12 +5,14 @@ It never opens a script, and lets no path or link lead out of the model's own di
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from smp.config.files import FileSet
+from smp.config.shipped_files import find_shipped_files
 from smp.config.wording import dotted, shown
 from smp.config.yaml_tree import Path_
 from smp.errors import Location, Problem
@@ -19,6 +21,7 @@ CONF_DIRECTORY = "conf"
 
 SCRIPT_SUFFIXES = {("train", "entry_point"): (".py", ".sh")}
 PYTHON = (".py",)
+MISSING = "there is no such "
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,7 @@ class PathFault:
 
     path: Path_
     reason: str
-    found: str
+    found: str | None = None
     allowed: str | None = None
     hint: str | None = None
 
@@ -78,14 +81,15 @@ def find_scripts(
         return Scripts(None)
     source = _source_directory(written, directory, roots)
     if isinstance(source, PathFault):
-        return Scripts(None, (source,))
+        return Scripts(None, tuple(_with_submodules(iter([source]), directory)))
     faults = (
         fault
         for key, script in named.items()
         if isinstance(script, str) and script
-        for fault in _script_faults(key, script, source, directory)
+        for fault in script_faults(key, script, source, directory)
     )
-    return Scripts(source, tuple(faults))
+    found = (*_with_submodules(faults, directory), *_shipped_faults(source, directory))
+    return Scripts(source, found)
 
 
 def _source_directory(written: str, directory: Path, roots: tuple[Path, ...]) -> Path | PathFault:
@@ -110,9 +114,10 @@ def _source_directory(written: str, directory: Path, roots: tuple[Path, ...]) ->
     return PathFault(path, "there is no such directory", shown(written), f"a path below {places}")
 
 
-def _script_faults(
+def script_faults(
     path: tuple[str, str], written: str, source: Path, directory: Path
 ) -> Iterator[PathFault]:
+    """Yield what is wrong with the path of a script below a source directory."""
     suffixes = SCRIPT_SUFFIXES.get(path, PYTHON)
     target = source / written
     parts = PurePosixPath(written)
@@ -128,6 +133,24 @@ def _script_faults(
         yield PathFault(path, "is a link out of the model's own directory", shown(written))
     elif not target.is_file():
         yield PathFault(path, "is not a file", shown(written))
+
+
+def _shipped_faults(source: Path, directory: Path) -> Iterator[PathFault]:
+    """Yield what lies in the source directory and cannot be shipped."""
+    for refusal in find_shipped_files(source, directory).refusals:
+        name = os.fsencode(refusal.path).decode(errors="replace")
+        reason = refusal.reason if name == "." else f"{shown(name)} in it {refusal.reason}"
+        yield PathFault(("source_directory",), reason, None, refusal.allowed, refusal.hint)
+
+
+def _with_submodules(faults: Iterator[PathFault], directory: Path) -> Iterator[PathFault]:
+    """Say why something is not there: a delivery takes a repository's own files alone."""
+    has_submodules = (directory / ".gitmodules").is_file()
+    for fault in faults:
+        if has_submodules and fault.reason.startswith(MISSING):
+            hint = "this repository has git submodules, which a delivery does not fetch"
+            fault = replace(fault, hint=f"{fault.hint}; {hint}" if fault.hint else hint)
+        yield fault
 
 
 def _exists(path: Path) -> bool:

@@ -10,35 +10,16 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import AfterValidator, Field
 
 from smp.config.condition import check_condition
-from smp.config.fields import ConfigModel, Flag, Text, TextList, pattern
+from smp.config.fields import Flag, Text, TextList, pattern
+from smp.config.function import CallbackStep, LambdaStep
 from smp.config.message import check_message
 from smp.config.retry import RetrySection
+from smp.config.step_base import StepBase
 from smp.config.varying import EVALUATED
 
 JobClass = Literal[
     "Processing", "Training", "Tuning", "CreateModel", "Transform", "Metrics", "RegisterModel"
 ]
-
-StepName = Annotated[
-    str,
-    Field(
-        pattern=pattern(
-            r"^[A-Za-z0-9](-*[A-Za-z0-9])*$",
-            "letters, digits and hyphens, no hyphen first or last",
-        ),
-        max_length=64,
-    ),
-]
-"""CreatePipeline takes 64 characters (botocore 1.44.5)."""
-
-
-class StepBase(ConfigModel):
-    """What every step has."""
-
-    step_name: StepName
-    """The name that dependencies and chains use, and that SageMaker shows."""
-    step_class: str
-    """What the step does."""
 
 
 class StepConfig(StepBase):
@@ -92,4 +73,7 @@ class FailStep(StepBase):
     """Why the execution failed; `${STEP.metrics.PATH}` in it is the value of that metric."""
 
 
-AnyStep = Annotated[StepConfig | ConditionStep | FailStep, Field(discriminator="step_class")]
+AnyStep = Annotated[
+    StepConfig | ConditionStep | FailStep | LambdaStep | CallbackStep,
+    Field(discriminator="step_class"),
+]

@@ -71,8 +71,12 @@ class _Whole(_Mark):
         return _taking(handler.generate_schema(plain), lambda written: _whole(written, kind))
 
 
+@dataclass(frozen=True)
 class _Evaluated(_Mark):
     """Of a text with expressions of its own, which the field's checks know."""
+
+    typed: bool = False
+    """Whether an expression that is all of the text keeps its type."""
 
     def __get_pydantic_core_schema__(
         self, source: Any, handler: GetCoreSchemaHandler
@@ -85,6 +89,7 @@ class _Evaluated(_Mark):
 
 VARIES = Varies()
 EVALUATED = _Evaluated()
+TYPED = _Evaluated(typed=True)
 Varying = Annotated[Union[T, Reference], _Whole()]  # noqa: UP007  Varying[int] needs a generic alias
 """A number or flag for which a parameter may stand: `Varying[int]`; limits go inside the brackets."""
 
@@ -136,6 +141,8 @@ class Use:
     owners: tuple[ConfigModel, ...]
     """The section and those in it that the value stands in, from the outside in."""
     bucket: Literal["", "uri", "name"] = ""
+    typed: bool = False
+    """Whether the parameter that is all of a text keeps its type there."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -170,6 +177,8 @@ def _uses(value: Any, path: Path_, owners: tuple[ConfigModel, ...]) -> Iterator[
 
 def _marked(use: Use, name: str) -> Use:
     mark = mark_of(type(use.owners[-1]), name)
+    if isinstance(mark, _Evaluated):
+        return replace(use, typed=mark.typed and whole_name(str(use.value)) is not None)
     return replace(use, bucket=mark.bucket) if isinstance(mark, Varies) else use
 
 

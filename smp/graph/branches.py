@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from smp.config.function import OutsideStep
+from smp.config.step_base import StepBase
 from smp.config.steps import ConditionStep, StepConfig
 from smp.errors import near_names
 from smp.graph.findings import Findings, Sides
@@ -40,7 +42,7 @@ def read_sides(findings: Findings) -> Sides:
     return sides
 
 
-def _known(findings: Findings, config: ConditionStep | StepConfig, key: str) -> Iterable[str]:
+def _known(findings: Findings, config: StepBase, key: str) -> Iterable[str]:
     """Yield the names under a key that are other steps of the pipeline; report the rest."""
     model, place = findings.places[config.step_name]
     for index, name in enumerate(getattr(config, key)):
@@ -59,7 +61,7 @@ def wait_for_failures(findings: Findings, nodes: tuple[StepNode, ...]) -> tuple[
     """Return the nodes with what `on_failure` says turned round: the named step waits."""
     failed: dict[str, list[str]] = {}
     for step in findings.steps.values():
-        if isinstance(step.config, StepConfig):
+        if isinstance(step.config, (StepConfig, OutsideStep)):
             for name in _known(findings, step.config, "on_failure"):
                 failed.setdefault(name, []).append(step.config.step_name)
     found = []

@@ -1,4 +1,4 @@
-"""The parameters that conditions compare: declared, and of the type of what they are compared with.
+"""The parameters and outputs that conditions compare: of the type of what they are compared with.
 
 It never decides a condition.
 """
@@ -6,8 +6,10 @@ It never decides a condition.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from smp.config.condition import (
+    OUTPUTS,
     PARAMETERS,
     AllOf,
     AnyOf,
@@ -19,11 +21,12 @@ from smp.config.condition import (
     Value,
     parse_condition,
 )
-from smp.config.parameters import ParameterConfig
+from smp.config.expressions import ParameterType
 from smp.config.steps import ConditionStep
 from smp.config.wording import dotted, shown
 from smp.graph.findings import Findings
 from smp.graph.parameters import declared_parameter
+from smp.graph.step_classes.references import typed_outputs
 
 ORDERED = ("<", "<=", ">", ">=")
 NUMBERS = ("Integer", "Float")
@@ -36,8 +39,17 @@ TAKES: dict[str, tuple[str, tuple[type, ...]]] = {
 """What a parameter of each type is compared with."""
 
 
+@dataclass(frozen=True)
+class _Typed:
+    """A parameter or output as a condition writes it, its type, and the values it may take, if limited."""
+
+    name: str
+    type: ParameterType
+    allowed: tuple[Value, ...] = ()
+
+
 def check_condition_parameters(findings: Findings) -> None:
-    """Report parameters in conditions that are not declared or never equal what stands beside them."""
+    """Report parameters that are not declared, and what never equals what stands beside it."""
     for step in findings.steps.values():
         if isinstance(step.config, ConditionStep):
             for leaf in _leaves(parse_condition(step.config.condition)):
@@ -54,57 +66,64 @@ def _leaves(condition: Expression) -> Iterator[Leaf]:
 
 def _check_leaf(findings: Findings, step: ConditionStep, leaf: Leaf) -> None:
     if isinstance(leaf, Membership):
-        parameter = _parameter(findings, step, leaf.query)
-        if parameter is not None:
+        query = _typed(findings, step, leaf.query)
+        if query is not None:
             for value in leaf.values:
-                _check_value(findings, step, parameter, value)
+                _check_value(findings, step, query, value)
         return
     for own, other in ((leaf.left, leaf.right), (leaf.right, leaf.left)):
-        parameter = _parameter(findings, step, own)
-        if parameter is None:
+        typed = _typed(findings, step, own)
+        if typed is None:
             continue
-        if leaf.operator in ORDERED and parameter.type not in NUMBERS:
+        if leaf.operator in ORDERED and typed.type not in NUMBERS:
             findings.report_step(
                 step,
-                f"orders '{own}' by '{leaf.operator}', and it is of type {parameter.type}",
+                f"orders '{own}' by '{leaf.operator}', and it is of type {typed.type}",
                 "condition",
                 allowed="==, != or in",
             )
         elif not isinstance(other, Reference):
-            _check_value(findings, step, parameter, other)
+            _check_value(findings, step, typed, other)
 
 
-def _parameter(findings: Findings, step: ConditionStep, operand: Operand) -> ParameterConfig | None:
-    if not isinstance(operand, Reference) or operand.kind != PARAMETERS:
+def _typed(findings: Findings, step: ConditionStep, operand: Operand) -> _Typed | None:
+    """Return what is known of a parameter or of a step's output; None for what has no type."""
+    if not isinstance(operand, Reference):
+        return None
+    if operand.kind == OUTPUTS:
+        source = findings.steps.get(operand.owner)
+        kind = typed_outputs(source.config).get(operand.path) if source else None
+        return _Typed(str(operand), kind) if kind else None
+    if operand.kind != PARAMETERS:
         return None
     model, index = findings.places[step.step_name]
     path = ("sagemakerPipeline", "models", model, "steps", index, "condition")
-    return declared_parameter(
+    parameter = declared_parameter(
         findings,
         operand.path,
         findings.pipeline.locate(*path),
         dotted(("conf", *path)),
         step.condition,
     )
+    if parameter is None:
+        return None
+    return _Typed(str(operand), parameter.type, tuple(parameter.allowed_values))
 
 
-def _check_value(
-    findings: Findings, step: ConditionStep, parameter: ParameterConfig, value: Value
-) -> None:
-    words, types = TAKES[parameter.type]
-    fits = isinstance(value, types) and (parameter.type == "Boolean") == isinstance(value, bool)
+def _check_value(findings: Findings, step: ConditionStep, typed: _Typed, value: Value) -> None:
+    words, types = TAKES[typed.type]
+    fits = isinstance(value, types) and (typed.type == "Boolean") == isinstance(value, bool)
     if not fits:
         findings.report_step(
             step,
-            f"compares 'parameters.{parameter.name}' with {shown(value)}, "
-            f"and it is of type {parameter.type}",
+            f"compares '{typed.name}' with {shown(value)}, and it is of type {typed.type}",
             "condition",
             allowed=words,
         )
-    elif parameter.allowed_values and value not in parameter.allowed_values:
+    elif typed.allowed and value not in typed.allowed:
         findings.report_step(
             step,
-            f"compares 'parameters.{parameter.name}' with {shown(value)}, which it never is",
+            f"compares '{typed.name}' with {shown(value)}, which it never is",
             "condition",
-            allowed=", ".join(parameter.allowed_values),
+            allowed=", ".join(map(str, typed.allowed)),
         )

@@ -132,7 +132,7 @@ def _unfit(
         if kind not in fitting:
             reason = f"'{name}' is of type {kind}, and another is expected here"
             yield problem(reason, f"a parameter of type {' or '.join(fitting)}")
-    elif kind == "Boolean":
+    elif kind == "Boolean" and not use.typed:
         reason = (
             f"'{name}' is of type Boolean: how the service writes one in text is not documented"
         )

@@ -73,6 +73,8 @@ def local_value(name: str, compiled: CompiledPipeline) -> str | list[str]:
     values: dict[str, str | list[str]] = {
         "account_id": ACCOUNT_ID,
         "region": REGION,
+        "partition": "aws",
+        "url_suffix": "amazonaws.com",
         "bucket": BUCKET,
         "role_arn": ROLE_ARN,
         "kms_key_arn": f"arn:aws:kms:{REGION}:{ACCOUNT_ID}:key/smp-local",

@@ -26,8 +26,8 @@ RUNNABLE = frozenset(
 )
 
 INSTEAD: Mapping[str, str] = {
-    "Lambda": "leave it out of the local run with --only or --from, or move its work to a Processing step",
-    "Callback": "it waits for a system outside SageMaker; run the steps after it with --from",
+    "Lambda": "give it a local_stand_in, a script that runs here in the function's place",
+    "Callback": "give it a local_stand_in, a script that runs here in place of who reads the queue",
     "EMR": "it needs a cluster; run the steps after it with --from",
     "EMRServerless": "it needs a cluster; run the steps after it with --from",
 }
@@ -105,7 +105,7 @@ def _refuse_unrunnable(compiled: CompiledPipeline, steps: Iterable[Json]) -> Non
             hint=INSTEAD.get(step["Type"], "run the steps after it with --from"),
         )
         for step in steps
-        if step["Type"] not in RUNNABLE
+        if step["Type"] not in RUNNABLE and step["Name"] not in compiled.stand_ins
     ]
     if problems:
         raise RunError(problems)
@@ -117,7 +117,11 @@ def refuse_images(
     """Raise RunError for the steps that need what only their image has, where no image can run.
 
     Those in `done` have run. A Training or Tuning step whose model names a local stand-in is not refused.
+    The stand-in of a step without an image is what no container engine can run.
     """
+    if runs_images:
+        _refuse_without_image(compiled, plan, done)
+        return
     waiting = [name for name in plan.run if name not in done and name not in compiled.stand_ins]
     problems = [
         Problem(
@@ -129,7 +133,20 @@ def refuse_images(
         for name in waiting
         for image in _needed_images(plan.steps[name])
     ]
-    if problems and not runs_images:
+    if problems:
+        raise RunError(problems)
+
+
+def _refuse_without_image(compiled: CompiledPipeline, plan: Plan, done: Collection[str]) -> None:
+    problems = [
+        Problem(
+            f"step {name} of {compiled.name} has a stand-in and no image to run it in",
+            hint="run without --sandbox docker",
+        )
+        for name in plan.run
+        if name not in done and plan.steps[name]["Type"] not in RUNNABLE
+    ]
+    if problems:
         raise RunError(problems)
 
 

@@ -22,6 +22,7 @@ from smp.local.cache import Kept, StepCache
 from smp.local.conditions import holds
 from smp.local.expressions import Scope, resolve
 from smp.local.jobs.context import StepContext, StepFailure
+from smp.local.jobs.handler import run_handler
 from smp.local.jobs.model import run_model
 from smp.local.jobs.processing import run_processing
 from smp.local.jobs.register import run_register
@@ -43,6 +44,8 @@ JOBS: Mapping[str, Callable[[StepContext], dict[str, Any]]] = {
     "Model": run_model,
     "Transform": run_transform,
     "RegisterModel": run_register,
+    "Lambda": run_handler,
+    "Callback": run_handler,
 }
 
 JOB_NAMES: Mapping[str, str] = {

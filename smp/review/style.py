@@ -68,6 +68,8 @@ ICONS = {
     "Transform": "M2 5.5h11M10.5 3L13 5.5 10.5 8M14 11H3M5.5 8.5L3 11l2.5 2.5",
     "RegisterModel": "M3 2h6.5L14 6.5v7.5H3zM5.8 9.6l1.8 1.8 3.4-3.6",
     "Condition": "M8 1.5L14.5 8 8 14.5 1.5 8z",
+    "Lambda": "M3.5 2.5h2.7l6 11h1.8M6.9 6.6L3 13.5",
+    "Callback": "M2 3.5h12v8H8.5L5 14v-2.5H2z",
     "Fail": "M3.5 3.5l9 9M12.5 3.5l-9 9",
 }
 OTHER_ICON = "M3 3h10v10H3z"

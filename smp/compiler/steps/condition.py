@@ -19,16 +19,14 @@ from sagemaker.core.workflow.conditions import (
     ConditionNot,
     ConditionOr,
 )
-from sagemaker.core.workflow.functions import Join, JsonGet
-from sagemaker.core.workflow.parameters import Parameter, ParameterTypeEnum
 from sagemaker.mlops.workflow.condition_step import ConditionStep
 from sagemaker.mlops.workflow.fail_step import FailStep
 
+from smp.compiler.steps.approved_model import none_approved
 from smp.compiler.steps.context import StepContext
-from smp.compiler.steps.processing import EVALUATION_REPORT
+from smp.compiler.steps.values import text_of, value_of
 from smp.config import condition as language
 from smp.config import steps as config
-from smp.config.message import message_parts
 from smp.graph.nodes import Branch, StepNode
 
 COMPARISONS: dict[language.Operator, Callable[..., Condition]] = {
@@ -58,11 +56,7 @@ def render_condition(context: StepContext, node: StepNode) -> list[Any]:
 def render_fail(context: StepContext, node: StepNode) -> list[Any]:
     """Render a Fail step; metrics in its message are read when it is reached."""
     assert isinstance(node.config, config.FailStep)
-    parts = [
-        part if isinstance(part, str) else _in_text(context, node, part)
-        for part in message_parts(node.config.message)
-    ]
-    message = parts[0] if len(parts) == 1 and isinstance(parts[0], str) else Join("", parts)
+    message = text_of(context, node, node.config.message)
     depends_on = context.waits_for(node) or None
     return [FailStep(name=node.name, error_message=message, depends_on=depends_on)]
 
@@ -72,7 +66,9 @@ def _steps_on(context: StepContext, branch: Branch) -> list[Any]:
 
 
 def _clause(context: StepContext, node: StepNode, clause: tuple[language.Leaf, ...]) -> Condition:
-    conditions = [_leaf(context, node, leaf) for leaf in clause]
+    read = (reference for leaf in clause for reference in language.references(leaf))
+    conditions = list(none_approved(context, node, read))
+    conditions += [_leaf(context, node, leaf) for leaf in clause]
     return conditions[0] if len(conditions) == 1 else ConditionOr(conditions=conditions)
 
 
@@ -87,24 +83,7 @@ def _leaf(context: StepContext, node: StepNode, leaf: language.Leaf) -> Conditio
     return COMPARISONS[leaf.operator](left=left, right=right)
 
 
-def _in_text(context: StepContext, node: StepNode, reference: language.Reference) -> Any:
-    """Return what stands for a reference in text: parameters are put in after the SDK."""
-    if reference.kind == language.PARAMETERS:
-        return f"${{{reference}}}"
-    return _operand(context, node, reference)
-
-
 def _operand(context: StepContext, node: StepNode, operand: language.Operand) -> Any:
     if not isinstance(operand, language.Reference):
         return operand
-    if operand.kind == language.PARAMETERS:
-        return _parameter(context, operand.path)
-    step = context.made[dict(node.reports)[operand.owner]][-1]
-    if operand.kind == language.FINAL_METRICS:
-        return step.properties.FinalMetricDataList[operand.path].Value
-    return JsonGet(step_name=step.name, property_file=EVALUATION_REPORT, json_path=operand.path)
-
-
-def _parameter(context: StepContext, name: str) -> Parameter:
-    declared = {item.name: item for item in context.graph.pipeline.config.parameters}
-    return Parameter(name=name, parameter_type=ParameterTypeEnum(declared[name].type))
+    return value_of(context, node, operand)

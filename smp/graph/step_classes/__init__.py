@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from smp.graph.step_classes.base import StepClass
 from smp.graph.step_classes.condition import CONDITION, FAIL
+from smp.graph.step_classes.function import CALLBACK, LAMBDA
 from smp.graph.step_classes.metrics import METRICS
 from smp.graph.step_classes.model import CREATE_MODEL, REGISTER_MODEL
 from smp.graph.step_classes.processing import PROCESSING
@@ -26,4 +27,6 @@ STEP_CLASSES: Mapping[str, StepClass] = {
     "RegisterModel": REGISTER_MODEL,
     "Condition": CONDITION,
     "Fail": FAIL,
+    "Lambda": LAMBDA,
+    "Callback": CALLBACK,
 }

@@ -1,0 +1,31 @@
+"""Renders a step that calls a Lambda function, whichever class asks for it.
+
+It never makes or changes a function: the SDK would, were it not given an ARN alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sagemaker.core.lambda_helper import Lambda
+from sagemaker.mlops.workflow.lambda_step import LambdaOutput, LambdaOutputTypeEnum, LambdaStep
+
+from smp.config.expressions import ParameterType
+
+
+def function_step(
+    name: str,
+    function_arn: str,
+    arguments: Mapping[str, Any],
+    outputs: Mapping[str, ParameterType],
+    depends_on: Sequence[Any] | None = None,
+) -> LambdaStep:
+    """Return the step; a later one reads an output as `step.properties.Outputs[NAME]`."""
+    return LambdaStep(
+        name=name,
+        lambda_func=Lambda(function_arn=function_arn),
+        inputs=dict(arguments),
+        outputs=[LambdaOutput(key, LambdaOutputTypeEnum[kind]) for key, kind in outputs.items()],
+        depends_on=list(depends_on) if depends_on else None,
+    )

@@ -1,0 +1,50 @@
+"""Lambda and Callback: what they hand over, and what runs for them on this machine.
+
+It never calls a function.
+"""
+
+from __future__ import annotations
+
+from smp.config.condition import Reference
+from smp.config.function import OutsideStep
+from smp.config.message import message_parts
+from smp.config.source_tree import script_faults
+from smp.graph.declared import Declared
+from smp.graph.findings import Findings
+from smp.graph.nodes import ChainedInput
+from smp.graph.step_classes.base import Implied, StepClass
+from smp.graph.step_classes.references import check_references
+
+STAND_IN = "local_stand_in"
+
+
+def _check(findings: Findings, step: Declared, _: tuple[ChainedInput, ...]) -> Implied:
+    assert isinstance(step.config, OutsideStep)
+    steps: list[str] = []
+    for name, value in step.config.inputs.items():
+        if isinstance(value, str):
+            read = [part for part in message_parts(value) if isinstance(part, Reference)]
+            steps += check_references(findings, step, ("inputs", name), read)
+    _check_stand_in(findings, step, step.config.local_stand_in)
+    return {"reports": tuple((name, name) for name in dict.fromkeys(steps))}
+
+
+def _check_stand_in(findings: Findings, step: Declared, script: str | None) -> None:
+    if script is None:
+        return
+    model = step.model
+    for found in script_faults(
+        (step.config.step_name, STAND_IN), script, model.source_directory, model.directory
+    ):
+        findings.report_step(
+            step.config,
+            found.reason,
+            STAND_IN,
+            found=found.found,
+            allowed=found.allowed,
+            hint=found.hint,
+        )
+
+
+LAMBDA = StepClass(None, _check, takes_chains=False)
+CALLBACK = StepClass(None, _check, takes_chains=False)

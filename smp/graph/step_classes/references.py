@@ -1,0 +1,132 @@
+"""What conditions, messages and inputs read of other steps: metrics and outputs, which have to be there.
+
+It never reads one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from smp.config.approved_model import APPROVED_OUTPUTS, ApprovedModelStep
+from smp.config.condition import FINAL_METRICS, METRICS, OUTPUTS, PARAMETERS, Reference
+from smp.config.expressions import ParameterType
+from smp.config.function import OutsideStep
+from smp.config.step_base import StepBase
+from smp.errors import near_names
+from smp.graph.declared import Declared
+from smp.graph.findings import Findings
+from smp.graph.package_sources import find_source
+
+CLASS_OF_KIND = {METRICS: "Metrics", FINAL_METRICS: "Training"}
+"""The class of the steps that have each kind of metric."""
+
+
+def typed_outputs(config: StepBase) -> Mapping[str, ParameterType]:
+    """Return what `STEP.outputs.NAME` may name of a step, with its type."""
+    if isinstance(config, ApprovedModelStep):
+        return APPROVED_OUTPUTS
+    return config.outputs if isinstance(config, OutsideStep) else {}
+
+
+def check_references(
+    findings: Findings, step: Declared, place: tuple[str, ...], read: Iterable[Reference]
+) -> list[str]:
+    """Report what is read of steps that have no such value; return the steps that are read."""
+    steps: list[str] = []
+    for reference in read:
+        if reference.kind == PARAMETERS:
+            continue
+        source = findings.steps.get(reference.owner)
+        if reference.owner == step.config.step_name:
+            _report(findings, step, place, f"reads '{reference}', which is of the step itself")
+        elif source is None or not _has_kind(source, reference.kind):
+            _report_owner(findings, step, place, reference)
+        else:
+            steps.append(reference.owner)
+            _check_name(findings, step, place, reference, source)
+    return steps
+
+
+def _has_kind(source: Declared, kind: str) -> bool:
+    if kind == OUTPUTS:
+        return bool(typed_outputs(source.config))
+    if kind == METRICS and isinstance(source.config, ApprovedModelStep):
+        return True
+    return source.config.step_class == CLASS_OF_KIND[kind]
+
+
+def _report_owner(
+    findings: Findings, step: Declared, place: tuple[str, ...], reference: Reference
+) -> None:
+    wanted = CLASS_OF_KIND.get(reference.kind)
+    what = f"is no {wanted} step" if wanted else "has no outputs"
+    none = f"no {wanted} step" if wanted else "no step with outputs"
+    known = [n for n, s in findings.steps.items() if _has_kind(s, reference.kind)]
+    known = [name for name in known if name != step.config.step_name]
+    _report(
+        findings,
+        step,
+        place,
+        f"reads '{reference}', and '{reference.owner}' {what}",
+        allowed=", ".join(known) or f"this pipeline has {none}",
+        hint=near_names(reference.owner, known),
+    )
+
+
+def _check_name(
+    findings: Findings,
+    step: Declared,
+    place: tuple[str, ...],
+    reference: Reference,
+    source: Declared,
+) -> None:
+    if reference.kind == METRICS:
+        if isinstance(source.config, ApprovedModelStep):
+            _check_reports(findings, step, place, reference, source.config)
+        return
+    known = list(typed_outputs(source.config))
+    missing, none = f"which '{reference.owner}' does not list in outputs", ""
+    if reference.kind == FINAL_METRICS:
+        section = source.model.config.train
+        known = [metric.name for metric in section.metric_definitions] if section else []
+        missing = "which metric_definitions does not define"
+        none = f"'{source.model.name}' defines no metric"
+    if reference.path not in known:
+        _report(
+            findings,
+            step,
+            place,
+            f"reads '{reference}', {missing}",
+            allowed=", ".join(known) or none,
+            hint=near_names(reference.path, known),
+        )
+
+
+def _check_reports(
+    findings: Findings,
+    step: Declared,
+    place: tuple[str, ...],
+    reference: Reference,
+    source: ApprovedModelStep,
+) -> None:
+    """Report metrics of versions whose reports lie nobody knows where."""
+    packages = find_source(findings, source)
+    if packages is not None and not packages.reports:
+        _report(
+            findings,
+            step,
+            place,
+            f"reads '{reference}', and where the reports of '{packages.group}' lie is not known",
+            allowed=f"with their prefix in `reports` of '{source.step_name}'",
+        )
+
+
+def _report(
+    findings: Findings,
+    step: Declared,
+    place: tuple[str, ...],
+    reason: str,
+    **details: str | None,
+) -> None:
+    model, index = findings.places[step.config.step_name]
+    findings.report(reason, "models", model, "steps", index, *place, **details)
