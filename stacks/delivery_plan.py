@@ -9,8 +9,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from smp.config.files import find_files
 from smp.config.yaml_tree import Document
-from smp.errors import Location, Problem, SetupError, near_names
+from smp.errors import ConfigError, Location, Problem, SetupError, near_names
 from stacks.context import CDK_JSON, SETTINGS_KEY, Context
 from stacks.delivery_settings import (
     CodeCommitSource,
@@ -81,16 +82,17 @@ def load_delivery(context: Context, environ: Mapping[str, str], workspace: Path)
     if delivery is None:
         raise SetupError([_nothing_to_deliver()])
     place = settings_document(context, workspace)
+    pattern = environ.get("SMP_MODEL_CONFIGPATH", "").strip() or settings.model_configs
     problems = [
         *_variable_problems(environ),
         *_stage_problems(settings, delivery, place),
         *_directory_problems(delivery, workspace, place),
+        *_empty_model_problems(delivery, workspace, pattern, place),
         *_repeated_repositories(delivery, place),
         *_pull_request_problems(delivery, place),
     ]
     if problems:
         raise SetupError(problems)
-    pattern = environ.get("SMP_MODEL_CONFIGPATH", "").strip() or settings.model_configs
     stages = _stages(settings, delivery, pattern)
     return DeliveryPlan(settings=delivery, model_configs=pattern, stages=tuple(stages))
 
@@ -193,6 +195,26 @@ def _repeated_repositories(delivery: DeliverySettings, place: Document) -> Itera
                 f"{PATH}.{name}.repository",
                 repr(source.repository),
                 hint=f"it is {PATH}.{first}; a model repository holds one model's directory",
+            )
+
+
+def _empty_model_problems(
+    delivery: DeliverySettings, workspace: Path, pattern: str, place: Document
+) -> Iterator[Problem]:
+    """A model repository that brings no configuration would silently not be delivered any more."""
+    try:
+        files = find_files(workspace, pattern).files
+    except ConfigError:
+        files = ()
+    for name in delivery.models:
+        directory = workspace / MODELS_DIRECTORY / name
+        if directory.is_symlink() and not any(file.is_relative_to(directory) for file in files):
+            yield Problem(
+                "the model repository has no configuration file",
+                place.locate(("context", SETTINGS_KEY, DELIVERY_KEY, "models", name)),
+                f"{PATH}.models.{name}",
+                allowed=f"a file that {pattern} matches",
+                hint=f"restore its configuration, or take {name} out of the settings",
             )
 
 

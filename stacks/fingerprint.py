@@ -175,11 +175,11 @@ def _walk(top: Path) -> Iterator[Path]:
 
 
 def _file_digest(path: Path) -> str:
-    """Return what changes when a file's content or a link's target does."""
+    """Return what changes when a file's content or a link's target does; a pipe is never opened."""
     link = f"-> {path.readlink()} " if path.is_symlink() else ""
     if link and not path.is_file():
         return link
-    if path.stat().st_size > LARGE_BYTES:
+    if not path.is_file() or path.stat().st_size > LARGE_BYTES:
         return link + _identity(path)
     return link + hashlib.sha256(path.read_bytes()).hexdigest()
 

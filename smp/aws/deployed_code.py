@@ -17,7 +17,7 @@ from smp.aws.faults import fault
 from smp.compiler.code_store import CodeStore, tree_of
 from smp.compiler.compiled import CODE_PREFIX, CodeTree
 from smp.compiler.deploy_values import names_in
-from smp.compiler.source_files import MAX_TREE_BYTES, MAX_TREE_FILES
+from smp.config.shipped_files import MAX_TREE_BYTES, MAX_TREE_FILES
 from smp.errors import Problem, RunError
 
 

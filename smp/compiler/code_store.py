@@ -1,6 +1,6 @@
 """Content-addressed code: normalises directories and generated files into hashed trees on disk.
 
-It never runs what it packs; `smp.compiler.source_files` says what of a directory is packed.
+It never runs what it packs; `smp.config.shipped_files` says what of a directory is packed.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
 from smp.compiler.compiled import CodeFile, CodeTree, StandIn
-from smp.compiler.source_files import IGNORE_FILE, read_source_files
+from smp.compiler.source_files import read_source_files
 from smp.config.project import STAND_IN, Model
+from smp.config.shipped_files import IGNORE_FILE
 from smp.config.wording import dotted
 from smp.errors import Problem, ScriptError, SetupError
 

@@ -25,6 +25,9 @@ MAX_DIRECTORIES = 20_000
 UNPRINTABLE = re.compile(r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """What YAML 1.1 does not allow in a file."""
 
+REORDERING = re.compile(r"[\u202a-\u202e\u2066-\u2069]")
+"""Characters by which a line reads otherwise than it is written."""
+
 
 @dataclass(frozen=True)
 class FileSet:
@@ -145,11 +148,15 @@ def _decode(data: bytes, file: str) -> str:
         location = _end_of(before, file)
         found = f"the byte 0x{error.object[error.start]:02x}"
         raise ConfigError([Problem("is not UTF-8 text", location, "", found)]) from error
-    unprintable = UNPRINTABLE.search(text)
-    if unprintable:
-        location = _end_of(text[: unprintable.start()], file)
-        found = f"the character U+{ord(unprintable[0]):04X}"
-        raise ConfigError([Problem("is not a text file", location, "", found, "YAML text")])
+    for pattern, reason in (
+        (UNPRINTABLE, "is not a text file"),
+        (REORDERING, "has a character that turns the order of what is read"),
+    ):
+        refused = pattern.search(text)
+        if refused:
+            location = _end_of(text[: refused.start()], file)
+            found = f"the character U+{ord(refused[0]):04X}"
+            raise ConfigError([Problem(reason, location, "", found, "YAML text")])
     return text
 
 

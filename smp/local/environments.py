@@ -60,8 +60,16 @@ class Environments:
     def _build(self, directory: Path, requirements: Path) -> None:
         self._say(f"installing {requirements} once; later runs use it again")
         shutil.rmtree(directory, ignore_errors=True)
-        self._run([sys.executable, "-m", "venv", str(directory)], requirements)
-        pip = [str(directory / "bin" / "python"), "-m", "pip", "install", "--no-input", "--quiet"]
+        self._run([sys.executable, "-P", "-m", "venv", str(directory)], requirements)
+        pip = [
+            str(directory / "bin" / "python"),
+            "-P",
+            "-m",
+            "pip",
+            "install",
+            "--no-input",
+            "--quiet",
+        ]
         self._run([*pip, "--disable-pip-version-check", "-r", str(requirements)], requirements)
         (directory / "complete").touch()
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-import smp.compiler.source_files as source_files
+import smp.config.shipped_files as shipped_files
 from smp.compiler.code_store import CodeStore
 from smp.compiler.compiled import CodeTree
 from smp.errors import ScriptError, SetupError
@@ -176,13 +176,13 @@ def test_fails_for_a_directory_that_is_gone(source: Path, store: CodeStore) -> N
 def test_fails_for_a_tree_that_is_too_large(
     limit: str, source: Path, store: CodeStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(source_files, limit, 1)
+    monkeypatch.setattr(shipped_files, limit, 1)
     assert message(source, store).startswith(f"{source}: is too large to ship with every job")
 
 
 def test_fails_before_it_reads_what_is_too_large(source: Path, store: CodeStore) -> None:
     with (source / "model.bin").open("wb") as file:
-        file.truncate(source_files.MAX_TREE_BYTES + 1)
+        file.truncate(shipped_files.MAX_TREE_BYTES + 1)
     assert message(source, store) == (
         f"{source}: is too large to ship with every job\n    allowed: 50 MiB and 2000 files\n"
         "    hint: keep data in S3 as a channel, and leave out the rest by .smpignore"

@@ -54,6 +54,18 @@ def test_fails_for_binary_data(tmp_path: Path, file: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("character", ["\u202e", "\u2066"])
+def test_fails_for_a_line_that_reads_otherwise_than_it_is_written(
+    tmp_path: Path, file: Path, character: str
+) -> None:
+    file.write_text(f"conf:\n  # harmless {character} elbisiv ton\n", "utf-8")
+    assert message(tmp_path) == (
+        f"{CONF}:2:14: has a character that turns the order of what is read\n"
+        f"    found: the character U+{ord(character):04X}\n"
+        "    allowed: YAML text"
+    )
+
+
 def test_fails_for_a_directory_in_place_of_a_file(tmp_path: Path, file: Path) -> None:
     file.mkdir()
     assert message(tmp_path) == f"{CONF}:1:1: is a directory, not a file"

@@ -47,8 +47,13 @@ class Delivery:
     def synthesize(self, **revisions: str) -> None:
         """Run the build that makes the assembly, of the newest commits or of these."""
         build = builds_of(self.artifacts[SYNTH_OUTPUT])["Build.Synth"]
+        self._keep_output(build, self.try_to_synthesize(**revisions))
+
+    def try_to_synthesize(self, **revisions: str) -> Finished:
+        """Run that build without any right in any account, and keep nothing of it."""
+        build = builds_of(self.artifacts[SYNTH_OUTPUT])["Build.Synth"]
         self._fetch(revisions)
-        self._keep_output(build, self.host.run(build, self.artifacts, self._outside()))
+        return self.host.run(build, self.artifacts, self._outside())
 
     def synthesize_by_hand(self) -> None:
         """Make the assembly as one who sets up a delivery does, in a checkout with the models."""

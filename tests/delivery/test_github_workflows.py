@@ -157,6 +157,7 @@ def test_what_is_deployed_is_compared_through_the_role_that_reads(
         steps(file, "deployed")["Compare"]["run"],
         tmp_path,
         MODEL="fraud_detection",
+        ENVIRONMENT="dev",
         REGION="eu-west-1",
         REVIEW_ROLE="arn:aws:iam::222222222222:role/Smp-dev-delivery-review",
     )
@@ -165,7 +166,7 @@ def test_what_is_deployed_is_compared_through_the_role_that_reads(
         "pull-request-review",
         *model,
         "BASE=deployed",
-        "AWS_OPTIONS=--region eu-west-1 "
+        "AWS_OPTIONS=--environment dev --region eu-west-1 "
         "--assume-role arn:aws:iam::222222222222:role/Smp-dev-delivery-review",
     ]
 

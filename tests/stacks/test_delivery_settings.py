@@ -64,9 +64,20 @@ def test_permissions_are_checked_where_somebody_approves(tmp_path: Path) -> None
 
 def test_a_model_repository_linked_in_by_a_build_is_no_directory_of_the_app(tmp_path: Path) -> None:
     (tmp_path / "model_configs").mkdir()
-    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "conf").mkdir(parents=True)
+    (tmp_path / "elsewhere" / "conf" / "conf.yaml").touch()
     (tmp_path / "model_configs" / "prices").symlink_to(tmp_path / "elsewhere")
     assert "prices" in load(tmp_path, settings()).settings.models
+
+
+def test_fails_where_a_model_repository_brings_no_configuration_any_more(tmp_path: Path) -> None:
+    (tmp_path / "model_configs").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "model_configs" / "prices").symlink_to(tmp_path / "elsewhere")
+    found = faults(tmp_path, settings())
+    assert "models.prices: the model repository has no configuration file\n" in found
+    assert "allowed: a file that model_configs/*/conf/*.yaml matches\n" in found
+    assert found.endswith("hint: restore its configuration, or take prices out of the settings")
 
 
 @pytest.mark.parametrize(("word", "asked"), [("true", True), (True, True), ("false", False)])
