@@ -30,7 +30,7 @@ CODE_DIRECTORY = "code"
 COMPILED_DIRECTORY = "compiled"
 REVIEWED_DIRECTORY = "reviewed"
 """Where states other than the working tree's are kept: the two do not push each other out."""
-WORKER = (sys.executable, "-m", "smp.compiler.worker")
+WORKER = (sys.executable, "-P", "-m", "smp.compiler.worker")
 
 
 @dataclass(frozen=True)
