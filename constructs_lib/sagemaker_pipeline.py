@@ -22,8 +22,15 @@ from constructs_lib.job_role import JobRole
 from constructs_lib.model_package_groups import ModelPackageGroups
 from constructs_lib.pipeline_files import DEFINITION_PREFIX, PipelineFiles
 from constructs_lib.pipeline_role import PipelineRole
+from constructs_lib.registry_lookup import RegistryLookup
 from smp.compiler.compiled import CompiledPipeline
-from smp.compiler.deploy_values import IMAGE_ACCOUNT_PREFIX, IMAGE_PREFIX, substitute
+from smp.compiler.deploy_values import (
+    FUNCTION_PREFIX,
+    IMAGE_ACCOUNT_PREFIX,
+    IMAGE_PREFIX,
+    substitute,
+)
+from smp.compiler.lookups import APPROVED_MODEL
 from smp.compiler.permissions import plan_permissions
 from smp.compiler.summary import summarise
 from smp.graph import PipelineGraph
@@ -62,6 +69,7 @@ class SageMakerPipeline(Construct):
         self._subnets = environment.subnets_for(self.compiled)
         self._images = ImageMapping(self, "Images", images=self.compiled.images)
         self._needed_first: list[IDependable] = []
+        self._lookup_arn = self._add_lookup() if self._permissions.lookup else ""
         self.job_role = environment.job_role or self._add_job_role()
         self.groups = ModelPackageGroups(
             self,
@@ -94,6 +102,18 @@ class SageMakerPipeline(Construct):
         stack = cdk.Stack.of(self)
         host = f"https://{stack.region}.console.aws.amazon.com"
         return f"{host}/sagemaker/home?region={stack.region}#/pipelines/{self.compiled.name}"
+
+    def _add_lookup(self) -> str:
+        lookup = RegistryLookup(
+            self,
+            "RegistryLookup",
+            pipeline_name=self.compiled.name,
+            statements=self._permissions.lookup,
+            environment=self._environment,
+            resolve=self._resolve,
+        )
+        self._needed_first.append(lookup.function)
+        return lookup.function.function_arn
 
     def _add_job_role(self) -> iam.IRole:
         job_role = JobRole(
@@ -195,6 +215,8 @@ class SageMakerPipeline(Construct):
     def _resolve(self, name: str) -> str | list[str]:
         if name.startswith(IMAGE_PREFIX):
             return self._images.uri(name.removeprefix(IMAGE_PREFIX))
+        if name == f"{FUNCTION_PREFIX}{APPROVED_MODEL}":
+            return self._lookup_arn
         if name.startswith(IMAGE_ACCOUNT_PREFIX):
             return self._images.account(name.removeprefix(IMAGE_ACCOUNT_PREFIX))
         return self._values[name]()

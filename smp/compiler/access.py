@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from smp.compiler.compiled import CompiledPipeline, Json
+from smp.compiler.lookups import Lookup, lookups_in
 
 WRITTEN_UNDER = frozenset(
     {
@@ -59,6 +60,8 @@ class Access:
     kms_keys: tuple[str, ...]
     functions: tuple[str, ...]
     """ARNs of the functions that Lambda steps call."""
+    lookups: tuple[Lookup, ...]
+    """What the pipeline looks up in the model registry."""
     queues: tuple[str, ...]
     """URLs of the queues that Callback steps write to."""
     uses_network: bool
@@ -87,15 +90,19 @@ def analyse_access(pipeline: CompiledPipeline) -> Access:
     writes = [text for path, text in leaves if _is_s3(text) and WRITTEN_UNDER.intersection(path)]
     reads = [text for path, text in leaves if _is_s3(text) and not WRITTEN_UNDER.intersection(path)]
     reads += _manifest_prefixes(pipeline)
+    lookups = lookups_in(pipeline.steps())
+    reads += [uri for found in lookups for uri in found.artifacts]
+    images = {*_under(leaves, IMAGE_KEYS), *(uri for found in lookups for uri in found.images)}
     types = frozenset(step["Type"] for step in pipeline.steps())
     return Access(
         step_types=types,
         reads=_shortest(reads),
         writes=_shortest(writes),
-        images=_under(leaves, IMAGE_KEYS),
+        images=tuple(sorted(images)),
         roles=_under(leaves, ROLE_KEYS),
         kms_keys=_under(leaves, KEY_KEYS),
         functions=tuple(sorted({s["FunctionArn"] for s in pipeline.steps() if "FunctionArn" in s})),
+        lookups=lookups,
         queues=tuple(sorted({s["SqsQueueUrl"] for s in pipeline.steps() if "SqsQueueUrl" in s})),
         uses_network=any("VpcConfig" in path for path, _ in leaves),
         reads_results="RegisterModel" in types

@@ -173,6 +173,7 @@ def compile_key(graph: PipelineGraph, store: CodeStore) -> str:
         pipeline.s3_bucket,
         pipeline.project_name,
         [trigger.model_package_group for trigger in graph.triggers],
+        [repr(node.packages) for node in graph.steps if node.packages],
     ]
     for model in graph.models:
         tree = code_tree(model, store)

@@ -27,6 +27,7 @@ LIST_VALUES = frozenset({"subnets", "security_group_ids"})
 
 IMAGE_PREFIX = "image."
 IMAGE_ACCOUNT_PREFIX = "image_account."
+FUNCTION_PREFIX = "function."
 
 PATTERN = re.compile(r"\$\{smp:([a-z_]+(?:\.[A-Za-z0-9._-]+)?)\}")
 
@@ -34,6 +35,11 @@ PATTERN = re.compile(r"\$\{smp:([a-z_]+(?:\.[A-Za-z0-9._-]+)?)\}")
 def image(name: str) -> str:
     """Return the name that stands for an image whose URI depends on the region."""
     return f"${{smp:{IMAGE_PREFIX}{name}}}"
+
+
+def function(name: str) -> str:
+    """Return the name that stands for the ARN of a function that this project deploys with a pipeline."""
+    return f"${{smp:{FUNCTION_PREFIX}{name}}}"
 
 
 def image_account(name: str) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from smp.compiler.access import analyse_access
 from smp.compiler.compiled import CompiledPipeline
 from smp.compiler.job_permissions import data_statements, runtime_statements
+from smp.compiler.lookup_permissions import lookup_statements
 from smp.compiler.pipeline_permissions import pipeline_statements, unknown_step_types
 from smp.compiler.statement import Statement
 from smp.compiler.trigger_permissions import trigger_statements
@@ -28,6 +29,8 @@ class Permissions:
     """Of the job role: keys, images, logs and the network."""
     pipeline: tuple[Statement, ...]
     """Of the pipeline role: what running the steps takes."""
+    lookup: tuple[Statement, ...] = ()
+    """Of the role of the function that looks into the model registry; none without such a function."""
     unknown_step_types: tuple[str, ...] = ()
     """Types of steps whose permissions are not known here: `pipeline` lacks them."""
     triggers: Mapping[str, tuple[Statement, ...]] = field(default_factory=dict)
@@ -47,6 +50,7 @@ def plan_permissions(pipeline: CompiledPipeline) -> Permissions:
         data=_granting(data_statements(access)),
         runtime=_granting(runtime_statements(access, pipeline.images)),
         pipeline=_granting(pipeline_statements(access, groups)),
+        lookup=_granting(lookup_statements(access)),
         unknown_step_types=unknown_step_types(access),
         triggers={
             trigger.name: _granting(trigger_statements(pipeline.name, trigger))

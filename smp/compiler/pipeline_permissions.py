@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from smp.compiler.access import Access
 from smp.compiler.deploy_values import PARTITION, REGION
+from smp.compiler.lookup_permissions import NUMBERED, group_arns, model_statements, package_arns
 from smp.compiler.statement import Statement, key_arns, objects, regional_arn, through_s3
 
 JOB_NAMES = "pipelines-*"
@@ -58,6 +59,7 @@ def pipeline_statements(access: Access, groups: Sequence[str]) -> Iterator[State
     """
     yield from _jobs(access)
     yield from _registration(groups)
+    yield from model_statements(access)
     yield from _results(access)
     yield Statement(
         "PassJobRole",
@@ -94,8 +96,7 @@ def _jobs(access: Access) -> Iterator[Statement]:
 
 
 def _registration(groups: Sequence[str]) -> Iterator[Statement]:
-    """Add versions to the pipeline's own groups. ARNs of the registry may be in lower case."""
-    names = sorted({spelling for group in groups for spelling in (group, group.lower())})
+    """Add versions to the pipeline's own groups."""
     yield Statement(
         "RegisterModels",
         [
@@ -104,11 +105,8 @@ def _registration(groups: Sequence[str]) -> Iterator[Statement]:
             "sagemaker:DescribeModelPackage",
             "sagemaker:DescribeModelPackageGroup",
         ],
-        [
-            *(regional_arn("sagemaker", f"model-package-group/{name}") for name in names),
-            *(regional_arn("sagemaker", f"model-package/{name}/*") for name in names),
-        ],
-        wildcard="The registry numbers the versions of a group.",
+        [*group_arns(groups), *package_arns(groups)],
+        wildcard=NUMBERED,
     )
 
 

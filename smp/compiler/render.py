@@ -15,6 +15,7 @@ from smp.compiler.expressions import declarations, put_expressions
 from smp.compiler.retries import add_retry_policies
 from smp.compiler.sdk import OfflineSession, Pipeline, offline_environment
 from smp.compiler.stand_ins import to_names
+from smp.compiler.steps.approved_model import render_approved_model
 from smp.compiler.steps.condition import render_condition, render_fail
 from smp.compiler.steps.context import StepContext
 from smp.compiler.steps.model import render_create_model, render_register_model
@@ -40,6 +41,7 @@ RENDERERS: Mapping[str, Callable[[StepContext, StepNode], list[Any]]] = {
     "Fail": render_fail,
     "Lambda": render_lambda,
     "Callback": render_callback,
+    "ApprovedModel": render_approved_model,
 }
 
 NAME_MEMBERS = {

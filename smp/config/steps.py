@@ -9,6 +9,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field
 
+from smp.config.approved_model import ApprovedModelStep
 from smp.config.condition import check_condition
 from smp.config.fields import Flag, Text, TextList, pattern
 from smp.config.function import CallbackStep, LambdaStep
@@ -74,6 +75,6 @@ class FailStep(StepBase):
 
 
 AnyStep = Annotated[
-    StepConfig | ConditionStep | FailStep | LambdaStep | CallbackStep,
+    StepConfig | ConditionStep | FailStep | ApprovedModelStep | LambdaStep | CallbackStep,
     Field(discriminator="step_class"),
 ]

@@ -174,6 +174,7 @@ def _on(node: StepNode, branch: Branch | None, found: Found) -> StepNode:
         reports=tuple((written, renamed(name)) for written, name in node.reports if here(name)),
         training=one(node.training) or one(node.training_otherwise),
         training_otherwise=None,
+        approved=one(node.approved),
         create_model=one(node.create_model),
         metrics=one(node.metrics),
         branch=branch,

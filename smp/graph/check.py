@@ -6,7 +6,8 @@ It never stops at the first problem: all are collected for one report.
 from __future__ import annotations
 
 from smp.config.project import Model, Pipeline, Project
-from smp.config.steps import StepBase, StepConfig
+from smp.config.step_base import StepBase
+from smp.config.steps import StepConfig
 from smp.errors import near_names
 from smp.graph.branches import place_on_sides, read_sides, wait_for_failures
 from smp.graph.chains import ChainError, resolve_chain
@@ -28,8 +29,7 @@ class GraphChecker(Findings):
     """Puts the graph of one pipeline together and finds what is wrong with it."""
 
     def __init__(self, pipeline: Pipeline, project: Project) -> None:
-        super().__init__(pipeline)
-        self.project = project
+        super().__init__(pipeline, project)
         self._lines: dict[tuple[str, str], int] = {}
         """Which line of `dependencies` puts one step before another."""
 

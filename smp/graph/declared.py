@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from smp.config.fields import ConfigModel
 from smp.config.project import Model
-from smp.config.steps import StepBase
+from smp.config.step_base import StepBase
 
 Outputs = tuple[tuple[str, str], ...]
 """The (output, channel) pairs that a step offers to others; empty where it has none."""

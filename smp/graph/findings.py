@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from smp.config.project import Model, Pipeline
-from smp.config.steps import StepBase
+from smp.config.project import Model, Pipeline, Project
+from smp.config.step_base import StepBase
 from smp.config.wording import dotted
 from smp.errors import Problem
 from smp.graph.declared import Declared
@@ -20,8 +20,9 @@ Sides = Mapping[str, Mapping[str, frozenset[bool]]]
 class Findings:
     """The steps of one pipeline by name, where each was written, and the problems among them."""
 
-    def __init__(self, pipeline: Pipeline) -> None:
+    def __init__(self, pipeline: Pipeline, project: Project) -> None:
         self.pipeline = pipeline
+        self.project = project
         self.problems: list[Problem] = []
         self.places: dict[str, tuple[str, int]] = {}
         """The model section and the position in it of each step."""

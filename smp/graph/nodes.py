@@ -11,7 +11,8 @@ from functools import cached_property
 
 from smp.config.fields import ConfigModel
 from smp.config.project import Model, Pipeline
-from smp.config.steps import StepBase
+from smp.config.registry import InferenceSpecification
+from smp.config.step_base import StepBase
 from smp.config.triggers import AnyTrigger
 from smp.config.wording import dotted
 from smp.errors import Problem
@@ -56,6 +57,20 @@ class Branch:
 
 
 @dataclass(frozen=True)
+class PackageSource:
+    """A model package group, and where what its versions consist of may lie."""
+
+    group: str
+    artifacts: tuple[str, ...] = ()
+    """Prefixes of their artefacts, `s3://bucket/prefix/`."""
+    images: tuple[str, ...] = ()
+    reports: tuple[str, ...] = ()
+    """Prefixes of their metrics reports."""
+    serving: InferenceSpecification | None = None
+    """What a pipeline of the workspace registers them with, their image above all."""
+
+
+@dataclass(frozen=True)
 class StepNode:
     """One step of the configuration, which may become several steps of the definition."""
 
@@ -76,6 +91,10 @@ class StepNode:
     metrics: str | None = None
     """For RegisterModel: the Metrics step whose report becomes the model's quality statistics."""
 
+    approved: str | None = None
+    """For CreateModel: the ApprovedModel step whose version it makes a model of."""
+    packages: PackageSource | None = None
+    """For ApprovedModel: the group that it looks in."""
     reports: tuple[tuple[str, str], ...] = ()
     """The steps whose metrics its condition or message reads: as written, and which is meant."""
     after_failed: tuple[str, ...] = ()
@@ -107,6 +126,8 @@ class StepNode:
         registry = self.model.config.registry
         if self.step_class not in ("CreateModel", "RegisterModel") or registry is None:
             return False
+        if self.approved is not None:
+            return False
         shares = self.step_class == "RegisterModel" and self.create_model is not None
         return registry.model_repack and not shares
 
@@ -122,7 +143,8 @@ class StepNode:
     def reads(self) -> tuple[str, ...]:
         """Names of the steps whose results it uses, without those it merely waits for."""
         named = (chain.source for chain in self.chained)
-        implied = (self.training, self.training_otherwise, self.create_model, self.metrics)
+        makers = (self.training, self.training_otherwise, self.approved)
+        implied = (*makers, self.create_model, self.metrics)
         reported = (name for _, name in self.reports)
         return tuple(dict.fromkeys([*named, *(name for name in implied if name), *reported]))
 

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from smp.compiler.compiled import CompiledPipeline, Json
+from smp.compiler.lookups import is_lookup
 from smp.errors import Problem, RunError, near_names
 from smp.local.jobs.script_mode import PROGRAM, is_script_mode
 
@@ -105,10 +106,14 @@ def _refuse_unrunnable(compiled: CompiledPipeline, steps: Iterable[Json]) -> Non
             hint=INSTEAD.get(step["Type"], "run the steps after it with --from"),
         )
         for step in steps
-        if step["Type"] not in RUNNABLE and step["Name"] not in compiled.stand_ins
+        if not _runs_here(step) and step["Name"] not in compiled.stand_ins
     ]
     if problems:
         raise RunError(problems)
+
+
+def _runs_here(step: Json) -> bool:
+    return step["Type"] in RUNNABLE or is_lookup(step)
 
 
 def refuse_images(
@@ -144,7 +149,7 @@ def _refuse_without_image(compiled: CompiledPipeline, plan: Plan, done: Collecti
             hint="run without --sandbox docker",
         )
         for name in plan.run
-        if name not in done and plan.steps[name]["Type"] not in RUNNABLE
+        if name not in done and not _runs_here(plan.steps[name])
     ]
     if problems:
         raise RunError(problems)

@@ -16,11 +16,13 @@ from typing import Any
 
 from smp.compiler.compiled import CompiledPipeline, Json, StandIn
 from smp.compiler.deploy_values import substitute
+from smp.compiler.lookups import is_lookup
 from smp.compiler.request_check import OPERATIONS, check_step_request
 from smp.errors import RunError, SmpError
 from smp.local.cache import Kept, StepCache
 from smp.local.conditions import holds
 from smp.local.expressions import Scope, resolve
+from smp.local.jobs.approved_model import run_approved_model
 from smp.local.jobs.context import StepContext, StepFailure
 from smp.local.jobs.handler import run_handler
 from smp.local.jobs.model import run_model
@@ -207,7 +209,7 @@ class StepRunner:
         )
         self._say(record)
         try:
-            result = JOBS[record.type](context)
+            result = (run_approved_model if is_lookup(step) else JOBS[record.type])(context)
         except BaseException:
             self.run.write_step(replace(record, metrics=tuple(context.metrics)))
             raise

@@ -11,19 +11,25 @@ from sagemaker.core.model_metrics import MetricsSource, ModelMetrics
 from sagemaker.core.training.configs import Networking
 from sagemaker.core.workflow.execution_variables import ExecutionVariables
 from sagemaker.core.workflow.functions import Join
+from sagemaker.core.workflow.properties import Properties
 from sagemaker.mlops.workflow.model_step import ModelStep
+from sagemaker.mlops.workflow.steps import Step, StepTypeEnum
 from sagemaker.serve.model_builder import ModelBuilder
 
+from smp.compiler.compiled import Json
 from smp.compiler.steps.context import StepContext, sdk_view
 from smp.compiler.steps.training import render_repack
 from smp.config.jobs import EvaluateSection
 from smp.graph.nodes import REPORT_OUTPUT, StepNode, model_package_group_name
+from smp.lookup.approved_model import PACKAGE_ARN
 
 CODE_IN_MODEL = "/opt/ml/model/code"
 
 
 def render_create_model(context: StepContext, node: StepNode) -> list[Any]:
     """Render a CreateModel step, after its repack where the model wants one."""
+    if node.approved is not None:
+        return [_of_package(context, node, node.approved)]
     repack = _repack(context, node)
     arguments = _builder(context, node, repack).build(
         model_name=node.model.config.name or node.emitted[-1]
@@ -34,6 +40,35 @@ def render_create_model(context: StepContext, node: StepNode) -> list[Any]:
         depends_on=None if repack else context.waits_for(node) or None,
     )
     return [*repack, step]
+
+
+class _PackageModelStep(Step):  # type: ignore[misc]
+    """A Model step of a version of the registry: the SDK's own wants an artefact."""
+
+    def __init__(self, name: str, request: Json, depends_on: list[Any]) -> None:
+        super().__init__(name, None, None, StepTypeEnum.CREATE_MODEL, depends_on or None)
+        self._request = request
+
+    @property
+    def arguments(self) -> Json:
+        """The request."""
+        return self._request
+
+    @property
+    def properties(self) -> Properties:
+        """What later steps may read."""
+        return Properties(step_name=self.name, step=self, shape_name="DescribeModelOutput")
+
+
+def _of_package(context: StepContext, node: StepNode, approved: str) -> _PackageModelStep:
+    """Return the step that makes a model of the version that an ApprovedModel step finds."""
+    outputs = context.made[approved][-1].properties.Outputs
+    request = {
+        "ExecutionRoleArn": context.role,
+        "PrimaryContainer": {"ModelPackageName": outputs[PACKAGE_ARN]},
+        "VpcConfig": {"SecurityGroupIds": context.security_groups, "Subnets": context.subnets},
+    }
+    return _PackageModelStep(node.emitted[-1], request, context.waits_for(node))
 
 
 def render_register_model(context: StepContext, node: StepNode) -> list[Any]:

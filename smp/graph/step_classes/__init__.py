@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from smp.graph.step_classes.approved_model import APPROVED_MODEL
 from smp.graph.step_classes.base import StepClass
 from smp.graph.step_classes.condition import CONDITION, FAIL
 from smp.graph.step_classes.function import CALLBACK, LAMBDA
@@ -29,4 +30,5 @@ STEP_CLASSES: Mapping[str, StepClass] = {
     "Fail": FAIL,
     "Lambda": LAMBDA,
     "Callback": CALLBACK,
+    "ApprovedModel": APPROVED_MODEL,
 }

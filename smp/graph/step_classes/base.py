@@ -11,7 +11,7 @@ from typing import TypedDict
 
 from smp.graph.declared import Declared, Outputs
 from smp.graph.findings import Findings
-from smp.graph.nodes import ChainedInput
+from smp.graph.nodes import ChainedInput, PackageSource
 
 
 class Implied(TypedDict, total=False):
@@ -19,6 +19,8 @@ class Implied(TypedDict, total=False):
 
     training: str | None
     training_otherwise: str | None
+    approved: str | None
+    packages: PackageSource | None
     create_model: str | None
     metrics: str | None
     reports: tuple[tuple[str, str], ...]

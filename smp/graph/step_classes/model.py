@@ -5,8 +5,9 @@ It never renders a request.
 
 from __future__ import annotations
 
+from smp.config.approved_model import ApprovedModelStep
 from smp.config.project import Model
-from smp.config.steps import StepBase
+from smp.config.step_base import StepBase
 from smp.graph.declared import Declared
 from smp.graph.findings import Findings
 from smp.graph.nodes import ChainedInput
@@ -17,7 +18,39 @@ MAKERS = ("Training", "Tuning")
 
 
 def _check_create(findings: Findings, step: Declared, _: tuple[ChainedInput, ...]) -> Implied:
+    if not findings.steps_of(step.model, *MAKERS):
+        approved = findings.last_before(step.config, step.model, "ApprovedModel")
+        if approved is not None:
+            return _take_approved(findings, step, approved)
+    if step.model.config.registry is None:
+        findings.report_step(
+            step.config,
+            f"a CreateModel step needs the section conf.models.{step.model.name}.registry, "
+            "which no file has",
+        )
     return _need_training(findings, step)
+
+
+def _take_approved(findings: Findings, step: Declared, approved: str) -> Implied:
+    """Make the model of an approved version: it brings artefact, image and inference script."""
+    config = findings.config_of(approved)
+    assert isinstance(config, ApprovedModelStep)
+    if config.when_none == "continue":
+        findings.report_step(
+            step.config,
+            f"makes a model of the version that '{approved}' finds, which goes on where there is none",
+            allowed=f"when_none: fail in '{approved}', or in a second ApprovedModel step before this one",
+        )
+    transform = step.model.config.transform
+    if transform is not None and transform.entry_point and step.model.config.train is None:
+        findings.report_model(
+            step.model,
+            "has no effect: the approved version brings its own inference script",
+            *("transform", "entry_point"),
+            found=transform.entry_point,
+            hint="remove it",
+        )
+    return {"approved": approved}
 
 
 def _check_register(findings: Findings, step: Declared, _: tuple[ChainedInput, ...]) -> Implied:
@@ -35,7 +68,9 @@ def _need_training(findings: Findings, step: Declared) -> Implied:
             step.config,
             f"a {step.config.step_class} step needs a Training step of model '{step.model.name}' "
             "in this pipeline",
-            hint="or a Tuning step",
+            hint="or a Tuning step"
+            if step.config.step_class == "RegisterModel"
+            else "or a Tuning step, or an ApprovedModel step, for a version of the model registry",
         )
     registry, transform = step.model.config.registry, step.model.config.transform
     has_script = transform is not None and transform.entry_point is not None
@@ -69,7 +104,5 @@ def _packed_by(findings: Findings, step: Declared) -> str | None:
     return name if packed == _makers(findings, step.config, step.model) else None
 
 
-CREATE_MODEL = StepClass(
-    None, _check_create, needs="registry", takes_chains=False, script="transform"
-)
+CREATE_MODEL = StepClass(None, _check_create, takes_chains=False, script="transform")
 REGISTER_MODEL = StepClass("registry", _check_register, takes_chains=False, script="transform")

@@ -64,6 +64,13 @@ class StepContext:
     def inputs(self) -> Inputs:
         return Inputs(self.store, self.compiled)
 
+    def say(self, line: str) -> None:
+        """Put a line into the step's log, as if a job had printed it."""
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        with self.log.open("a", encoding="utf-8") as log:
+            log.write(f"{line}\n")
+        self.on_line(line)
+
     def arn(self, kind: str, name: str | None = None) -> str:
         """Return the ARN of what this step makes."""
         return f"arn:aws:sagemaker:us-east-1:000000000000:{kind}/{name or self.job_name}"

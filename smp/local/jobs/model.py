@@ -17,6 +17,7 @@ from smp.errors import near_names
 from smp.local.jobs.context import StepContext, StepFailure
 from smp.local.object_store import ObjectStore
 from smp.local.places import Places
+from smp.local.registry import Registry
 
 
 def run_model(context: StepContext) -> dict[str, Any]:
@@ -28,11 +29,26 @@ def run_model(context: StepContext) -> dict[str, Any]:
         "CreationTime": time.time(),
         "EnableNetworkIsolation": bool(context.arguments.get("EnableNetworkIsolation", False)),
     }
+    if any("ModelPackageName" in container for container in containers(described)):
+        described["PrimaryContainer"] = _of_package(context, described["PrimaryContainer"])
     for container in containers(described):
         require_model_data(container, context.store)
     text = json.dumps(described, indent=1, ensure_ascii=False) + "\n"
     write_atomically(_path(context.places, context.job_name), text)
     return described
+
+
+def _of_package(context: StepContext, container: Json) -> Json:
+    """Return a container with what the version of the registry that it names says."""
+    arn = str(container["ModelPackageName"])
+    _, group, version = arn.rsplit("/", 2)
+    package = Registry(context.places.registry).show(group, int(version))
+    found = package.get("InferenceSpecification", {}).get("Containers", [])
+    if len(found) != 1:
+        raise StepFailure(f"version {version} of {group} is not one container with one model")
+    inside = found[0]
+    environment = {**inside.get("Environment", {}), **container.get("Environment", {})}
+    return {**inside, **container, "Environment": environment}
 
 
 def find_model(places: Places, name: str) -> Json:

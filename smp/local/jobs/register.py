@@ -23,7 +23,7 @@ def run_register(context: StepContext) -> dict[str, Any]:
     for container in request.get("InferenceSpecification", {}).get("Containers", []):
         require_model_data(container, context.store)
     for uri in _missing_reports(context):
-        _say(context, f"there is no object {uri}: the version will show no metrics from it")
+        context.say(f"there is no object {uri}: the version will show no metrics from it")
     described = {item.name: item.description for item in context.compiled.model_package_groups}
     package = Registry(context.places.registry).register(
         request,
@@ -31,7 +31,7 @@ def run_register(context: StepContext) -> dict[str, Any]:
         group_description=described.get(group),
     )
     status = package["ModelApprovalStatus"]
-    _say(context, f"version {package['ModelPackageVersion']} of {group}: {status}")
+    context.say(f"version {package['ModelPackageVersion']} of {group}: {status}")
     return package
 
 
@@ -41,11 +41,3 @@ def _missing_reports(context: StepContext) -> Iterator[str]:
         for report in reports.values():
             if not context.store.path_of(report["S3Uri"]).is_file():
                 yield report["S3Uri"]
-
-
-def _say(context: StepContext, line: str) -> None:
-    """Put a line into the step's log, as if a job had printed it."""
-    context.log.parent.mkdir(parents=True, exist_ok=True)
-    with context.log.open("a", encoding="utf-8") as log:
-        log.write(f"{line}\n")
-    context.on_line(line)

@@ -16,6 +16,7 @@ from smp.compiler.permissions import Statement, plan_permissions
 from smp.review.diff.changes import Kind, PermissionChange
 
 JOB_ROLE, PIPELINE_ROLE = "job role", "pipeline role"
+LOOKUP_ROLE = "role of the registry lookup"
 
 Key = tuple[str, str, int]
 """A statement's role, its sid, and its number among those of the same sid."""
@@ -50,6 +51,8 @@ def _statements(pipeline: CompiledPipeline | None) -> Mapping[Key, Statement]:
     permissions = plan_permissions(pipeline)
     found: dict[Key, Statement] = {}
     roles = {JOB_ROLE: permissions.job, PIPELINE_ROLE: permissions.pipeline}
+    if permissions.lookup:
+        roles[LOOKUP_ROLE] = permissions.lookup
     roles |= {f"role of trigger {name}": own for name, own in permissions.triggers.items()}
     for role, statements in roles.items():
         for statement in statements:

@@ -1,0 +1,98 @@
+"""The function that looks into the model registry for one pipeline.
+
+It never does more than read: what it may read is planned by `smp.compiler.permissions`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import aws_cdk as cdk
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+import smp.lookup.approved_model
+from constructs_lib.acknowledgement import acknowledge
+from constructs_lib.job_environment import JobEnvironment
+from constructs_lib.role_policy import RolePolicy
+from smp.compiler.statement import Resolve, Statement
+
+CODE = Path(smp.lookup.approved_model.__file__)
+TIMEOUT_SECONDS = 120
+
+
+class RegistryLookup(Construct):
+    """A Lambda function with a role that reads the named groups and their metrics reports, no more.
+
+    One for each pipeline: so its role knows the groups of that pipeline only.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        pipeline_name: str,
+        statements: Iterable[Statement],
+        environment: JobEnvironment,
+        resolve: Resolve,
+    ) -> None:
+        """`resolve` returns the value of a deploy-time name."""
+        super().__init__(scope, construct_id)
+        description = f"Looks approved models up for pipeline {pipeline_name}"[:256]
+        log_group = logs.LogGroup(
+            self,
+            "Log",
+            encryption_key=environment.key,
+            retention=logs.RetentionDays.ONE_MONTH,
+            removal_policy=cdk.RemovalPolicy.DESTROY,
+        )
+        role = iam.Role(
+            self,
+            "Role",
+            description=description,
+            assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
+        )
+        policy = RolePolicy(
+            self,
+            "Policy",
+            role=role,
+            description=description,
+            statements=[
+                *(statement.resolved(resolve) for statement in statements),
+                Statement(
+                    "WriteLogs",
+                    ["logs:CreateLogStream", "logs:PutLogEvents"],
+                    [log_group.log_group_arn],
+                    wildcard="An ARN of a log group ends in :*, which stands for its own streams.",
+                ),
+            ],
+        )
+        self.function = lambda_.Function(
+            self,
+            "Function",
+            description=description,
+            runtime=lambda_.Runtime.PYTHON_3_13,
+            architecture=lambda_.Architecture.ARM_64,
+            code=lambda_.Code.from_asset(str(CODE.parent), exclude=["*", f"!{CODE.name}"]),
+            handler=f"{CODE.stem}.handler",
+            timeout=cdk.Duration.seconds(TIMEOUT_SECONDS),
+            memory_size=256,
+            role=role.without_policy_updates(),
+            log_group=log_group,
+        )
+        self.function.node.add_dependency(policy.resource)
+        acknowledge(
+            self.function,
+            {
+                "NIST.800.53.R5-LambdaConcurrency": "A pipeline calls it once an execution; a reserve "
+                "would be taken from an account's other functions, and new accounts have none to give.",
+                "NIST.800.53.R5-LambdaDLQ": "The pipeline waits for its answer and fails with its "
+                "reason: there is no event that could be lost.",
+                "NIST.800.53.R5-LambdaInsideVPC": "It reads descriptions of models and a metrics "
+                "report, no data, and calls nothing but AWS; a brought network need not lead to SageMaker.",
+            },
+        )

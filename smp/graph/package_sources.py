@@ -1,0 +1,128 @@
+"""Which pipeline registers into a model package group, and where what it registers lies.
+
+It never looks into a registry: it reads what the workspace's configs say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from smp.config.approved_model import ApprovedModelStep
+from smp.config.expressions import BEGIN
+from smp.config.jobs import EvaluateChannel, EvaluateSection
+from smp.config.placeholders import SMP_NAMES
+from smp.config.project import Model, Pipeline, Project
+from smp.errors import near_names
+from smp.graph.findings import Findings
+from smp.graph.nodes import PackageSource, model_package_group_name
+
+MODELS_PREFIX = "models"
+"""Below it, and the pipeline's name, is where training jobs put artefacts."""
+
+REPORTS_PREFIX = "evaluation"
+"""Begins the last part of the place where a Metrics step of a model puts its reports."""
+
+Producers = dict[str, tuple[Pipeline, Model]]
+
+
+def producers(project: Project) -> Producers:
+    """Map each model package group to the pipeline and the model that register into it."""
+    return {
+        model_package_group_name(pipeline, model): (pipeline, model)
+        for pipeline in project.pipelines
+        for model in _registered(pipeline, project)
+    }
+
+
+def _registered(pipeline: Pipeline, project: Project) -> Iterator[Model]:
+    for name, section in pipeline.config.models.items():
+        model = project.models.get(name)
+        if model and any(step.step_class == "RegisterModel" for step in section.steps):
+            yield model
+
+
+def find_source(findings: Findings, step: ApprovedModelStep) -> PackageSource | None:
+    """Return what is known of the group that a step looks up; None where that is nothing."""
+    known = producers(findings.project)
+    group = step.model_package_group or next(iter(_groups_of(step, known)), None)
+    if group is None:
+        return None
+    found = _made_by(group, *known[group]) if group in known else PackageSource(group)
+    return replace(
+        found,
+        artifacts=(*found.artifacts, *step.artifacts),
+        images=step.images,
+        reports=(*found.reports, *step.reports),
+    )
+
+
+def check_source(findings: Findings, step: ApprovedModelStep) -> None:
+    """Report a model that is not registered in one group, and a group that nothing is known of."""
+    known = producers(findings.project)
+    if step.model is not None:
+        _check_model(findings, step, known)
+    elif step.model_package_group not in known and not (
+        step.artifacts or step.images or step.reports
+    ):
+        group = str(step.model_package_group)
+        findings.report_step(
+            step,
+            f"no pipeline of this workspace registers into '{group}', so it is not known what the "
+            "jobs have to read",
+            "model_package_group",
+            allowed=", ".join(known) or None,
+            hint=near_names(group, known)
+            or "name the places and images of its versions in artifacts, images and reports",
+        )
+
+
+def _check_model(findings: Findings, step: ApprovedModelStep, known: Producers) -> None:
+    groups = _groups_of(step, known)
+    if len(groups) == 1:
+        return
+    names = sorted({model.name for _, model in known.values()})
+    findings.report_step(
+        step,
+        f"{'several pipelines register' if groups else 'no pipeline registers'} the model "
+        f"'{step.model}'",
+        "model",
+        allowed=f"model_package_group: {' or '.join(groups)}" if groups else ", ".join(names),
+        hint=None if groups else near_names(str(step.model), names),
+    )
+
+
+def _groups_of(step: ApprovedModelStep, known: Producers) -> list[str]:
+    """Return the groups that pipelines register a model in."""
+    return [group for group, (_, model) in known.items() if model.name == step.model]
+
+
+def _made_by(group: str, pipeline: Pipeline, model: Model) -> PackageSource:
+    train, registry = model.config.train, model.config.registry
+    bucket = pipeline.s3_bucket or SMP_NAMES["SMP_S3BUCKETNAME"]
+    artifacts = [f"s3://{bucket}/{MODELS_PREFIX}/{pipeline.config.pipeline_name}/"]
+    if train is not None and train.output_path:
+        artifacts.append(f"{train.output_path.rstrip('/')}/")
+    return PackageSource(
+        group,
+        artifacts=_known_parts(artifacts),
+        reports=_known_parts(_report_prefixes(pipeline, model)),
+        serving=registry.inference_specification if registry else None,
+    )
+
+
+def _report_prefixes(pipeline: Pipeline, model: Model) -> Iterator[str]:
+    """Yield where a model's Metrics steps put their reports."""
+    config = model.config
+    for section in (config.evaluate, *config.further_sections.values()):
+        if isinstance(section, EvaluateSection):
+            channel = next(iter(section.channels.values()), EvaluateChannel())
+            bucket = channel.s3_bucket_name or pipeline.s3_bucket or SMP_NAMES["SMP_S3BUCKETNAME"]
+            parts = (bucket, channel.bucket_prefix.strip("/"), model.name, REPORTS_PREFIX)
+            yield "s3://" + "/".join(part for part in parts if part)
+
+
+def _known_parts(prefixes: Iterable[str]) -> tuple[str, ...]:
+    """Return prefixes up to the first parameter in each: another pipeline's has no value here."""
+    parts = [prefix.partition(BEGIN)[0] for prefix in prefixes]
+    return tuple(part for part in parts if "/" in part.removeprefix("s3://"))

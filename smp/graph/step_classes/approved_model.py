@@ -1,0 +1,22 @@
+"""ApprovedModel: the version of a model package group that later steps use.
+
+It never looks into a registry: the step does, when the pipeline runs.
+"""
+
+from __future__ import annotations
+
+from smp.config.approved_model import ApprovedModelStep
+from smp.graph.declared import Declared
+from smp.graph.findings import Findings
+from smp.graph.nodes import ChainedInput
+from smp.graph.package_sources import check_source, find_source
+from smp.graph.step_classes.base import Implied, StepClass
+
+
+def _check(findings: Findings, step: Declared, _: tuple[ChainedInput, ...]) -> Implied:
+    assert isinstance(step.config, ApprovedModelStep)
+    check_source(findings, step.config)
+    return {"packages": find_source(findings, step.config)}
+
+
+APPROVED_MODEL = StepClass(None, _check, takes_chains=False)
