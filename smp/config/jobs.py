@@ -21,6 +21,7 @@ from smp.config.channels import (
     TransformChannels,
 )
 from smp.config.fields import ConfigModel, S3Distribution, Tags, Text, fault
+from smp.config.images import ONE_OF_ALL, AlgorithmChoice, Framework, ImageChoice
 from smp.config.registry import DEFAULT_INSTANCE_TYPE, InferenceSpecification, RegistrySection
 from smp.config.values import (
     ContainerPath,
@@ -95,8 +96,8 @@ class OutputLocation(ConfigModel):
     """The directory below which each channel has its own: `<outputLocalFilepath>/<channel>`."""
 
 
-class PreprocessSection(JobSection):
-    """A processing job that prepares data. It has an `image_uri` or a `framework_version`."""
+class PreprocessSection(JobSection, ImageChoice):
+    """A processing job that prepares data. A `framework_version` alone is one of scikit-learn."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -105,13 +106,10 @@ class PreprocessSection(JobSection):
     )
 
     spellings: ClassVar[dict[str, str]] = RUNTIME_SPELLINGS
+    default_framework: ClassVar[Framework | None] = "sklearn"
 
     kind: Literal["preprocess"] = "preprocess"
     """What a section of another name is; Processing steps use it with `step_type`."""
-    image_uri: ImageUri | None = None
-    """The image that the script runs in."""
-    framework_version: Text | None = None
-    """In place of `image_uri`: the version of SageMaker's scikit-learn image, such as "1.2-1"."""
     entry_point: Text
     """The script, relative to `source_directory`: a `.py` file."""
     instance_type: Annotated[ProcessingInstance, VARIES] = DEFAULT_INSTANCE_TYPE
@@ -135,15 +133,6 @@ class PreprocessSection(JobSection):
     s3_upload_mode: Literal["EndOfJob", "Continuous"] = "EndOfJob"
     """When output is uploaded."""
 
-    @model_validator(mode="after")
-    def _check_image(self) -> PreprocessSection:
-        if self.image_uri is None and self.framework_version is None:
-            raise fault("has neither 'image_uri' nor 'framework_version'", "one of the two")
-        if self.image_uri is not None and self.framework_version is not None:
-            reason = "has no effect beside 'image_uri'"
-            raise fault(reason, "one of the two", at=("framework_version",))
-        return self
-
 
 class MetricDefinition(ConfigModel):
     """A metric that the service reads from a training job's log."""
@@ -154,17 +143,18 @@ class MetricDefinition(ConfigModel):
     """A regular expression whose first group is the value."""
 
 
-class TrainSection(JobSection):
+class TrainSection(JobSection, AlgorithmChoice):
     """A training job: a script in an image, or the algorithm that an image brings."""
 
     model_config = ConfigDict(
-        json_schema_extra={"not": {"required": ["entry_point", "local_stand_in"]}}
+        json_schema_extra={
+            "not": {"required": ["entry_point", "local_stand_in"]},
+            "oneOf": ONE_OF_ALL,
+        }
     )
 
     spellings: ClassVar[dict[str, str]] = {**RUNTIME_SPELLINGS, "hyperparams": "hyperparameters"}
 
-    image_uri: ImageUri
-    """The image that the script runs in, or that brings the algorithm."""
     entry_point: Text | None = None
     """The script, relative to `source_directory`: a `.py` or `.sh` file. Without it the job runs the
     algorithm that the image brings, such as a built-in one of SageMaker, and chained inputs are
@@ -204,6 +194,10 @@ class TrainSection(JobSection):
         if self.local_stand_in is not None and self.entry_point is not None:
             reason = "has no effect beside 'entry_point', which runs in a local run too"
             raise fault(reason, "one of the two", at=("local_stand_in",))
+        if self.algorithm is not None and self.entry_point is not None:
+            reason = "is not run by 'algorithm', which brings its own"
+            allowed = "algorithm without entry_point, or a framework or image_uri with it"
+            raise fault(reason, allowed, at=("entry_point",))
         return self
 
 
@@ -245,15 +239,17 @@ class TransformSection(JobSection):
     """The one channel whose data is sent to the model."""
 
 
-class EvaluateSection(JobSection):
+class EvaluateSection(JobSection, ImageChoice):
     """A processing job that compares predictions with the truth and writes the metrics report."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"oneOf": [{"required": ["image_uri"]}, {"required": ["framework"]}]}
+    )
 
     spellings: ClassVar[dict[str, str]] = RUNTIME_SPELLINGS
 
     kind: Literal["evaluate"] = "evaluate"
     """What a section of another name is; Metrics steps use it with `step_type`."""
-    image_uri: ImageUri
-    """The image that the script runs in."""
     entry_point: Text
     """The script, relative to `source_directory`: a `.py` file."""
     instance_type: Annotated[ProcessingInstance, VARIES] = DEFAULT_INSTANCE_TYPE

@@ -227,7 +227,7 @@ def _notes_on_training(model: Model) -> Iterator[Problem]:
             "runs locally only with a stand-in: its algorithm is in the image alone",
             model.locate("train"),
             dotted(("conf", "models", model.name, "train")),
-            repr(train.image_uri),
+            repr(train.image_uri or train.algorithm or train.framework),
             None,
             "name a script in local_stand_in, or use `smp run --sandbox docker`",
         )
@@ -237,7 +237,10 @@ def _notes_on_transform(model: Model) -> Iterator[Problem]:
     transform, registry = model.config.transform, model.config.registry
     if transform is None or registry is None or transform.image_uri is None:
         return
-    image = registry.inference_specification.image_uri
+    specification = registry.inference_specification
+    published = specification.published()
+    key = "image_uri" if published is None else "image"
+    image = specification.image_uri if published is None else published.name
     if transform.image_uri != image:
         yield Problem(
             "has no effect: a transform job runs in the model's own image",
@@ -245,5 +248,5 @@ def _notes_on_transform(model: Model) -> Iterator[Problem]:
             dotted(("conf", "models", model.name, "transform", "image_uri")),
             repr(transform.image_uri),
             None,
-            f"registry.InferenceSpecification.image_uri is {image!r}",
+            f"registry.InferenceSpecification.{key} is {image!r}",
         )

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, ConfigDict, Field
 
 from smp.config.fields import ConfigModel, Flag, Text, read_list
+from smp.config.images import ONE_OF_ALL, AlgorithmChoice, Scope
 from smp.config.values import (
     HYPHENATED,
     ContentType,
     HostingInstance,
-    ImageUri,
     TransformInstance,
 )
 from smp.config.varying import VARIES
@@ -28,8 +28,14 @@ ContentTypes = Annotated[
 ]
 
 
-class InferenceSpecification(ConfigModel):
-    """How a registered model is served."""
+class InferenceSpecification(AlgorithmChoice):
+    """How a registered model is served, and by which image: CreateModel, and so Transform, and the
+    registered version use it."""
+
+    model_config = ConfigDict(json_schema_extra={"oneOf": ONE_OF_ALL})
+
+    scope: ClassVar[Scope] = "inference"
+    machine_key: ClassVar[tuple[str, ...]] = ()
 
     spellings: ClassVar[dict[str, str]] = {
         "SupportedRealtimeInferenceInstanceType": "SupportedRealtimeInferenceInstanceTypes",
@@ -38,8 +44,6 @@ class InferenceSpecification(ConfigModel):
         "SupportedResponseMIMETypes": "supported_response_MIME_types",
     }
 
-    image_uri: ImageUri
-    """The inference image: CreateModel, and so Transform, and the registered version use it."""
     supported_content_types: ContentTypes = ()
     """Content types that the model takes."""
     supported_response_mime_types: ContentTypes = Field(
@@ -68,6 +72,12 @@ class InferenceSpecification(ConfigModel):
         "PendingManualApproval"
     )
     """The status that a new version gets."""
+
+    def _machines(self) -> tuple[str, ...]:
+        return (
+            *self.supported_realtime_inference_instance_types,
+            *self.supported_transform_instance_types,
+        )
 
 
 class RegistrySection(ConfigModel):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from smp.errors import CompileError, ScriptError
+from smp.errors import ScriptError
 from tests.compiler.compiling import (
     arguments,
     compile_demo,
@@ -262,16 +262,6 @@ def test_a_framework_version_names_an_image_for_every_region(tmp_path: Path) -> 
     assert uris["eu-west-1"] == f"141502667606.dkr.ecr.eu-west-1.amazonaws.com/{name}"
     assert uris["cn-north-1"].endswith(f".amazonaws.com.cn/{name}")
     assert len(uris) > 20
-
-
-def test_fails_for_a_framework_version_without_image(tmp_path: Path) -> None:
-    section = '{framework_version: "9.9-9", entry_point: preprocess.py, channels: train}'
-    with pytest.raises(CompileError) as error:
-        compile_demo(tmp_path, "prep: Processing", demo__preprocess=section)
-    assert str(error.value).startswith(
-        f"{DIRECTORY}/conf/pipeline.yaml:7:13: conf.sagemakerPipeline.models.demo.steps[0]: "
-        "step prep: SageMaker has no scikit-learn image '9.9-9'; it has 0.20.0"
-    )
 
 
 def test_fails_where_the_ignore_file_leaves_the_script_out(tmp_path: Path) -> None:

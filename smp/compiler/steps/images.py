@@ -12,41 +12,42 @@ from sagemaker.core import image_uris
 from smp.compiler import deploy_values
 from smp.compiler.stand_ins import to_constants
 from smp.compiler.steps.context import StepContext
-from smp.config.jobs import EvaluateSection, PreprocessSection
-from smp.errors import CompileError
+from smp.config.images import ImageChoice, PublishedImage
 
-SKLEARN = "sklearn"
+MACHINES = {"gpu": "ml.g5.xlarge", "cpu": "ml.m5.large", None: "ml.m5.large"}
+"""An instance type by which the SDK tells images for CPUs from those for GPUs."""
 
 
-def processing_image(context: StepContext, section: PreprocessSection | EvaluateSection) -> str:
-    """Return a section's image, or scikit-learn's of its `framework_version`."""
-    if section.image_uri:
-        return section.image_uri
-    assert isinstance(section, PreprocessSection)
-    return sklearn_image(context, str(section.framework_version))
+def section_image(context: StepContext, section: ImageChoice) -> str:
+    """Return a section's own image, or the name of SageMaker's, whose URIs by region are recorded."""
+    image = section.published()
+    return named_image(context, image) if image else str(section.image_uri)
 
 
 def sklearn_image(context: StepContext, version: str) -> str:
-    """Return the name of SageMaker's scikit-learn image and record its URI for every region."""
-    name = f"{SKLEARN}-{version}"
-    context.images[name] = _sklearn_uris(version)
-    return to_constants(deploy_values.image(name))
+    """Return the name of SageMaker's scikit-learn image."""
+    return named_image(context, PublishedImage("sklearn", "inference", version))
 
 
-@lru_cache(maxsize=16)
-def _sklearn_uris(version: str) -> dict[str, str]:
-    published = image_uris.config_for_framework(SKLEARN)["inference"]["versions"]
-    if version not in published:
-        raise CompileError(
-            f"SageMaker has no scikit-learn image {version!r}; it has {', '.join(published)}"
-        )
+def named_image(context: StepContext, image: PublishedImage) -> str:
+    """Return the name of one of SageMaker's images and record its URI for every region."""
+    context.images[image.name] = _uris(image)
+    return to_constants(deploy_values.image(image.name))
+
+
+@lru_cache(maxsize=64)
+def _uris(image: PublishedImage) -> dict[str, str]:
+    found = image_uris.config_for_framework(image.framework)
+    offered = found if "versions" in found else found[image.scope]
+    version = offered.get("version_aliases", {}).get(image.version, image.version)
     return {
         region: image_uris.retrieve(
-            SKLEARN,
+            image.framework,
             region=region,
-            version=version,
-            image_scope="inference",
-            instance_type="ml.m5.large",
+            version=image.version,
+            py_version=image.py_version,
+            image_scope=image.scope,
+            instance_type=MACHINES[image.accelerator],
         )
-        for region in sorted(published[version]["registries"])
+        for region in sorted(offered["versions"][version]["registries"])
     }

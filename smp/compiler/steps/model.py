@@ -109,7 +109,7 @@ def _builder(context: StepContext, node: StepNode, repack: list[Any]) -> ModelBu
     registry = node.model.config.registry
     assert registry is not None
     return ModelBuilder(
-        image_uri=sdk_view(registry.inference_specification).image_uri,
+        image_uri=section_image(context, sdk_view(registry.inference_specification)),
         s3_model_data_url=_artifact(context, node, repack),
         role_arn=context.role,
         sagemaker_session=context.session,

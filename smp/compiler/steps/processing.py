@@ -21,7 +21,7 @@ from sagemaker.mlops.workflow.steps import ProcessingStep
 
 from smp.compiler.compiled import CodeTree
 from smp.compiler.steps.context import StepContext, sdk_tags, sdk_view
-from smp.compiler.steps.images import processing_image
+from smp.compiler.steps.images import section_image
 from smp.compiler.steps.manifest import add_manifest
 from smp.config.jobs import EvaluateChannel, EvaluateSection, PreprocessChannel, PreprocessSection
 from smp.graph.nodes import REPORT_OUTPUT, StepNode
@@ -193,7 +193,7 @@ def _processor(
 ) -> Processor:
     return Processor(
         role=context.role,
-        image_uri=processing_image(context, section),
+        image_uri=section_image(context, section),
         entrypoint=["/bin/bash", "-c", command],
         instance_count=section.instance_count,
         instance_type=section.instance_type,

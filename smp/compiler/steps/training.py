@@ -21,7 +21,7 @@ from sagemaker.train.configs import (
 
 from smp.compiler.compiled import CodeTree
 from smp.compiler.steps.context import StepContext, sdk_view
-from smp.compiler.steps.images import sklearn_image
+from smp.compiler.steps.images import section_image, sklearn_image
 from smp.compiler.steps.manifest import add_manifest
 from smp.config.jobs import TrainSection
 from smp.graph.channels import training_channel
@@ -30,6 +30,8 @@ from smp.graph.nodes import StepNode
 MODEL_CHANNEL = "model"
 REPACK_INSTANCE_TYPE = "ml.m5.large"
 REPACK_SKLEARN_VERSION = "1.2-1"
+PLAIN = {"content_type": None, "input_mode": "File", "distribution": "FullyReplicated"}
+"""How a channel gives a job a single file."""
 REPACK_COMMAND = (
     "mkdir -p /opt/ml/model && tar -xzf /opt/ml/input/data/model/model.tar.gz -C /opt/ml/model"
     " && rm -rf /opt/ml/model/code && cp -R /opt/ml/input/data/code /opt/ml/model/code"
@@ -68,7 +70,7 @@ def job_trainer(
         context,
         node.emitted[0],
         section,
-        training_image=section.image_uri,
+        training_image=section_image(context, section),
         environment=dict(section.env),
         tags=[Tag(key=tag.key, value=tag.value) for tag in section.tags] or None,
         training_input_mode=section.input_mode,
@@ -96,7 +98,7 @@ def render_repack(context: StepContext, node: StepNode, artifact: Any) -> Traini
         source_code=_source_code(context, tree, command=REPACK_COMMAND, requirements=None),
         training_image=sklearn_image(context, REPACK_SKLEARN_VERSION),
     )
-    channel = job_channel(MODEL_CHANNEL, artifact, TrainSection(image_uri=section.image_uri))
+    channel = job_channel(MODEL_CHANNEL, artifact, section.model_copy(update=PLAIN))
     return TrainingStep(
         name=node.emitted[0],
         description="Packs the inference code into the model's artefact",
