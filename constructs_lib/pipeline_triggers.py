@@ -5,7 +5,6 @@ It never lets anything but EventBridge and Scheduler start the pipeline, each fo
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,12 +16,19 @@ from constructs import Construct
 
 from constructs_lib.acknowledgement import acknowledge
 from constructs_lib.role_policy import RolePolicy
+from smp.compiler.deploy_values import substitute
 from smp.compiler.permissions import Statement
 from smp.compiler.statement import Resolve
-from smp.compiler.triggers import ApprovedModel, DataArrival, Schedule, Trigger, event_path
-
-MAX_NAME = 64
-"""Of a rule, and of a schedule group (botocore 1.44.5)."""
+from smp.compiler.triggers import (
+    ApprovedModel,
+    DataArrival,
+    Schedule,
+    Trigger,
+    event_path,
+    event_pattern,
+    rule_name,
+    schedule_group_name,
+)
 
 RETRIES = {"MaximumEventAgeInSeconds": 3600, "MaximumRetryAttempts": 185}
 """A start is tried for an hour, as often as the service likes: 185 times is its own limit."""
@@ -45,15 +51,15 @@ class PipelineTriggers(Construct):
         key: kms.IKey,
         resolve: Resolve,
     ) -> None:
-        """`statements` are what each trigger's role may do; `resolve` gives a deploy-time name its value."""
+        """`statements` are what each role may do; `resolve` returns the value of a deploy-time name."""
         super().__init__(scope, construct_id)
         self._pipeline_name = pipeline_name
         self._pipeline_arn = pipeline_arn
         self._key = key
         self._resolve_others = resolve
         self._stack = cdk.Stack.of(self)
-        rules = [trigger for trigger in triggers if not isinstance(trigger, Schedule)]
-        schedules = [trigger for trigger in triggers if isinstance(trigger, Schedule)]
+        rules = [item for item in triggers if isinstance(item, (DataArrival, ApprovedModel))]
+        schedules = [item for item in triggers if isinstance(item, Schedule)]
         self.queue = self._add_queue(rules)
         if schedules:
             group = self._add_group()
@@ -88,14 +94,14 @@ class PipelineTriggers(Construct):
         return queue
 
     def _add_group(self) -> cdk.CfnResource:
-        properties = {"Name": fitting(self._pipeline_name)}
+        properties = {"Name": schedule_group_name(self._pipeline_name)}
         kind = "AWS::Scheduler::ScheduleGroup"
         return cdk.CfnResource(self, "Group", type=kind, properties=properties)
 
     def _add_schedule(
         self, schedule: Schedule, statements: Sequence[Statement], group: cdk.CfnResource
     ) -> None:
-        name = fitting(self._pipeline_name)
+        name = schedule_group_name(self._pipeline_name)
         arn = f"arn:{self._stack.partition}:scheduler:{self._place}:schedule-group/{name}"
         role = self._add_role(schedule, "scheduler.amazonaws.com", arn, statements)
         times = {
@@ -117,7 +123,9 @@ class PipelineTriggers(Construct):
             },
         )
 
-    def _add_rule(self, trigger: Trigger, statements: Sequence[Statement]) -> None:
+    def _add_rule(
+        self, trigger: DataArrival | ApprovedModel, statements: Sequence[Statement]
+    ) -> None:
         role = self._add_role(trigger, "events.amazonaws.com", self._rule_arn(trigger), statements)
         values = {name: event_path(value) or value for name, value in trigger.parameters.items()}
         self._add(
@@ -125,7 +133,7 @@ class PipelineTriggers(Construct):
             "AWS::Events::Rule",
             {
                 "Name": self._rule_name(trigger),
-                "EventPattern": self._pattern(trigger),
+                "EventPattern": substitute(event_pattern(trigger), self._resolve),
                 "Targets": [{"Id": "Pipeline", **self._target(role, values)}],
             },
         )
@@ -178,48 +186,12 @@ class PipelineTriggers(Construct):
     def _resolve(self, name: str) -> str | list[str]:
         return self.queue.queue_arn if name == "trigger_queue_arn" else self._resolve_others(name)
 
-    def _pattern(self, trigger: Trigger) -> dict[str, Any]:
-        if isinstance(trigger, DataArrival):
-            bucket = trigger.bucket.replace("${smp:bucket}", str(self._resolve_others("bucket")))
-            return {
-                "source": ["aws.s3"],
-                "detail-type": ["Object Created"],
-                "detail": {"bucket": {"name": [bucket]}, "object": {"key": [_keys(trigger)]}},
-            }
-        assert isinstance(trigger, ApprovedModel)
-        return {
-            "source": ["aws.sagemaker"],
-            "detail-type": ["SageMaker Model Package State Change"],
-            "detail": {
-                "ModelPackageGroupName": [trigger.model_package_group],
-                "ModelApprovalStatus": ["Approved"],
-            },
-        }
-
     @property
     def _place(self) -> str:
         return f"{self._stack.region}:{self._stack.account}"
 
     def _rule_name(self, trigger: Trigger) -> str:
-        return fitting(f"{self._pipeline_name}-{trigger.name}")
+        return rule_name(self._pipeline_name, trigger.name)
 
     def _rule_arn(self, trigger: Trigger) -> str:
         return f"arn:{self._stack.partition}:events:{self._place}:rule/{self._rule_name(trigger)}"
-
-
-def _keys(trigger: DataArrival) -> dict[str, str]:
-    """Return what a pattern says of keys; prefix and suffix as two items would mean either of them."""
-    if trigger.suffix is None:
-        return {"prefix": trigger.prefix}
-    prefix, suffix = (
-        text.replace("\\", "\\\\").replace("*", "\\*") for text in (trigger.prefix, trigger.suffix)
-    )
-    return {"wildcard": f"{prefix}*{suffix}"}
-
-
-def fitting(name: str) -> str:
-    """Return a name that is not too long; one that is is cut and ends in its hash."""
-    if len(name) <= MAX_NAME:
-        return name
-    digest = hashlib.sha256(name.encode()).hexdigest()[:12]
-    return f"{name[: MAX_NAME - 13].rstrip('-')}-{digest}"

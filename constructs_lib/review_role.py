@@ -79,6 +79,21 @@ def _statements(
             wildcard="A change may name any pipeline, also one that is not deployed yet.",
         ),
         Statement(
+            "ReadTriggers",
+            [
+                "events:DescribeRule",
+                "events:ListRuleNamesByTarget",
+                "events:ListTargetsByRule",
+                "scheduler:GetSchedule",
+                "scheduler:ListSchedules",
+            ],
+            [
+                stack.format_arn(service="events", resource="rule", resource_name="*"),
+                stack.format_arn(service="scheduler", resource="schedule", resource_name="*"),
+            ],
+            wildcard="Rules and schedules have the names of pipelines, which a change may name newly.",
+        ),
+        Statement(
             "ReadModelGroups",
             ["sagemaker:DescribeModelPackageGroup"],
             [_any(stack, "model-package-group")],

@@ -15,12 +15,14 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from smp.aws.deployed_code import read_tree
 from smp.aws.deployed_stack import job_role_name
+from smp.aws.deployed_triggers import deployed_triggers
 from smp.aws.deployed_values import CODE_URI, Values, find_values, turn_back
 from smp.aws.faults import fault, is_denied, is_missing
 from smp.aws.session import Session, client
 from smp.compiler.code_store import CodeStore
 from smp.compiler.compiled import CompiledPipeline, Json, ModelPackageGroup, nested_steps
 from smp.compiler.deploy_values import BUCKET
+from smp.compiler.triggers import Trigger
 from smp.errors import Problem, RunError
 
 AWS_TAGS = "aws:"
@@ -120,7 +122,16 @@ class _Deployed:
             internet_egress=self._reaches_internet(),
             models=same.models if same else (),
             step_models={n: m for n, m in same.step_models.items() if n in steps} if same else {},
+            triggers=self._triggers(),
         )
+
+    def _triggers(self) -> tuple[Trigger, ...]:
+        """Return what starts the pipeline; its ARN has the name in lower case, whatever is answered."""
+        known = self._same.triggers if self._same else ()
+        arn = str(self._described["PipelineArn"])
+        start, _, name = arn.rpartition("/")
+        arn = f"{start}/{name.lower()}"
+        return deployed_triggers(self._session, self._name, arn, self._values.bucket, known)
 
     def _code(self, definition: Json) -> Iterator[Any]:
         """Yield the trees: in the order of the known pipeline, then of the definition."""

@@ -5,6 +5,7 @@ It never creates a rule or schedule, and never asks for the time.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -110,3 +111,54 @@ def event_path(value: str) -> str | None:
     """Return the path into the event that a parameter's value stands for, None for a plain value."""
     match = EVENT.fullmatch(value)
     return EVENT_PATHS[match[1]] if match else None
+
+
+MAX_NAME = 64
+"""Of a rule, and of a schedule group (botocore 1.44.5)."""
+
+
+def schedule_group_name(pipeline_name: str) -> str:
+    """Return the name of the group that a pipeline's schedules are in."""
+    return _fitting(pipeline_name)
+
+
+def rule_name(pipeline_name: str, trigger_name: str) -> str:
+    """Return the name of the rule of a trigger."""
+    return _fitting(f"{pipeline_name}-{trigger_name}")
+
+
+def _fitting(name: str) -> str:
+    """Return a name that is not too long; one that is is cut and ends in its hash."""
+    if len(name) <= MAX_NAME:
+        return name
+    digest = hashlib.sha256(name.encode()).hexdigest()[:12]
+    return f"{name[: MAX_NAME - 13].rstrip('-')}-{digest}"
+
+
+def event_pattern(trigger: DataArrival | ApprovedModel) -> dict[str, Any]:
+    """Return the pattern of the events that a trigger waits for."""
+    if isinstance(trigger, DataArrival):
+        return {
+            "source": ["aws.s3"],
+            "detail-type": ["Object Created"],
+            "detail": {
+                "bucket": {"name": [trigger.bucket]},
+                "object": {"key": [_keys(trigger.prefix, trigger.suffix)]},
+            },
+        }
+    return {
+        "source": ["aws.sagemaker"],
+        "detail-type": ["SageMaker Model Package State Change"],
+        "detail": {
+            "ModelPackageGroupName": [trigger.model_package_group],
+            "ModelApprovalStatus": ["Approved"],
+        },
+    }
+
+
+def _keys(prefix: str, suffix: str | None) -> dict[str, str]:
+    """Return what a pattern says of keys; prefix and suffix as two items would mean either of them."""
+    if suffix is None:
+        return {"prefix": prefix}
+    literal = (text.replace("\\", "\\\\").replace("*", "\\*") for text in (prefix, suffix))
+    return {"wildcard": "*".join(literal)}

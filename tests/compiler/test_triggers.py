@@ -12,7 +12,14 @@ from smp.compiler.code_store import CodeStore
 from smp.compiler.compile import compile_pipeline
 from smp.compiler.compiled import CompiledPipeline
 from smp.compiler.permissions import plan_permissions
-from smp.compiler.triggers import ApprovedModel, DataArrival, Schedule, Trigger
+from smp.compiler.triggers import (
+    ApprovedModel,
+    DataArrival,
+    Schedule,
+    Trigger,
+    rule_name,
+    schedule_group_name,
+)
 from smp.config.load import load_project
 from smp.errors import CompileError
 from smp.graph import PipelineGraph, build_graph
@@ -188,3 +195,12 @@ def test_each_role_may_start_this_pipeline_and_a_schedule_keep_what_failed(tmp_p
     )
     assert without.triggers == {}
     assert (without.job, without.pipeline) == (permissions.job, permissions.pipeline)
+
+
+def test_names_of_rules_and_groups_fit_and_differ() -> None:
+    long = "p" * 256
+    names = [rule_name(long, "a"), rule_name(long, "b"), schedule_group_name(long)]
+    assert len(set(names)) == 3
+    assert max(map(len, names)) <= 64
+    assert rule_name("churn", "nightly") == "churn-nightly"
+    assert schedule_group_name("churn") == "churn"

@@ -65,6 +65,8 @@ def compare_pipelines(
 
     `knows_config` is false where a side was read from the service, which does not know the config.
     """
+    if not knows_config:
+        before, after = _deployable(before), _deployable(after)
     present = after or before
     if present is None:
         return None
@@ -89,6 +91,13 @@ def compare_pipelines(
     if same(before.definition, after.definition):
         return None
     return replace(change, settings=(_unnamed(before, after),))
+
+
+def _deployable(pipeline: CompiledPipeline | None) -> CompiledPipeline | None:
+    """Return a pipeline without triggers that are switched off: nothing of them is deployed."""
+    if pipeline is None or all(trigger.enabled for trigger in pipeline.triggers):
+        return pipeline
+    return replace(pipeline, triggers=tuple(t for t in pipeline.triggers if t.enabled))
 
 
 def picture_of(base: State, head: State, name: str) -> ChangedDag:
