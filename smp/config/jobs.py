@@ -20,10 +20,11 @@ from smp.config.channels import (
     TransformChannel,
     TransformChannels,
 )
-from smp.config.fields import ConfigModel, S3Distribution, Tags, Text, fault
+from smp.config.fields import ConfigModel, Flag, S3Distribution, Tags, Text, fault
 from smp.config.images import ONE_OF_ALL, AlgorithmChoice, Framework, ImageChoice
 from smp.config.registry import DEFAULT_INSTANCE_TYPE, InferenceSpecification, RegistrySection
 from smp.config.values import (
+    CheckpointPath,
     ContainerPath,
     ContentType,
     Hyperparameter,
@@ -153,7 +154,13 @@ class TrainSection(JobSection, AlgorithmChoice):
         }
     )
 
-    spellings: ClassVar[dict[str, str]] = {**RUNTIME_SPELLINGS, "hyperparams": "hyperparameters"}
+    spellings: ClassVar[dict[str, str]] = {
+        **RUNTIME_SPELLINGS,
+        "hyperparams": "hyperparameters",
+        "use_spot_instances": "use_spot",
+        "max_wait": "max_wait_seconds",
+        "keep_alive_period_in_seconds": "keep_alive_seconds",
+    }
 
     entry_point: Text | None = None
     """The script, relative to `source_directory`: a `.py` or `.sh` file. Without it the job runs the
@@ -170,6 +177,17 @@ class TrainSection(JobSection, AlgorithmChoice):
     """The size of each instance's volume, in GB."""
     max_runtime_seconds: Varying[Annotated[int, Field(ge=1, le=TWENTY_EIGHT_DAYS)]] = 3000
     """The time after which the job is stopped, in seconds."""
+    use_spot: Flag = False
+    """Whether the job runs on spare capacity, which is cheaper and may be taken away while it runs."""
+    max_wait_seconds: Varying[Annotated[int, Field(ge=1, le=TWENTY_EIGHT_DAYS)]] | None = None
+    """With `use_spot`: the time for waiting and running together, in seconds."""
+    checkpoint_s3_uri: S3Uri | None = None
+    """Where the script's checkpoints are kept: what is there when the job starts, or starts again, is
+    put into `checkpoint_local_path`."""
+    checkpoint_local_path: CheckpointPath = "/opt/ml/checkpoints"
+    """The directory in the container where the script writes its checkpoints."""
+    keep_alive_seconds: Varying[Annotated[int, Field(ge=1, le=21_600)]] | None = None
+    """How long the instances are kept, and paid for, after the job, for the next one like it."""
     output_path: S3Uri | None = None
     """Where the model's artefact goes; without it a place in the project's bucket."""
     content_type: ContentType | None = None
@@ -198,6 +216,27 @@ class TrainSection(JobSection, AlgorithmChoice):
             reason = "is not run by 'algorithm', which brings its own"
             allowed = "algorithm without entry_point, or a framework or image_uri with it"
             raise fault(reason, allowed, at=("entry_point",))
+        return self
+
+    @model_validator(mode="after")
+    def _check_spot(self) -> TrainSection:
+        wait, run = self.max_wait_seconds, self.max_runtime_seconds
+        if self.use_spot and wait is None:
+            allowed = f"max_wait_seconds of at least max_runtime_seconds, {run}"
+            raise fault("does not say how long to wait for capacity", allowed, at=("use_spot",))
+        if wait is not None and not self.use_spot:
+            raise fault(
+                "has no effect without 'use_spot'", "use_spot: true", at=("max_wait_seconds",)
+            )
+        if isinstance(wait, int) and isinstance(run, int) and wait < run:
+            reason = "is less than max_runtime_seconds, which it includes"
+            raise fault(reason, f"at least {run}", at=("max_wait_seconds",))
+        if self.use_spot and self.keep_alive_seconds is not None:
+            reason = "is not possible with 'use_spot': spot instances are not kept"
+            raise fault(reason, "one of the two", at=("keep_alive_seconds",))
+        if "checkpoint_local_path" in self.model_fields_set and self.checkpoint_s3_uri is None:
+            reason = "has no effect without 'checkpoint_s3_uri'"
+            raise fault(reason, "checkpoint_s3_uri beside it", at=("checkpoint_local_path",))
         return self
 
 

@@ -105,6 +105,16 @@ def _check_container_path(value: str) -> str:
     return value
 
 
+def _check_checkpoint_path(value: str) -> str:
+    parts = value.split("/")
+    if not value.startswith("/opt/ml/") or ".." in parts or any(map(str.isspace, value)):
+        raise fault("is no directory for checkpoints", "/opt/ml/checkpoints, or below /opt/ml/")
+    if parts[3] in ("input", "model", "output", "code", ""):
+        reason = "is a directory that the service keeps for other things"
+        raise fault(reason, "/opt/ml/checkpoints, or another below /opt/ml/")
+    return value
+
+
 CONTAINER_ROOT = "/opt/ml/processing"
 """ProcessingS3Input.LocalPath must begin with it (API reference)."""
 
@@ -131,6 +141,7 @@ FileName = Annotated[
 ]
 S3Prefix = Annotated[str, Field(max_length=1024), AfterValidator(_check_prefix), VARIES]
 DataBucket = Annotated[BucketName, Varies(bucket="name")]
+CheckpointPath = Annotated[Text, Field(max_length=4096), AfterValidator(_check_checkpoint_path)]
 ContainerPath = Annotated[Text, Field(max_length=256), AfterValidator(_check_container_path)]
 
 ImageUri = Annotated[

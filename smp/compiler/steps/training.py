@@ -11,6 +11,7 @@ from sagemaker.core.shapes import Channel, DataSource, S3DataSource, Tag
 from sagemaker.mlops.workflow.steps import TrainingStep
 from sagemaker.train import ModelTrainer
 from sagemaker.train.configs import (
+    CheckpointConfig,
     Compute,
     MetricDefinition,
     Networking,
@@ -29,6 +30,17 @@ from smp.graph.nodes import StepNode
 
 MODEL_CHANNEL = "model"
 REPACK_INSTANCE_TYPE = "ml.m5.large"
+REPACK = {
+    "instance_type": REPACK_INSTANCE_TYPE,
+    "instance_count": 1,
+    "output_path": None,
+    "base_job_name": None,
+    "use_spot": False,
+    "max_wait_seconds": None,
+    "keep_alive_seconds": None,
+    "checkpoint_s3_uri": None,
+}
+"""What the job that packs a model does not take over from the one that trains it."""
 REPACK_SKLEARN_VERSION = "1.2-1"
 PLAIN = {"content_type": None, "input_mode": "File", "distribution": "FullyReplicated"}
 """How a channel gives a job a single file."""
@@ -87,14 +99,12 @@ def render_repack(context: StepContext, node: StepNode, artifact: Any) -> Traini
     """Render the step that puts the model's source directory into its artefact as `code/`."""
     written = node.model.config.train
     assert written is not None
-    section = sdk_view(written).model_copy(
-        update={"instance_type": REPACK_INSTANCE_TYPE, "instance_count": 1, "output_path": None}
-    )
+    section = sdk_view(written).model_copy(update=REPACK)
     tree = context.code_tree(node)
     trainer = _trainer(
         context,
         node.emitted[0],
-        section.model_copy(update={"base_job_name": None}),
+        section,
         source_code=_source_code(context, tree, command=REPACK_COMMAND, requirements=None),
         training_image=sklearn_image(context, REPACK_SKLEARN_VERSION),
     )
@@ -127,18 +137,31 @@ def _trainer(
             instance_count=section.instance_count,
             volume_size_in_gb=section.volume_size_in_gb,
             volume_kms_key_id=context.volume_key(section.instance_type),
+            keep_alive_period_in_seconds=section.keep_alive_seconds,
+            enable_managed_spot_training=section.use_spot or None,
         ),
         networking=Networking(
             subnets=context.subnets,
             security_group_ids=context.security_groups,
             enable_inter_container_traffic_encryption=True,
         ),
-        stopping_condition=StoppingCondition(max_runtime_in_seconds=section.max_runtime_seconds),
+        stopping_condition=StoppingCondition(
+            max_runtime_in_seconds=section.max_runtime_seconds,
+            max_wait_time_in_seconds=section.max_wait_seconds,
+        ),
+        checkpoint_config=_checkpoints(section),
         output_data_config=OutputDataConfig(
             s3_output_path=section.output_path or output, kms_key_id=context.kms_key
         ),
         **options,
     )
+
+
+def _checkpoints(section: TrainSection) -> CheckpointConfig | None:
+    if section.checkpoint_s3_uri is None:
+        return None
+    place = section.checkpoint_s3_uri
+    return CheckpointConfig(s3_uri=place, local_path=section.checkpoint_local_path)
 
 
 def data_channels(
