@@ -28,7 +28,10 @@ FIRST_CHANGE = ("c: 1.0", "c: 2.0")
 
 @pytest.fixture(scope="module")
 def delivery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Delivery]:
-    """Repositories, one of them full of files that would run, and a bootstrapped account."""
+    """Repositories, one of them full of files that would run, a bootstrapped account, and a template.
+
+    The app is what is committed here: a clone has nothing else.
+    """
     place = tmp_path_factory.mktemp("repositories")
     app = clone_app(place, change_settings)
     models = {name: make_model_repository(place, name) for name in MODELS}
@@ -37,7 +40,9 @@ def delivery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Delivery]:
     host = BuildHost(tmp_path_factory.mktemp("codebuild"), ROOT)
     with running_emulator(place, tmp_path_factory.mktemp("home")) as emulator:
         emulator.cdk("bootstrap", f"aws://{ACCOUNT}/{REGION}")
-        yield Delivery(emulator, app, models, host)
+        made = Delivery(emulator, app, models, host)
+        made.synthesize_by_hand()
+        yield made
 
 
 def unchanged_stacks(printed: str) -> set[str]:
@@ -49,7 +54,6 @@ def canary(delivery: Delivery) -> Path:
 
 
 def test_what_a_build_synthesizes_is_what_was_synthesized_by_hand(delivery: Delivery) -> None:
-    delivery.synthesize_by_hand()
     by_hand = delivery.templates()
     delivery.synthesize()
     assert delivery.templates() == by_hand
@@ -141,6 +145,30 @@ def test_delivering_an_earlier_commit_restores_it_and_starts_nothing(delivery: D
     started = delivery.run(START, COMMIT=delivery.app.head)
     assert started.status == 0, started.printed
     assert delivery.executions() == {DEMAND: 1, FRAUD: 2}
+
+
+def test_fails_for_every_repository_at_once_before_anything_is_made(delivery: Delivery) -> None:
+    before = delivery.templates()
+    fraud, demand = (delivery.models[name] for name in MODELS)
+    (fraud.directory / "scripts" / "passwd").symlink_to("/etc/passwd")
+    fraud.commit("A link out")
+    demand.change(CONF, "source_directory: scripts", "source_directory: ../app/smp")
+    failed = delivery.try_to_synthesize()
+    sources = [delivery.host.source.with_name(name) for name in ("01", "02")]
+    assert failed.status != 0
+    said = failed.printed.partition("==> smp validate\n")[2].partition("make: ***")[0]
+    assert said == (
+        "model_configs/demand_forecast/conf/conf.yaml:11:25: conf.models.demand_forecast"
+        ".source_directory: there is no such directory\n"
+        "    found: '../app/smp'\n"
+        f"    allowed: a path below {sources[1]} or {delivery.host.source} or"
+        f" {delivery.host.source / 'model_configs'}\n"
+        "model_configs/fraud_detection/conf/conf.yaml:11:25: conf.models.fraud_detection"
+        ".source_directory: 'passwd' in it is a link out of the model's own directory\n"
+        "    hint: remove it, or leave it out by a line in .smpignore\n"
+        "2 problems\n"
+    )
+    assert delivery.templates() == before
 
 
 def test_nothing_of_a_model_repository_ran(delivery: Delivery) -> None:
