@@ -138,7 +138,8 @@ def _of_pattern(pattern: Json, common: Mapping[str, Any], bucket: str | None) ->
             )
         else:
             (name,), (keys,) = detail["bucket"]["name"], detail["object"]["key"]
-            trigger = DataArrival(**common, bucket=name, **_prefix_and_suffix(keys))
+            prefix, suffix = _prefix_and_suffix(keys)
+            trigger = DataArrival(**common, bucket=name, prefix=prefix, suffix=suffix)
     except (KeyError, TypeError, ValueError, IndexError):
         return None
     if event_pattern(trigger) != pattern:
@@ -148,11 +149,11 @@ def _of_pattern(pattern: Json, common: Mapping[str, Any], bucket: str | None) ->
     return trigger
 
 
-def _prefix_and_suffix(keys: Mapping[str, str]) -> dict[str, str]:
+def _prefix_and_suffix(keys: Mapping[str, str]) -> tuple[str, str | None]:
     if "prefix" in keys:
-        return {"prefix": keys["prefix"]}
+        return keys["prefix"], None
     match = WILDCARD.fullmatch(keys["wildcard"])
     if match is None:
         raise ValueError(keys["wildcard"])
     prefix, suffix = (re.sub(r"\\(.)", r"\1", text) for text in match.groups())
-    return {"prefix": prefix, "suffix": suffix}
+    return prefix, suffix

@@ -109,10 +109,8 @@ def test_a_pipeline_that_nothing_starts_has_none() -> None:
 def test_what_somebody_switched_off_or_made_by_hand_is_left_out(started: Account) -> None:
     events = started.client("events")
     events.disable_rule(Name=rule_name(NAME, "plain"))
-    for name, pattern in (
-        ("by-hand", event_pattern(DEPLOYED[0])),
-        ("Churn-other", {"source": ["a"]}),
-    ):  # type: ignore[arg-type]
+    own = event_pattern(DataArrival("plain", bucket=BUCKET, prefix="in/"))
+    for name, pattern in (("by-hand", own), ("Churn-other", {"source": ["a"]})):
         events.put_rule(Name=name, EventPattern=json.dumps(pattern))
         events.put_targets(Rule=name, Targets=[{"Id": "Pipeline", "Arn": ARN}])
     assert read() == DEPLOYED[1:]
