@@ -33,6 +33,7 @@ from constructs_lib.delivery_network import DeliveryNetwork
 from constructs_lib.delivery_permissions import settle_permissions
 from constructs_lib.encryption_key import EncryptionKey
 from smp.compiler.compiled import CompiledPipeline
+from smp.review.stack_names import DELIVERY
 from stacks.delivery_access import DeliveryAccess, review_role_name, start_role_name
 from stacks.delivery_checks import add_checks, add_notices, reviewers
 from stacks.delivery_plan import DeliveryPlan, PlannedStage
@@ -41,9 +42,6 @@ from stacks.delivery_settings import BuildNetwork
 from stacks.delivery_sources import make_sources, start_on_push
 from stacks.environment import Environment
 from stacks.tool_versions import ToolVersions, read_tool_versions
-
-DELIVERY = "Smp-Delivery"
-"""The pipeline's name too: people start and look at it by that."""
 
 RETAIN = cdk.RemovalPolicy.RETAIN
 Days = logs.RetentionDays

@@ -11,6 +11,7 @@ from pathlib import Path
 import aws_cdk as cdk
 
 from smp.compiler.compiled import CompiledPipeline
+from smp.review.stack_names import foundation_name
 from stacks.foundation import Foundation
 from stacks.pipeline import PipelineStack, pipeline_stack_id
 from stacks.settings import Deployment
@@ -42,7 +43,7 @@ class Environment:
         self._place = cdk.Environment(account=self._settings.account, region=self._settings.region)
         for key, value in self._settings.tags.items():
             cdk.Tags.of(scope).add(key, value)
-        name = f"{deployment.stack_prefix}-Foundation"
+        name = foundation_name(deployment.name)
         self.foundation = Foundation(
             scope, name, stack_name=name, settings=self._settings, env=self._place
         )

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
-from smp.config.fields import Text, pattern, split_commas
+from smp.config.fields import Text, fault, pattern, split_commas
+from smp.review.stack_names import environment_of, foundation_name
 
 CommaList = Annotated[
     tuple[Text, ...],
@@ -41,10 +42,19 @@ BucketName = Annotated[
     str,
     Field(pattern=pattern(r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", "a bucket's name")),
 ]
+
+
+def _not_the_delivery_s(name: str) -> str:
+    if environment_of(foundation_name(name), [name]) is None:
+        raise fault("the names of the delivery's own stacks begin so")
+    return name
+
+
 EnvironmentName = Annotated[
     str,
     Field(
         max_length=32,
         pattern=pattern(r"^[A-Za-z][A-Za-z0-9-]*$", "letters, digits and hyphens, a letter first"),
     ),
+    AfterValidator(_not_the_delivery_s),
 ]

@@ -18,6 +18,7 @@ from smp.config.project import Pipeline
 from smp.config.yaml_tree import Document, read_document
 from smp.errors import Location, Problem, SetupError, SmpError, near_names
 from smp.graph import PipelineGraph
+from smp.review.stack_names import DEFAULT_ENVIRONMENT, stack_prefix
 from stacks.context import CDK_JSON, SETTINGS_KEY, Context
 from stacks.delivery_settings import DeliverySettings
 from stacks.role_accounts import stranger_roles
@@ -30,8 +31,6 @@ from stacks.setting_values import (
     Region,
     RoleArn,
 )
-
-DEFAULT_ENVIRONMENT = "default"
 
 
 class NetworkSettings(ConfigModel):
@@ -94,8 +93,8 @@ class Deployment(ConfigModel):
 
     @property
     def stack_prefix(self) -> str:
-        """What the names of its stacks begin with: `Smp`, or `Smp-<environment>`."""
-        return "Smp" if self.name == DEFAULT_ENVIRONMENT else f"Smp-{self.name}"
+        """What the names of its stacks begin with."""
+        return stack_prefix(self.name)
 
     @property
     def offers_egress(self) -> bool:

@@ -5,20 +5,15 @@ It never asks an account: whoever calls it brings the deployed templates.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from smp.errors import Problem, SetupError, near_names
 from smp.review.allowances import Allowance
 from smp.review.assembly import AssemblyStack, assemblies_in, read_stacks
+from smp.review.stack_names import environment_of, environments_of
 from smp.review.template_permissions import Permissions, permissions_in, widenings
 from smp.review.template_text import Template, known_values
-
-DEFAULT_ENVIRONMENT = "default"
-DELIVERY_STACKS = "Smp-Delivery-"
-"""How names of the delivery's own stacks begin: they belong to no environment."""
-FOUNDATION = re.compile(r"Smp(?:-(?P<environment>.+))?-Foundation")
 
 
 def stacks_of_environment(directory: Path, environment: str) -> dict[str, AssemblyStack]:
@@ -27,7 +22,7 @@ def stacks_of_environment(directory: Path, environment: str) -> dict[str, Assemb
     Raises SetupError where the assembly has none of them.
     """
     stacks = {s.name: s for place in assemblies_in(directory) for s in read_stacks(place)}
-    environments = _environments(stacks)
+    environments = environments_of(stacks)
     if environment not in environments:
         raise SetupError(
             [
@@ -42,7 +37,7 @@ def stacks_of_environment(directory: Path, environment: str) -> dict[str, Assemb
     return {
         name: stack
         for name, stack in sorted(stacks.items())
-        if _environment_of(name, environments) == environment
+        if environment_of(name, environments) == environment
     }
 
 
@@ -65,19 +60,3 @@ def new_allowances(
         if old is not None:
             before |= permissions_in(stack.name, old, known)
     return widenings(before, after)
-
-
-def _environments(names: Iterable[str]) -> set[str]:
-    """Return the environments of stacks: each has a foundation."""
-    matches = (FOUNDATION.fullmatch(name) for name in names)
-    return {match["environment"] or DEFAULT_ENVIRONMENT for match in matches if match}
-
-
-def _environment_of(stack: str, environments: Iterable[str]) -> str | None:
-    """Return the environment of a stack by its name; a longer name of an environment goes first."""
-    for environment in sorted(environments, key=len, reverse=True):
-        if environment != DEFAULT_ENVIRONMENT and stack.startswith(f"Smp-{environment}-"):
-            return environment
-    if not stack.startswith("Smp-") or f"{stack}-".startswith(DELIVERY_STACKS):
-        return None
-    return DEFAULT_ENVIRONMENT

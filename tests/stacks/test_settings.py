@@ -138,6 +138,14 @@ def test_fails_for_a_value_of_the_wrong_kind(
     assert f"context.smp.environments.default.{path}: " in message
 
 
+def test_fails_for_an_environment_whose_stacks_would_be_named_as_the_delivery_s(
+    tmp_path: Path,
+) -> None:
+    for name in ("Delivery", "Delivery-test"):
+        message = faults(tmp_path, {"environments": {name: {}}}, environment=name)
+        assert "the names of the delivery's own stacks begin so" in message
+
+
 def test_fails_with_all_faults_at_once(tmp_path: Path) -> None:
     message = faults(tmp_path, environments(account="1", region="2", bucketName="_"))
     assert len([line for line in message.splitlines() if line.startswith("cdk.json")]) == 3
