@@ -30,6 +30,8 @@ class ReviewTarget:
 
     role_arn: str
     region: str
+    environment: str
+    """Its name in the settings: configs may say something else for it (`conf.environments`)."""
 
 
 class PullRequestChecks(Construct):
@@ -93,10 +95,15 @@ class PullRequestChecks(Construct):
             "Review",
             description="Pull requests: validate, test the configs, compare with what is deployed",
             command='make pull-request-review MODEL="$MODEL" BASE=deployed '
-            'AWS_OPTIONS="--region $REVIEW_REGION --assume-role $REVIEW_ROLE"\n',
+            'AWS_OPTIONS="--environment $REVIEW_ENVIRONMENT --region $REVIEW_REGION'
+            ' --assume-role $REVIEW_ROLE"\n',
             place=self._place,
             role_name=role_name,
-            variables={"REVIEW_ROLE": target.role_arn, "REVIEW_REGION": target.region},
+            variables={
+                "REVIEW_ENVIRONMENT": target.environment,
+                "REVIEW_REGION": target.region,
+                "REVIEW_ROLE": target.role_arn,
+            },
             statements=[Statement("TakeReviewRole", ["sts:AssumeRole"], [target.role_arn])],
         )
 

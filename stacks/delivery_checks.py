@@ -87,7 +87,7 @@ def add_checks(
             allowed_actors=checks.allowed_actors,
             handover=handover,
             key=key,
-            review=ReviewTarget(review_role, stage.region),
+            review=ReviewTarget(review_role, stage.region, stage.deployment.name),
             review_role_name=CHECKING_BUILD,
             smoke_run=checks.smoke_run,
             timeout_minutes=checks.timeout_minutes,

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from smp.cli import main as main_of_smp
+from smp.cli.environments import known_environments
 from smp.config.load import load_project
 from smp.errors import Problem, SetupError, SmpError, near_names
 from smp.graph import PipelineGraph, build_graphs
@@ -34,23 +35,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--model", default="", help="directory of the model whose pipelines count; default: all"
     )
     parser.add_argument("--base", default="HEAD", help="what `smp diff` compares with")
+    parser.add_argument("--environment", help="read the configs as they are for this environment")
     options, passed_on = parser.parse_known_args(arguments)
     try:
-        graphs = concerned(options.workspace, options.model)
+        graphs = concerned(options.workspace, options.model, options.environment)
         if options.check == "review":
-            return review(options.workspace, graphs, options.base, passed_on)
+            of = ["--environment", options.environment] if options.environment else []
+            return review(options.workspace, graphs, options.base, [*of, *passed_on])
         return smoke_run(options.workspace, graphs)
     except SmpError as error:
         print(error, file=sys.stderr)
         return 1
 
 
-def concerned(workspace: Path, model: str) -> list[PipelineGraph]:
+def concerned(workspace: Path, model: str, environment: str | None = None) -> list[PipelineGraph]:
     """Return the pipelines that a model of this directory takes part in; without one, all.
 
     Raises SetupError where there is no such directory with a configuration.
     """
-    graphs = build_graphs(load_project(workspace))
+    graphs = build_graphs(
+        load_project(
+            workspace,
+            environ=os.environ,
+            environment=environment,
+            environments=known_environments(workspace),
+        )
+    )
     if not model:
         return list(graphs)
     directories = {found.directory.name for graph in graphs for found in graph.models}

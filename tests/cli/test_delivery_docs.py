@@ -52,13 +52,12 @@ def of_program(program: str) -> list[Any]:
 def test_the_example_is_the_bundled_one() -> None:
     bundled = json.loads((ROOT / "cdk.json").read_text("utf-8"))["context"]["smp"]["delivery"]
     shown = json_blocks(DELIVERY)[0]["delivery"]
-    bundled.pop("pullRequests", None)
     assert shown == bundled
     DeliverySettings.model_validate(shown)
 
 
 def test_the_examples_of_pull_requests_load() -> None:
-    examples = [block for block in json_blocks(DELIVERY) if "pullRequests" in block]
+    examples = [block for block in json_blocks(DELIVERY)[1:] if "pullRequests" in block]
     assert len(examples) == 2
     for example in examples:
         PullRequestSettings.model_validate(example["pullRequests"])

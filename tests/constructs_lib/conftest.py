@@ -75,7 +75,7 @@ def add_everything(stack: cdk.Stack) -> None:
         allowed_actors=["1234", "557058:ab-{c}"],
         handover=bucket,
         key=key,
-        review=ReviewTarget(REVIEW_ROLE, REGION),
+        review=ReviewTarget(REVIEW_ROLE, REGION, "dev"),
         review_role_name="Smp-Delivery-pull-request-review",
         network=BuildNetwork("vpc-12345678", ("subnet-12345678",), ("sg-12345678",)),
     )
@@ -117,7 +117,7 @@ def add_least(stack: cdk.Stack) -> None:
         allowed_actors=["1234"],
         handover=s3.Bucket.from_bucket_name(stack, "Bucket", "delivery-artifacts"),
         key=key,
-        review=ReviewTarget(REVIEW_ROLE, REGION),
+        review=ReviewTarget(REVIEW_ROLE, REGION, "dev"),
         review_role_name="another-name",
         smoke_run=False,
     )

@@ -197,7 +197,7 @@ def test_of_many_repositories_each_is_checked_with_the_app_alone() -> None:
         allowed_actors=["1"],
         handover=cdk.aws_s3.Bucket.from_bucket_name(stack, "Bucket", "artifacts"),
         key=EncryptionKey(stack, "Key", removal_policy=cdk.RemovalPolicy.RETAIN).key,
-        review=ReviewTarget(REVIEW_ROLE, REGION),
+        review=ReviewTarget(REVIEW_ROLE, REGION, "dev"),
         review_role_name="review",
     )
     assert len(checks.doors) == 14
@@ -285,7 +285,7 @@ def test_a_change_is_handed_over_laid_out_and_checked(parts: Synthesis, tmp_path
     )
     assert build.log("review").splitlines() == [
         "pull-request-review model=fraud-detection base=deployed "
-        f"options=--region {REGION} --assume-role {REVIEW_ROLE}",
+        f"options=--environment dev --region {REGION} --assume-role {REVIEW_ROLE}",
         *LAID_OUT,
     ]
     smoke = ["smoke-run model=fraud-detection base= options=", *LAID_OUT]

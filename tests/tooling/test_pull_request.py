@@ -57,6 +57,29 @@ def test_a_review_says_what_changes_and_does_not_fail(
     assert "ml.m5.4xlarge" in (workspace / "build" / "review.md").read_text("utf-8")
 
 
+OVERLAY = """\
+  environments:
+    dev:
+      models:
+        fraud_check:
+          train:
+            instance_type: ml.c5.xlarge
+"""
+
+
+@pytest.mark.slow
+def test_a_review_reads_the_configs_as_they_are_for_an_environment(
+    workspace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    conf = workspace / "model_configs" / "fraud_check" / "conf" / "conf.yaml"
+    conf.write_text(f"{conf.read_text('utf-8').rstrip()}\n{OVERLAY}", "utf-8")
+    arguments = ["review", "--workspace", str(workspace), "--model", "fraud_check"]
+    assert main(arguments) == 0
+    assert "ml.c5.xlarge" not in capsys.readouterr().out
+    assert main([*arguments, "--environment", "dev"]) == 0
+    assert "ml.c5.xlarge" in capsys.readouterr().out
+
+
 @pytest.mark.slow
 def test_fails_a_review_against_what_is_not_there(
     workspace: Path, capsys: pytest.CaptureFixture[str]
