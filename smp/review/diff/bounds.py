@@ -96,7 +96,7 @@ def _jobs_of(step: Json) -> Iterator[_Jobs]:
             yield from _limited("processing", cluster, arguments, 1, retries)
         case "Transform":
             resources = _mapping(arguments.get("TransformResources"))
-            yield _Jobs("transform", str(resources.get("InstanceType", UNKNOWN_TYPE)), None)
+            yield _Jobs("transform", _instance_type(resources), None)
         case "EMR" | "EMRServerless" | "AutoML" | "NotebookJob" | "Job":
             yield _Jobs("other", f"{step['Type']} step", None)
 
@@ -135,9 +135,13 @@ def _limited(
     hours = jobs * (count or 0) * ((seconds or 0) + kept_alive) / 3600 if known else None
     if stated is None:
         notes = (*notes, f"{job} without a limit of its own: the service's 24 h")
-    instance_type = cluster.get("InstanceType")
-    shown = instance_type if isinstance(instance_type, str) else UNKNOWN_TYPE
-    yield _Jobs(job, shown, hours, notes)
+    yield _Jobs(job, _instance_type(cluster), hours, notes)
+
+
+def _instance_type(resources: Json) -> str:
+    """Return the type; an expression without a default, which only an execution knows, is unknown."""
+    found = resources.get("InstanceType")
+    return found if isinstance(found, str) else UNKNOWN_TYPE
 
 
 def _mapping(value: Any) -> Json:

@@ -126,3 +126,15 @@ def test_the_cost_names_what_it_lacks_and_the_day_of_its_prices() -> None:
 def test_without_a_price_file_the_cost_is_unknown() -> None:
     compared = compare_bounds(None, pipeline(job("Training", **training())), None)
     assert cost_words(compared) == "cost unknown: the workspace has no prices.json"
+
+
+@pytest.mark.parametrize("kind", ["Training", "Processing", "Transform"])
+def test_a_type_that_only_an_execution_knows_is_unknown(kind: str) -> None:
+    cluster = {"InstanceType": {"Get": "Parameters.Type"}, "InstanceCount": 1}
+    arguments: Json = {
+        "ResourceConfig": cluster,
+        "ProcessingResources": {"ClusterConfig": cluster},
+        "TransformResources": cluster,
+    }
+    (bound,) = bounds(job(kind, **arguments), parameters=({"Name": "Type", "Type": "String"},))
+    assert bound.instance_type == "unknown"
