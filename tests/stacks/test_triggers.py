@@ -7,6 +7,8 @@ import json
 import cfnlint
 
 from smp.compiler.compiled import Json
+from smp.review.template_permissions import permissions_in, widenings
+from smp.review.template_text import known_values
 from tests.stacks.synthesis import Synthesis
 
 CHURN = "Smp-Pipeline-churn"
@@ -244,3 +246,23 @@ def test_cloudformation_takes_the_template(triggered: Synthesis) -> None:
     found = cfnlint.lint(triggered.text(CHURN), config=arguments)
     ours = ("Events", "Scheduler", "SQS", "IAM")
     assert [str(match) for match in found if any(f"AWS::{s}" in str(match) for s in ours)] == []
+
+
+def test_a_new_trigger_is_a_widening_to_whoever_checks_permissions(triggered: Synthesis) -> None:
+    after = triggered.template(CHURN)
+    before = {
+        **after,
+        "Resources": {
+            name: resource
+            for name, resource in after["Resources"].items()
+            if not name.startswith("PipelineTriggers")
+        },
+    }
+    known = known_values(ACCOUNT, "eu-west-1")
+    found = widenings(*(permissions_in(CHURN, template, known) for template in (before, after)))
+    lines = [str(allowance) for allowance in found]
+    starting = [line for line in lines if "may now sagemaker:StartPipelineExecution" in line]
+    assert len(starting) == 4
+    assert all(":pipeline/churn" in line for line in starting)
+    assert any("sts:AssumeRole" in line and "scheduler.amazonaws.com" in line for line in lines)
+    assert any("sqs:SendMessage" in line and "events.amazonaws.com" in line for line in lines)
