@@ -16,8 +16,11 @@ MAX_CHARACTERS = 1000
 
 SEPARATOR = " | "
 EMPTY = "nothing changes"
-MARKUP = re.compile(r"^[#>\s]+|[`*]|^\|?[\s|:-]+\|$")
-PICTURE = re.compile(r"!\[[^\]]*\]\([^)]*\)|<[^>]*>")
+MARKUP = re.compile(r"^[#>\s]+|`|^\|?[\s|:-]+\|$")
+BOLD = re.compile(r"(?<!\S)\*\*(\w[^*]*)\*\*(?!\S)")
+"""No other star: in a permission each one widens what is allowed."""
+PICTURE = re.compile(r"!\[[^\]]*\]\([^)]*\)|</?(?:details|summary|svg)\b[^>]*>")
+"""Not every <name>: a bucket is written so in a permission."""
 
 
 def main(files: Sequence[str]) -> int:
@@ -53,7 +56,8 @@ def _lines(text: str) -> Iterable[str]:
     A variable of CodeBuild and an approval are one line; `#{` would be a variable of CodePipeline.
     """
     for line in text.splitlines():
-        plain = " ".join(MARKUP.sub("", PICTURE.sub("", line)).split()).replace("#{", "{")
+        unmarked = BOLD.sub(r"\1", MARKUP.sub("", PICTURE.sub("", line)))
+        plain = " ".join(unmarked.split()).replace("#{", "{")
         plain = "".join(char for char in plain if char.isprintable())
         if plain:
             yield plain

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -91,6 +92,7 @@ def test_an_assembly_is_current_until_something_changes(workspace: Path) -> None
         write("constructs_lib/construct.py"),
         lambda workspace: (workspace / "models/one/scripts/train.py").unlink(),
         lambda workspace: (workspace / "models/one/scripts/link.py").symlink_to("train.py"),
+        lambda workspace: os.mkfifo(workspace / "models/one/scripts/pipe"),
         lambda workspace: (workspace / "models/one").rename(workspace / "models/renamed"),
         lambda workspace: shutil.copytree(workspace / "models/one", workspace / "models/two"),
     ],
@@ -110,6 +112,7 @@ def test_an_assembly_is_current_until_something_changes(workspace: Path) -> None
         "a construct",
         "a script less",
         "a link",
+        "a pipe, which nobody opens",
         "a model's directory",
         "a model more",
     ],

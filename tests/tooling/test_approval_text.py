@@ -22,6 +22,18 @@ def test_pictures_are_left_to_the_whole_text() -> None:
     assert short_form("![picture](data:image/svg+xml,AAAA)\n<svg>x</svg>\nend", "") == "x | end"
 
 
+@pytest.mark.parametrize(
+    "permission",
+    [
+        "Smp-dev: role R may now s3:* on *",
+        "Smp-dev: role R may now s3:GetObject on arn:aws:s3:::<DataBucket>/code/*",
+        "Smp-dev: role R may now ** on **",
+    ],
+)
+def test_no_star_and_no_bucket_of_a_permission_is_lost(permission: str) -> None:
+    assert short_form(f"{permission}\n", "") == permission
+
+
 @pytest.mark.parametrize("lines", [30, 300, 30_000])
 def test_a_long_review_is_cut_after_whole_lines(lines: int) -> None:
     text = "\n".join(f"line {number} says something" for number in range(lines))
