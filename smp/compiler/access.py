@@ -64,6 +64,10 @@ class Access:
     """What the pipeline looks up in the model registry."""
     queues: tuple[str, ...]
     """URLs of the queues that Callback steps write to."""
+    baseline_groups: tuple[str, ...]
+    """Model package groups whose latest approved version brings a check's baseline."""
+    supplied: tuple[str, ...]
+    """Prefixes of baselines that checks are given by address."""
     uses_network: bool
     """Whether a job runs in a VPC."""
     reads_results: bool
@@ -85,7 +89,7 @@ def analyse_access(pipeline: CompiledPipeline) -> Access:
         (path, text)
         for step in pipeline.steps()
         if step["Type"] not in HANDED_OVER
-        for path, text in _texts(_own_arguments(step), parameters)
+        for path, text in _texts({**_own_arguments(step), **_supplied(step)}, parameters)
     ]
     writes = [text for path, text in leaves if _is_s3(text) and WRITTEN_UNDER.intersection(path)]
     reads = [text for path, text in leaves if _is_s3(text) and not WRITTEN_UNDER.intersection(path)]
@@ -93,6 +97,7 @@ def analyse_access(pipeline: CompiledPipeline) -> Access:
     lookups = lookups_in(pipeline.steps())
     reads += [uri for found in lookups for uri in found.artifacts]
     images = {*_under(leaves, IMAGE_KEYS), *(uri for found in lookups for uri in found.images)}
+    checks = [step for step in pipeline.steps() if step["Type"] == "QualityCheck"]
     types = frozenset(step["Type"] for step in pipeline.steps())
     return Access(
         step_types=types,
@@ -104,10 +109,21 @@ def analyse_access(pipeline: CompiledPipeline) -> Access:
         functions=tuple(sorted({s["FunctionArn"] for s in pipeline.steps() if "FunctionArn" in s})),
         lookups=lookups,
         queues=tuple(sorted({s["SqsQueueUrl"] for s in pipeline.steps() if "SqsQueueUrl" in s})),
+        baseline_groups=tuple(
+            sorted({s["ModelPackageGroupName"] for s in checks if "ModelPackageGroupName" in s})
+        ),
+        supplied=_shortest(
+            text for s in checks for _, text in _texts(_supplied(s), parameters) if _is_s3(text)
+        ),
         uses_network=any("VpcConfig" in path for path, _ in leaves),
-        reads_results="RegisterModel" in types
+        reads_results=bool(types & {"RegisterModel", "QualityCheck"})
         or any(step.get("PropertyFiles") for step in pipeline.steps()),
     )
+
+
+def _supplied(step: Json) -> Json:
+    """Return the baselines that a check is given by address; its job reads them, too."""
+    return {key: value for key, value in step.items() if key.startswith("SuppliedBaseline")}
 
 
 def _own_arguments(step: Json) -> Any:

@@ -16,6 +16,7 @@ from smp.compiler.limits import check_limits
 from smp.compiler.render_triggers import loops, render_triggers
 from smp.compiler.request_check import check_requests
 from smp.config.function import OutsideStep
+from smp.config.quality_check import QualityCheckStep
 from smp.errors import CompileError, Problem, ScriptError
 from smp.graph.nodes import PipelineGraph, StepNode, model_package_group_name
 
@@ -73,7 +74,10 @@ def _stand_ins(graph: PipelineGraph, store: CodeStore) -> dict[str, StandIn]:
         if node.step_class in ("Training", "Tuning")
     }
     for node in graph.steps:
-        if isinstance(node.config, OutsideStep) and node.config.local_stand_in is not None:
+        if (
+            isinstance(node.config, (OutsideStep, QualityCheckStep))
+            and node.config.local_stand_in is not None
+        ):
             found[node.name] = _outside_stand_in(graph, node, node.config.local_stand_in, store)
     return {name: stand_in for name, stand_in in found.items() if stand_in is not None}
 

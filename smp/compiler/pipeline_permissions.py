@@ -67,6 +67,14 @@ def pipeline_statements(access: Access, groups: Sequence[str]) -> Iterator[State
         access.roles,
         {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}},
     )
+    yield Statement(
+        "FindBaselines",
+        ["sagemaker:DescribeModelPackage", "sagemaker:ListModelPackages"],
+        [*group_arns(access.baseline_groups), *package_arns(access.baseline_groups)]
+        if access.baseline_groups
+        else [],
+        wildcard=NUMBERED,
+    )
     yield Statement("CallFunctions", ["lambda:InvokeFunction"], access.functions)
     yield Statement("AskQueues", ["sqs:SendMessage"], [queue_arn(url) for url in access.queues])
 
@@ -116,7 +124,7 @@ def _results(access: Access) -> Iterator[Statement]:
     yield Statement(
         "ReadResults",
         ["s3:GetObject"],
-        objects(access.writes),
+        objects((*access.supplied, *access.writes)),
         wildcard="Metrics and models lie below the prefix in the definition, by execution.",
     )
     yield Statement("DecryptResults", ["kms:Decrypt"], key_arns(access), through_s3())

@@ -21,6 +21,7 @@ from smp.compiler.steps.context import StepContext
 from smp.compiler.steps.model import render_create_model, render_register_model
 from smp.compiler.steps.outside import render_callback, render_lambda
 from smp.compiler.steps.processing import render_metrics, render_processing
+from smp.compiler.steps.quality_check import render_quality_check
 from smp.compiler.steps.training import render_training
 from smp.compiler.steps.transform import render_transform
 from smp.compiler.steps.tuning import render_tuning
@@ -41,6 +42,7 @@ RENDERERS: Mapping[str, Callable[[StepContext, StepNode], list[Any]]] = {
     "Fail": render_fail,
     "Lambda": render_lambda,
     "Callback": render_callback,
+    "QualityCheck": render_quality_check,
     "ApprovedModel": render_approved_model,
 }
 

@@ -21,6 +21,7 @@ from smp.errors import Problem
 
 OPERATIONS: Mapping[str, str] = {
     "Processing": "CreateProcessingJob",
+    "QualityCheck": "CreateProcessingJob",
     "Training": "CreateTrainingJob",
     "Transform": "CreateTransformJob",
     "Model": "CreateModel",

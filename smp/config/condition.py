@@ -64,7 +64,7 @@ class Reference:
     kind: str
     """`metrics`, `final_metrics`, `outputs` or `parameters`."""
     path: str
-    """The parameter's, metric's or output's name; for a report the path in it, as `Std:JsonGet` takes it."""
+    """The name of the parameter, metric or output; in a report the path, as `Std:JsonGet` takes it."""
 
     def __str__(self) -> str:
         inside = "" if self.kind == PARAMETERS else f".{self.kind}"

@@ -14,6 +14,7 @@ from smp.config.condition import check_condition
 from smp.config.fields import Flag, Text, TextList, pattern
 from smp.config.function import CallbackStep, LambdaStep
 from smp.config.message import check_message
+from smp.config.quality_check import QualityCheckStep
 from smp.config.retry import RetrySection
 from smp.config.step_base import StepBase
 from smp.config.varying import EVALUATED
@@ -75,6 +76,12 @@ class FailStep(StepBase):
 
 
 AnyStep = Annotated[
-    StepConfig | ConditionStep | FailStep | ApprovedModelStep | LambdaStep | CallbackStep,
+    StepConfig
+    | ConditionStep
+    | FailStep
+    | ApprovedModelStep
+    | LambdaStep
+    | CallbackStep
+    | QualityCheckStep,
     Field(discriminator="step_class"),
 ]

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from smp.config.function import OutsideStep
+from smp.config.quality_check import QualityCheckStep
 from smp.config.step_base import StepBase
 from smp.config.steps import ConditionStep, StepConfig
 from smp.errors import near_names
@@ -61,7 +62,7 @@ def wait_for_failures(findings: Findings, nodes: tuple[StepNode, ...]) -> tuple[
     """Return the nodes with what `on_failure` says turned round: the named step waits."""
     failed: dict[str, list[str]] = {}
     for step in findings.steps.values():
-        if isinstance(step.config, (StepConfig, OutsideStep)):
+        if isinstance(step.config, (StepConfig, OutsideStep, QualityCheckStep)):
             for name in _known(findings, step.config, "on_failure"):
                 failed.setdefault(name, []).append(step.config.step_name)
     found = []

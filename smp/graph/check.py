@@ -6,6 +6,7 @@ It never stops at the first problem: all are collected for one report.
 from __future__ import annotations
 
 from smp.config.project import Model, Pipeline, Project
+from smp.config.quality_check import QualityCheckStep
 from smp.config.step_base import StepBase
 from smp.config.steps import StepConfig
 from smp.errors import near_names
@@ -137,7 +138,9 @@ class GraphChecker(Findings):
     def _chains(self, step: Declared) -> tuple[ChainedInput, ...]:
         found: list[ChainedInput] = []
         seen: set[str] = set()
-        written = step.config.chain_input_source_step if isinstance(step.config, StepConfig) else ()
+        written: tuple[str, ...] = ()
+        if isinstance(step.config, (StepConfig, QualityCheckStep)):
+            written = step.config.chain_input_source_step
         for index, source in enumerate(written):
             try:
                 if source in seen:

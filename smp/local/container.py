@@ -69,7 +69,7 @@ class Inputs:
     def __init__(self, store: ObjectStore, compiled: CompiledPipeline) -> None:
         self.store = store
         self.compiled = compiled
-        self._trees = {tree.sha256: tree for tree in compiled.code}
+        self._trees = {tree.sha256: tree for tree in compiled.local_code()}
 
     def fetch(
         self, source: Mapping[str, Any], directory: Path, shard: tuple[int, int] = (0, 1)

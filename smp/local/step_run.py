@@ -27,6 +27,7 @@ from smp.local.jobs.context import StepContext, StepFailure
 from smp.local.jobs.handler import run_handler
 from smp.local.jobs.model import run_model
 from smp.local.jobs.processing import run_processing
+from smp.local.jobs.quality_check import run_quality_check
 from smp.local.jobs.register import run_register
 from smp.local.jobs.training import run_training
 from smp.local.jobs.transform import run_transform
@@ -48,6 +49,7 @@ JOBS: Mapping[str, Callable[[StepContext], dict[str, Any]]] = {
     "RegisterModel": run_register,
     "Lambda": run_handler,
     "Callback": run_handler,
+    "QualityCheck": run_quality_check,
 }
 
 JOB_NAMES: Mapping[str, str] = {
@@ -169,6 +171,16 @@ class StepRunner:
                 raise RunError(f"the service would refuse its request: {details}")
         return arguments
 
+    def _settled(self, step: Json) -> Json:
+        """Return a step with values also in what it says beside its request, as a check does."""
+        if step["Type"] != "QualityCheck":
+            return step
+        beside = {
+            key: value for key, value in step.items() if key not in ("Arguments", "DependsOn")
+        }
+        filled = substitute(beside, lambda name: local_value(name, self.compiled))
+        return {**step, **resolve(filled, self.scope)}
+
     def _attempts(self, step: Json, record: StepRecord) -> StepRecord:
         """Run the job, again after a fault of the machine as the step's retry policies say."""
         attempt, began = 1, time.monotonic()
@@ -190,7 +202,7 @@ class StepRunner:
         directory.mkdir(parents=True)
         context = StepContext(
             name=record.name,
-            step=step,
+            step=self._settled(step),
             arguments=dict(record.arguments),
             job_name=self._job_name(step, record),
             execution_id=self.run.id,

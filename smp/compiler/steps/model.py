@@ -19,6 +19,7 @@ from sagemaker.serve.model_builder import ModelBuilder
 from smp.compiler.compiled import Json
 from smp.compiler.steps.context import StepContext, sdk_view
 from smp.compiler.steps.images import section_image
+from smp.compiler.steps.quality_check import drift_baselines, registered_metrics
 from smp.compiler.steps.training import render_repack
 from smp.config.jobs import EvaluateSection
 from smp.graph.nodes import REPORT_OUTPUT, StepNode, model_package_group_name
@@ -85,6 +86,7 @@ def render_register_model(context: StepContext, node: StepNode) -> list[Any]:
         inference_instances=list(specification.supported_realtime_inference_instance_types),
         transform_instances=list(specification.supported_transform_instance_types),
         model_metrics=_model_metrics(context, node),
+        drift_check_baselines=drift_baselines(context, node),
         approval_status=specification.approval_status,
         description=registry.model_package_description,
         customer_metadata_properties={"PIPELINE_ARN": ExecutionVariables.PIPELINE_EXECUTION_ARN},
@@ -154,12 +156,12 @@ def inference_program(entry_point: str) -> str:
 
 
 def _model_metrics(context: StepContext, node: StepNode) -> ModelMetrics | None:
+    baselines = registered_metrics(context, node)
     if node.metrics is None:
-        return None
+        return ModelMetrics(**baselines) if baselines else None
     outputs = context.made[node.metrics][-1].properties.ProcessingOutputConfig.Outputs
     evaluate = context.graph.node(node.metrics).section
     assert isinstance(evaluate, EvaluateSection)
     report = Join(on="/", values=[outputs[REPORT_OUTPUT].S3Output.S3Uri, f"{REPORT_OUTPUT}.json"])
-    return ModelMetrics(
-        model_statistics=MetricsSource(content_type=evaluate.content_type, s3_uri=report)
-    )
+    statistics = MetricsSource(content_type=evaluate.content_type, s3_uri=report)
+    return ModelMetrics(**{**baselines, "model_statistics": statistics})

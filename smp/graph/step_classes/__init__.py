@@ -14,6 +14,7 @@ from smp.graph.step_classes.function import CALLBACK, LAMBDA
 from smp.graph.step_classes.metrics import METRICS
 from smp.graph.step_classes.model import CREATE_MODEL, REGISTER_MODEL
 from smp.graph.step_classes.processing import PROCESSING
+from smp.graph.step_classes.quality_check import QUALITY_CHECK
 from smp.graph.step_classes.training import TRAINING
 from smp.graph.step_classes.transform import TRANSFORM
 from smp.graph.step_classes.tuning import TUNING
@@ -30,5 +31,6 @@ STEP_CLASSES: Mapping[str, StepClass] = {
     "Fail": FAIL,
     "Lambda": LAMBDA,
     "Callback": CALLBACK,
+    "QualityCheck": QUALITY_CHECK,
     "ApprovedModel": APPROVED_MODEL,
 }

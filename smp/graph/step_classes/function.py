@@ -25,11 +25,12 @@ def _check(findings: Findings, step: Declared, _: tuple[ChainedInput, ...]) -> I
         if isinstance(value, str):
             read = [part for part in message_parts(value) if isinstance(part, Reference)]
             steps += check_references(findings, step, ("inputs", name), read)
-    _check_stand_in(findings, step, step.config.local_stand_in)
+    check_stand_in(findings, step, step.config.local_stand_in)
     return {"reports": tuple((name, name) for name in dict.fromkeys(steps))}
 
 
-def _check_stand_in(findings: Findings, step: Declared, script: str | None) -> None:
+def check_stand_in(findings: Findings, step: Declared, script: str | None) -> None:
+    """Report a script that a step names to run in its place, and that is not there."""
     if script is None:
         return
     model = step.model

@@ -12,6 +12,7 @@ from smp.graph.declared import Declared
 from smp.graph.findings import Findings
 from smp.graph.nodes import ChainedInput
 from smp.graph.step_classes.base import Implied, StepClass
+from smp.graph.step_classes.quality_check import checks_before
 
 MAKERS = ("Training", "Tuning")
 """The classes whose steps make a model's artefact."""
@@ -58,6 +59,7 @@ def _check_register(findings: Findings, step: Declared, _: tuple[ChainedInput, .
         **_need_training(findings, step),
         "create_model": _packed_by(findings, step),
         "metrics": findings.last_before(step.config, step.model, "Metrics"),
+        "reports": checks_before(findings, step),
     }
 
 
