@@ -75,7 +75,7 @@ class RegistryLookup(Construct):
             self,
             "Function",
             description=description,
-            runtime=lambda_.Runtime.PYTHON_3_13,
+            runtime=lambda_.Runtime.PYTHON_3_14,
             architecture=lambda_.Architecture.ARM_64,
             code=lambda_.Code.from_asset(str(CODE.parent), exclude=["*", f"!{CODE.name}"]),
             handler=f"{CODE.stem}.handler",

@@ -65,6 +65,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_every_example_has_its_stack(app: Path) -> None:
     assert set(templates(app)) == {
         "Smp-Foundation",
+        "Smp-Pipeline-churn-batch",
         "Smp-Pipeline-churn-lightgbm",
         "Smp-Pipeline-housing",
         "Smp-Pipeline-summarization-llm",

@@ -14,7 +14,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from smp.aws.deployed_code import read_tree
-from smp.aws.deployed_stack import job_role_name
+from smp.aws.deployed_stack import job_role_name, lookup_function_name
 from smp.aws.deployed_triggers import deployed_triggers
 from smp.aws.deployed_values import CODE_URI, Values, find_values, turn_back
 from smp.aws.faults import fault, is_denied, is_missing
@@ -22,6 +22,7 @@ from smp.aws.session import Session, client
 from smp.compiler.code_store import CodeStore
 from smp.compiler.compiled import CompiledPipeline, Json, ModelPackageGroup, nested_steps
 from smp.compiler.deploy_values import BUCKET
+from smp.compiler.lookups import APPROVED_MODEL
 from smp.compiler.triggers import Trigger
 from smp.errors import Problem, RunError
 
@@ -87,12 +88,16 @@ class _Deployed:
         self._values = self._find_values()
 
     def _find_values(self) -> Values:
-        """Read the values off the definition; the role is that of the stack, where that is known.
+        """Read the values off the definition; role and function are the stack's, where that is known.
 
         So a role that someone put into every step by hand is not taken for the deployment's.
         """
         _, partition, _, region, account, _ = str(self._described["PipelineArn"]).split(":")
         values = find_values(self._deployed, account, region, self._known)
+        if values.functions:
+            name = lookup_function_name(self._session, self._tags)
+            arn = f"arn:{partition}:lambda:{region}:{account}:function:{name}"
+            values = replace(values, functions={APPROVED_MODEL: arn}) if name else values
         role = job_role_name(self._session, self._tags)
         if role is None:
             return values

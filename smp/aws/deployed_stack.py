@@ -15,6 +15,9 @@ from smp.aws.session import Session, client
 STACK_TAG = "aws:cloudformation:stack-name"
 """CloudFormation puts it on each resource that takes tags."""
 
+REGISTRY_LOOKUP = "RegistryLookup"
+"""Part of the logical id of the function that the construct makes for lookups."""
+
 JOB_ROLE = "JobRole"
 """Part of the logical id of the role that the construct makes for the jobs."""
 
@@ -24,6 +27,16 @@ def job_role_name(session: Session, tags: Mapping[str, str]) -> str | None:
 
     None where the pipeline is of no stack, its stack made no job role, or may not be read.
     """
+    return _physical_name(session, tags, "AWS::IAM::Role", JOB_ROLE)
+
+
+def lookup_function_name(session: Session, tags: Mapping[str, str]) -> str | None:
+    """Return the name of the function that the stack made to look into the model registry; else None."""
+    return _physical_name(session, tags, "AWS::Lambda::Function", REGISTRY_LOOKUP)
+
+
+def _physical_name(session: Session, tags: Mapping[str, str], kind: str, part: str) -> str | None:
+    """Return the one resource of a type whose logical id has that part, in the stack that tags name."""
     stack = tags.get(STACK_TAG)
     if stack is None:
         return None
@@ -36,10 +49,9 @@ def job_role_name(session: Session, tags: Mapping[str, str]) -> str | None:
         if is_denied(error) or is_missing(error):
             return None
         raise fault(error, f"list the resources of stack {stack}") from error
-    roles = [
+    names = [
         str(resource.get("PhysicalResourceId"))
         for resource in listed
-        if resource["ResourceType"] == "AWS::IAM::Role"
-        and JOB_ROLE in resource["LogicalResourceId"]
+        if resource["ResourceType"] == kind and part in resource["LogicalResourceId"]
     ]
-    return roles[0] if len(roles) == 1 else None
+    return names[0] if len(names) == 1 else None

@@ -14,8 +14,15 @@ from typing import Any
 
 from smp.compiler import deploy_values
 from smp.compiler.access import KEY_KEYS, ROLE_KEYS
-from smp.compiler.compiled import CompiledPipeline, Json
-from smp.compiler.deploy_values import IMAGE_PREFIX, PATTERN, names_in, substitute
+from smp.compiler.compiled import CompiledPipeline, Json, nested_steps
+from smp.compiler.deploy_values import (
+    FUNCTION_PREFIX,
+    IMAGE_PREFIX,
+    PATTERN,
+    names_in,
+    substitute,
+)
+from smp.compiler.lookups import APPROVED_MODEL, asks_registry
 
 CODE_URI = re.compile(r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]+)/code/[0-9a-f]{64}(?![0-9a-f])")
 EXECUTIONS_URI = re.compile(r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]+)/(?:executions|models)(?:/|$)")
@@ -39,11 +46,15 @@ class Values:
     security_group_ids: tuple[str, ...] = ()
     images: Mapping[str, str] = field(default_factory=dict)
     """URI by the name of the image."""
+    functions: Mapping[str, str] = field(default_factory=dict)
+    """ARN by the name of the function that was deployed with the pipeline."""
 
     def of(self, name: str) -> str | list[str]:
         """Return the value of a deploy-time name; raises KeyError for one without."""
         if name.startswith(IMAGE_PREFIX):
             return self.images[name.removeprefix(IMAGE_PREFIX)]
+        if name.startswith(FUNCTION_PREFIX):
+            return self.functions[name.removeprefix(FUNCTION_PREFIX)]
         value = self._of_region(name) or getattr(self, name, None)
         if not value:
             raise KeyError(name)
@@ -84,6 +95,7 @@ def find_values(
             for name, by_region in pipeline.images.items()
             if region in by_region
         },
+        functions=_functions(definition),
     )
 
 
@@ -162,6 +174,9 @@ def _by_rule(text: str, values: Values) -> str:
     for name in ("role_arn", "kms_key_arn"):
         if text == getattr(values, name):
             return f"${{smp:{name}}}"
+    for function, arn in values.functions.items():
+        if text == arn:
+            return deploy_values.function(function)
     for image, uri in values.images.items():
         if text == uri:
             return deploy_values.image(image)
@@ -173,6 +188,15 @@ def _by_rule(text: str, values: Values) -> str:
         text = _segment(values.account_id).sub(deploy_values.ACCOUNT_ID, text)
         text = _segment(values.region).sub(deploy_values.REGION, text)
     return text
+
+
+def _functions(definition: Json) -> dict[str, str]:
+    """Return the function that looks into the registry: its steps are told by what they hand over."""
+    arns = (
+        step["FunctionArn"] for step in nested_steps(definition["Steps"]) if asks_registry(step)
+    )
+    arn = _most(arns)
+    return {APPROVED_MODEL: arn} if arn else {}
 
 
 def _segment(value: str) -> re.Pattern[str]:

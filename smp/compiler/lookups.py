@@ -36,6 +36,14 @@ def is_lookup(step: Json) -> bool:
     return bool(step["Type"] == "Lambda" and step.get("FunctionArn") == function(APPROVED_MODEL))
 
 
+def asks_registry(step: Json) -> bool:
+    """Whether a step hands over and takes back what a lookup does, whatever function it calls."""
+    outputs = {output.get("OutputName") for output in step.get("OutputParameters", [])}
+    wanted = {lookup.PACKAGE_ARN, lookup.PACKAGE_VERSION, lookup.EXISTS}
+    handed = {lookup.GROUP, lookup.VERSION, lookup.WHEN_NONE}
+    return step["Type"] == "Lambda" and wanted <= outputs and handed <= step["Arguments"].keys()
+
+
 def lookups_in(steps: Iterable[Json]) -> tuple[Lookup, ...]:
     """Return what the steps of a pipeline look up."""
     found = (

@@ -19,8 +19,8 @@ from smp.config.load import load_project
 from smp.graph import build_graphs
 
 ROOT = Path(__file__).resolve().parents[2]
-EXAMPLES = ("churn-lightgbm", "housing", "summarization-llm")
-EXAMPLES_WITHOUT_NAMED_IMAGES = ("churn-lightgbm", "summarization-llm")
+EXAMPLES = ("churn-batch", "churn-lightgbm", "housing", "summarization-llm")
+EXAMPLES_WITHOUT_NAMED_IMAGES = ("churn-batch", "churn-lightgbm", "summarization-llm")
 IMAGE = "111122223333.dkr.ecr.eu-west-1.amazonaws.com/sagemaker-scikit-learn:9.9"
 
 REGIONS = ("us-east-1", "eu-central-1", "ap-southeast-2", "us-gov-west-1", "cn-north-1")
@@ -48,6 +48,7 @@ def deployments(draw: st.DrawFn) -> Values:
         kms_key_arn=f"arn:aws:kms:{region}:{account}:key/{draw(st.uuids())}",
         subnets=draw(ids("subnet", 4)),
         security_group_ids=draw(ids("sg", 3)),
+        functions={"approved-model": f"arn:aws:lambda:{region}:{account}:function:{draw(LABEL)}"},
     )
 
 

@@ -18,7 +18,7 @@ from smp.graph import PipelineGraph
 from tests.compiler.compiling import SEEDS, example_graphs, seed_graphs
 
 GOLDEN = Path(__file__).with_name("golden")
-EXAMPLES = ("churn-lightgbm", "housing", "summarization-llm")
+EXAMPLES = ("churn-batch", "churn-lightgbm", "housing", "summarization-llm")
 SEED_PIPELINES = ("Falcon40b-fine-tune", "calhousing-test", "lgbm-test")
 
 needs_seeds = pytest.mark.skipif(

@@ -14,7 +14,8 @@ from smp.aws.deployed import read_deployed
 from smp.aws.session import open_session
 from smp.compiler.cache import compile_all
 from smp.compiler.compiled import CODE_PREFIX, CompiledPipeline, Json
-from smp.compiler.deploy_values import IMAGE_PREFIX, substitute
+from smp.compiler.deploy_values import FUNCTION_PREFIX, IMAGE_PREFIX, substitute
+from smp.compiler.lookups import APPROVED_MODEL
 from smp.config.load import load_project
 from smp.graph import build_graphs
 from smp.review.assembly import read_assembly
@@ -82,8 +83,17 @@ def real_values(emulator: Emulator, pipeline: CompiledPipeline) -> dict[str, str
         "security_group_ids": emulator.resources(
             FOUNDATION, "AWS::EC2::SecurityGroup", "JobSecurityGroup"
         ),
+        **registry_lookup(emulator, pipeline),
         **{f"{IMAGE_PREFIX}{name}": regions[REGION] for name, regions in pipeline.images.items()},
     }
+
+
+def registry_lookup(emulator: Emulator, pipeline: CompiledPipeline) -> dict[str, str]:
+    """The ARN of the function that looks into the registry, where the pipeline has one."""
+    kind = "AWS::Lambda::Function"
+    names = emulator.resources(stack_of(pipeline.name), kind, "RegistryLookup")
+    arn = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:"
+    return {f"{FUNCTION_PREFIX}{APPROVED_MODEL}": f"{arn}{name}" for name in names}
 
 
 def changed(file: Path, old: str, new: str) -> None:

@@ -9,6 +9,7 @@ import yaml
 
 MODEL_CONFIGS = Path(__file__).parents[2] / "model_configs"
 MODELS = sorted(path.parents[1] for path in MODEL_CONFIGS.glob("*/conf/conf.yaml"))
+TRAINED = [model for model in MODELS if (model / "scripts" / "train.py").is_file()]
 by_model = pytest.mark.parametrize("model", MODELS, ids=lambda path: path.name)
 
 
@@ -28,6 +29,7 @@ def read_script(model: Path, name: str) -> str:
 
 def test_every_model_directory_is_complete() -> None:
     assert [model.name for model in MODELS] == [
+        "churn_batch",
         "churn_lightgbm",
         "housing_mlp",
         "housing_pca",
@@ -51,7 +53,7 @@ def test_entry_points_exist(model: Path) -> None:
         assert (model / "scripts" / entry_point).is_file(), entry_point
 
 
-@by_model
+@pytest.mark.parametrize("model", TRAINED, ids=lambda path: path.name)
 def test_hyperparameters_are_the_options_of_the_training_script(model: Path) -> None:
     options = re.findall(r'add_argument\(\s*"--(\w+)"', read_script(model, "train.py"))
     assert sorted(load_section(model)["train"]["hyperparameters"]) == sorted(options)
@@ -74,6 +76,9 @@ def test_image_of_churn_holds_the_pinned_lightgbm() -> None:
 @pytest.mark.parametrize(
     ("model", "script", "names"),
     [
+        ("churn_batch", "preprocess.py", ["export"]),
+        ("churn_batch", "check_quality.py", ["batch-predict-customers"]),
+        ("churn_batch", "make_offers.py", ["batch-predict-input-customers"]),
         ("churn_lightgbm", "train.py", ["SM_CHANNEL_TRAIN", "SM_CHANNEL_VALIDATION"]),
         ("churn_lightgbm", "evaluate.py", ["churn-transform-test", "ground_truth"]),
         ("housing_pca", "preprocess.py", ["raw_train"]),
@@ -107,14 +112,21 @@ def possible_names(model: Path) -> set[str]:
             names |= {file["sourceName"] for file in content.get("dataFiles", [])}
     sections, steps = load_all_sections(), load_all_steps()
     for owner, step in steps:
-        for source in step.get("chain_input_source_step", []):
+        for source in read_chains(step):
             (source_owner,) = (who for who, other in steps if other["step_name"] == source)
             own = read_channels(sections[owner].get("evaluate", {}))
             names |= {f"{source}-{channel}" for channel in own}
             for channel in read_channels(sections[source_owner].get("preprocess", {})):
                 names.add(f"SM_CHANNEL_{source}_{channel}".replace("-", "_").upper())
+            for channel in read_channels(sections[source_owner].get("transform", {})):
+                names.add(f"{source}-input-{channel}")
             names.add(f"{source}-input-train")
     return names
+
+
+def read_chains(step: dict[str, Any]) -> list[str]:
+    chained = step.get("chain_input_source_step", [])
+    return [chained] if isinstance(chained, str) else chained
 
 
 def read_channels(job: dict[str, Any]) -> dict[str, dict[str, Any]]:

@@ -92,7 +92,7 @@ def metrics_of(shown: Mapping[str, Any]) -> dict[str, float]:
 @pytest.fixture(scope="module")
 def churn(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """The workspace after the first run."""
-    workspace = workspace_of(tmp_path_factory.mktemp("churn"), "churn_lightgbm")
+    workspace = workspace_of(tmp_path_factory.mktemp("churn"), "churn_lightgbm", "churn_batch")
     workspace.smp("stage", "churn-lightgbm")
     workspace.smp("run", "churn-lightgbm")
     return workspace
@@ -147,6 +147,27 @@ def test_churn_with_a_broken_script_fails_where_it_breaks_and_is_mended(churn: W
     churn.smp("run", "churn-lightgbm", "--from", "churn-metrics")
     statuses = [run["status"] for run in churn.json("runs")][:2]
     assert statuses == ["Succeeded", "Failed"]
+
+
+def test_a_batch_waits_for_an_approved_version_and_uses_it(churn: Workspace) -> None:
+    churn.smp("stage", "churn-batch")
+    failed = churn.smp("run", "churn-batch", status=1)
+    assert (
+        "batch-approved failed: model package group 'churn-lightgbm' has no approved version"
+        in failed.stderr
+    )
+    assert "smp models approve churn-lightgbm VERSION" in failed.stderr
+    assert "batch-predict: skipped" in failed.stderr
+
+    churn.smp("models", "approve", "churn-lightgbm", "1")
+    churn.smp("run", "churn-batch")
+    assert churn.json("show", "last")["status"] == "Succeeded"
+    assert churn.smp("logs", "last", "batch-approved").stdout == "version 1 of churn-lightgbm\n"
+    (offers,) = (churn.root / ".smp" / "s3" / "smp-local").glob("churn-batch/offers/**/offers.csv")
+    head, *rows = offers.read_text("utf-8").splitlines()
+    assert head == "customer_id,probability"
+    assert len(rows) == 200
+    assert all(float(row.partition(",")[2]) >= 0.5 for row in rows)
 
 
 def test_housing_predicts_prices_from_components(tmp_path: Path) -> None:

@@ -15,6 +15,10 @@ PYTHON = Path(sys.executable)
 MODELS = ROOT / "model_configs"
 
 
+OF_ANOTHER = "churn-batch"
+"""It cannot run by hand: it uses the model that another example registered and somebody approved."""
+
+
 def test_every_bundled_pipeline_is_measured() -> None:
     anchors = {
         line.split(":")[1].strip()
@@ -22,7 +26,7 @@ def test_every_bundled_pipeline_is_measured() -> None:
         for line in conf.read_text("utf-8").splitlines()
         if line.strip().startswith("pipelineName:")
     }
-    assert set(EXAMPLES) == anchors
+    assert set(EXAMPLES) == anchors - {OF_ANOTHER}
 
 
 @pytest.mark.slow

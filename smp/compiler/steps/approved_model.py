@@ -15,6 +15,7 @@ from smp.compiler.lookups import APPROVED_MODEL
 from smp.compiler.stand_ins import to_names
 from smp.compiler.steps.context import StepContext, sdk_view
 from smp.compiler.steps.function import function_step
+from smp.compiler.steps.images import section_image
 from smp.config.approved_model import APPROVED_OUTPUTS, ApprovedModelStep
 from smp.config.condition import METRICS, Reference, parse_condition, references
 from smp.config.expressions import ParameterType
@@ -53,7 +54,7 @@ def render_approved_model(context: StepContext, node: StepNode) -> list[Any]:
 def _images(context: StepContext, packages: PackageSource) -> list[str]:
     """Return the images of a group's versions by their deploy-time names."""
     serving = packages.serving
-    own = [to_names(sdk_view(serving).image_uri)] if serving else []
+    own = [to_names(section_image(context, sdk_view(serving)))] if serving else []
     return [*own, *packages.images]
 
 
