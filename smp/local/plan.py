@@ -5,6 +5,7 @@ It never runs a step.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -33,6 +34,10 @@ INSTEAD: Mapping[str, str] = {
     "EMR": "it needs a cluster; run the steps after it with --from",
     "EMRServerless": "it needs a cluster; run the steps after it with --from",
 }
+
+
+MPI_SETTING = "mpi_additional_options"
+"""What only the settings of an MPI job have, in the file that the SDK ships with it."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +105,7 @@ def _chosen(
     return chosen
 
 
-def _refuse_unrunnable(compiled: CompiledPipeline, steps: Iterable[Json]) -> None:
+def _refuse_unrunnable(compiled: CompiledPipeline, steps: list[Json]) -> None:
     problems = [
         Problem(
             f"step {step['Name']} of {compiled.name} is a {step['Type']} step, which does not run here",
@@ -109,12 +114,32 @@ def _refuse_unrunnable(compiled: CompiledPipeline, steps: Iterable[Json]) -> Non
         for step in steps
         if not _runs_here(step) and step["Name"] not in compiled.stand_ins
     ]
+    problems += [problem for step in steps for problem in _several_machines(compiled, step)]
     if problems:
         raise RunError(problems)
 
 
 def _runs_here(step: Json) -> bool:
     return step["Type"] in RUNNABLE or is_lookup(step)
+
+
+def _several_machines(compiled: CompiledPipeline, step: Json) -> Iterator[Problem]:
+    """Yield a problem for a step whose training jobs run on several machines at once.
+
+    A number that a parameter gives is known when the step runs, and refused there.
+    """
+    arguments = step.get("Arguments", {})
+    jobs = {"Training": [arguments], "Tuning": _tuned(arguments)}.get(step["Type"], [])
+    for job in jobs:
+        count = job.get("ResourceConfig", {}).get("InstanceCount", 1)
+        if isinstance(count, int) and count > 1:
+            yield Problem(
+                f"step {step['Name']} of {compiled.name} trains on several machines at once, "
+                "and this is one",
+                found=f"instance_count: {count}",
+                hint="make it a parameter and run with --param NAME=1, or set it to 1 in "
+                "conf.environments",
+            )
 
 
 def refuse_images(
@@ -130,6 +155,14 @@ def refuse_images(
         return
     waiting = [name for name in plan.run if name not in done and name not in compiled.stand_ins]
     problems = [
+        Problem(
+            f"step {name} of {compiled.name} starts its processes by mpirun, which its image brings",
+            hint="run with --sandbox docker, or go around it with --from",
+        )
+        for name in waiting
+        if _starts_by_mpi(compiled, plan.steps[name])
+    ]
+    problems += [
         Problem(
             f"step {name} of {compiled.name} runs what its image brings, "
             "which only a container engine can",
@@ -171,6 +204,18 @@ def _needed_images(step: Json) -> Iterator[str]:
         for definition in _tuned(arguments):
             if PROGRAM not in definition.get("StaticHyperParameters", {}):
                 yield str(definition["AlgorithmSpecification"].get("TrainingImage"))
+
+
+def _starts_by_mpi(compiled: CompiledPipeline, step: Json) -> bool:
+    """Tell whether the scripts that the SDK ships with a training job start it by mpirun."""
+    for channel in step.get("Arguments", {}).get("InputDataConfig", []):
+        if channel["ChannelName"] == "sm_drivers":
+            tree = (
+                str(channel["DataSource"]["S3DataSource"]["S3Uri"]).rstrip("/").rpartition("/")[2]
+            )
+            settings = compiled.code_store / tree / "distributed.json"
+            return settings.is_file() and MPI_SETTING in json.loads(settings.read_text("utf-8"))
+    return False
 
 
 def _tuned(arguments: Json) -> list[Json]:

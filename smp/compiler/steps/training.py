@@ -19,6 +19,7 @@ from sagemaker.train.configs import (
     SourceCode,
     StoppingCondition,
 )
+from sagemaker.train.distributed import MPI, Torchrun
 
 from smp.compiler.compiled import CodeTree
 from smp.compiler.steps.context import StepContext, sdk_view
@@ -62,6 +63,7 @@ def render_training(context: StepContext, node: StepNode) -> list[Any]:
         section,
         source_code=script and _source_code(context, context.code_tree(node), entry_script=script),
         hyperparameters=dict(section.hyperparameters),
+        distributed=_launcher(section),
     )
     channels = data_channels(context, node, section, written)
     return [
@@ -93,6 +95,16 @@ def job_trainer(
             [MetricDefinition(name=m.name, regex=m.regex) for m in section.metric_definitions]
         )
     return trainer
+
+
+def _launcher(section: TrainSection) -> Torchrun | MPI | None:
+    written = section.distributed
+    if written is None:
+        return None
+    if written.type == "torchrun":
+        return Torchrun(process_count_per_node=written.processes_per_node)
+    options = list(written.mpi_options) or None
+    return MPI(process_count_per_node=written.processes_per_node, mpi_additional_options=options)
 
 
 def render_repack(context: StepContext, node: StepNode, artifact: Any) -> TrainingStep:

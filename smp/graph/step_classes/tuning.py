@@ -18,6 +18,14 @@ def _check(findings: Findings, step: Declared, chained: tuple[ChainedInput, ...]
     train, tune = step.model.config.train, step.model.config.tune
     if train is None or tune is None:
         return {}
+    if train.distributed is not None:
+        findings.report_model(
+            step.model,
+            f"the jobs of the Tuning step '{step.config.step_name}' take no command, so nothing can start "
+            "several processes",
+            *("train", "distributed"),
+            hint="use Training steps, or let the script start its own processes",
+        )
     known = [metric.name for metric in train.metric_definitions]
     if train.entry_point is not None and tune.objective.metric not in known:
         findings.report_model(
