@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from functools import cache
-from importlib.resources import files
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, PlainValidator, model_validator
@@ -26,6 +25,8 @@ MAX_TRIGGERS = 20
 @cache
 def time_zones() -> frozenset[str]:
     """Return the names of the IANA database, as the pinned package has them."""
+    from importlib.resources import files
+
     return frozenset(files("tzdata").joinpath("zones").read_text("utf-8").split())
 
 

@@ -26,12 +26,29 @@ pytestmark = pytest.mark.emulator
 FOUNDATION = "Smp-Foundation"
 CHURN_CONFIG = Path("model_configs/churn_lightgbm/conf/conf.yaml")
 STORED_IN_BUCKET = "housing"
+SWITCHED_OFF = "        enabled: false # in prod it is\n"
+TRIGGERS = """\
+      - name: new-customers
+        type: data
+        prefix: incoming/
+        suffix: .csv
+      - name: new-districts
+        type: approved_model
+        pipeline: housing
+        model: housing-mlp
+      - name: off
+        type: data
+        enabled: false
+        prefix: elsewhere/
+"""
+"""Two more triggers of the churn pipeline, whose schedule is switched on by what they replace."""
 
 
 @pytest.fixture(scope="module")
 def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
     """A copy of this app, with every stack of it deployed."""
     app = copy_of_the_app(tmp_path_factory.mktemp("app"))
+    changed(app / CHURN_CONFIG, SWITCHED_OFF, TRIGGERS)
     with running_emulator(app, tmp_path_factory.mktemp("home")) as emulator:
         emulator.cdk("bootstrap", f"aws://{ACCOUNT}/{REGION}")
         emulator.cdk("deploy", "--all", "--require-approval", "never")
@@ -124,7 +141,10 @@ def test_every_pipeline_is_read_back_as_compiled(
     found = read_deployed(open_session(), [*compiled, "not-deployed"], tmp_path, known)
     assert [pipeline.name for pipeline in found] == list(compiled)
     for pipeline in found:
-        expected = replace(compiled[pipeline.name], code_store=tmp_path, stand_ins={})
+        started = tuple(item for item in compiled[pipeline.name].triggers if item.enabled)
+        expected = replace(
+            compiled[pipeline.name], code_store=tmp_path, stand_ins={}, triggers=started
+        )
         differing = [
             field.name
             for field in fields(expected)
@@ -177,6 +197,27 @@ def test_the_assembly_holds_every_pipeline_as_compiled(
     assert {pipeline.name: pipeline.to_json() for pipeline in found} == {
         name: pipeline.to_json() for name, pipeline in compiled.items()
     }
+
+
+def test_what_is_switched_on_starts_the_pipeline(deployed: Emulator) -> None:
+    arn = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:pipeline/churn-lightgbm"
+    scheduler, events = deployed.client("scheduler"), deployed.client("events")
+    schedule = scheduler.get_schedule(GroupName="churn-lightgbm", Name="weekly")
+    (queue,) = deployed.resources(stack_of("churn-lightgbm"), "AWS::SQS::Queue")
+    names = events.list_rule_names_by_target(TargetArn=arn)["RuleNames"]
+    assert sorted(names) == ["churn-lightgbm-new-customers", "churn-lightgbm-new-districts"]
+    targets = [
+        schedule["Target"],
+        *(events.list_targets_by_rule(Rule=name)["Targets"][0] for name in names),
+    ]
+    iam = deployed.client("iam")
+    for target in targets:
+        assert target["Arn"] == arn
+        assert target["DeadLetterConfig"]["Arn"].endswith(queue.rpartition("/")[2])
+        (attached,) = iam.list_attached_role_policies(RoleName=target["RoleArn"].split("/")[1])[
+            "AttachedPolicies"
+        ]
+        assert "Triggers" in attached["PolicyName"]
 
 
 def test_a_second_look_finds_no_differences(deployed: Emulator) -> None:
