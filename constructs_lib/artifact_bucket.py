@@ -12,10 +12,9 @@ from constructs import Construct
 
 from constructs_lib.access_log_bucket import (
     KEEP_UPLOADS_DAYS,
-    NO_REPLICATION,
     add_access_log_bucket,
 )
-from constructs_lib.acknowledgement import acknowledge
+from constructs_lib.encrypted_bucket import add_encrypted_bucket
 from constructs_lib.pull_request_builds import HANDOVER_PREFIX
 
 KEEP_ARTIFACTS_DAYS = 90
@@ -36,20 +35,13 @@ class ArtifactBucket(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         self.access_logs = add_access_log_bucket(self, "AccessLogs", removal_policy=removal_policy)
-        self.bucket = s3.Bucket(
+        self.bucket = add_encrypted_bucket(
             self,
             "Bucket",
             bucket_name=bucket_name,
-            encryption=s3.BucketEncryption.KMS,
-            encryption_key=key,
-            bucket_key_enabled=True,
-            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
-            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
-            enforce_ssl=True,
-            minimum_tls_version=1.2,
-            versioned=True,
-            server_access_logs_bucket=self.access_logs,
-            server_access_logs_prefix="artifacts/",
+            key=key,
+            access_logs=self.access_logs,
+            log_prefix="artifacts/",
             lifecycle_rules=[
                 s3.LifecycleRule(
                     id="ForgetPullRequests",
@@ -65,4 +57,3 @@ class ArtifactBucket(Construct):
             ],
             removal_policy=removal_policy,
         )
-        acknowledge(self.bucket, {"NIST.800.53.R5-S3BucketReplicationEnabled": NO_REPLICATION})

@@ -9,10 +9,9 @@ from constructs import Construct
 
 from constructs_lib.access_log_bucket import (
     KEEP_UPLOADS_DAYS,
-    NO_REPLICATION,
     add_access_log_bucket,
 )
-from constructs_lib.acknowledgement import acknowledge
+from constructs_lib.encrypted_bucket import add_encrypted_bucket
 from smp.compiler.compiled import EXECUTIONS_PREFIX
 
 COLD_AFTER_DAYS = 30
@@ -38,19 +37,12 @@ class DataBucket(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         self.access_logs = add_access_log_bucket(self, "AccessLogs", removal_policy=removal_policy)
-        self.bucket = s3.Bucket(
+        self.bucket = add_encrypted_bucket(
             self,
             "Bucket",
-            encryption=s3.BucketEncryption.KMS,
-            encryption_key=key,
-            bucket_key_enabled=True,
-            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
-            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
-            enforce_ssl=True,
-            minimum_tls_version=1.2,
-            versioned=True,
-            server_access_logs_bucket=self.access_logs,
-            server_access_logs_prefix="data/",
+            key=key,
+            access_logs=self.access_logs,
+            log_prefix="data/",
             lifecycle_rules=[
                 s3.LifecycleRule(
                     id="CheaperWhenUnread",
@@ -75,10 +67,9 @@ class DataBucket(Construct):
             ],
             removal_policy=removal_policy,
         )
-        acknowledge(self.bucket, {"NIST.800.53.R5-S3BucketReplicationEnabled": NO_REPLICATION})
 
     def send_events(self) -> None:
-        """Send what happens to objects to EventBridge, by a property: the CDK would make a function for it."""
+        """Send what happens to objects to EventBridge, by a property: the CDK makes a function for it."""
         resource = self.bucket.node.default_child
         assert isinstance(resource, s3.CfnBucket)
         path = "NotificationConfiguration.EventBridgeConfiguration.EventBridgeEnabled"

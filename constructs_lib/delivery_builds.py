@@ -16,6 +16,8 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import pipelines
 from constructs import Construct
 
+from constructs_lib.trust import builds_of_this_account
+
 MODELS_DIRECTORY = "model_configs"
 ASSEMBLY = "cdk.out"
 
@@ -74,14 +76,14 @@ class DeliveryBuilds:
         scope: Construct,
         *,
         app: pipelines.CodePipelineSource,
-        revision: str,
+        revisions: str,
         log_group: logs.ILogGroup,
         place: BuildPlace,
     ) -> None:
-        """`revision` names the attribute of the app's source that says which commit it is."""
+        """`revisions` says which commits are delivered, in variables of the pipeline."""
         self._scope = scope
         self._app = app
-        self._revision = app.source_attribute(revision)
+        self._revisions = revisions
         self._log_group = log_group
         self._place = place
         self.made: list[pipelines.CodeBuildStep] = []
@@ -158,7 +160,7 @@ class DeliveryBuilds:
             ],
             inputs={ASSEMBLY: assembly},
             role=self._role(start_build_role(target.name), [target.start_role_arn]),
-            environment={"COMMIT": self._revision},
+            environment={"COMMIT": self._revisions},
             minutes=WAIT_MINUTES if wait else BUILD_MINUTES,
         )
 
@@ -205,7 +207,7 @@ class DeliveryBuilds:
             f"{name.removeprefix(ROLE_PREFIX)}Role",
             role_name=name,
             description="A build of the delivery: takes one role in an environment",
-            assumed_by=iam.ServicePrincipal("codebuild.amazonaws.com"),
+            assumed_by=builds_of_this_account(self._scope),
         )
         role.add_to_policy(
             iam.PolicyStatement(

@@ -17,6 +17,7 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from constructs_lib.role_policy import RolePolicy
+from constructs_lib.trust import builds_of_this_account
 from smp.compiler.statement import Statement
 
 HANDOVER_PREFIX = "pull-requests"
@@ -187,10 +188,7 @@ def build_role(scope: Construct, description: str, role_name: str | None = None)
         "Role",
         role_name=role_name,
         description=description,
-        assumed_by=iam.ServicePrincipal(
-            "codebuild.amazonaws.com",
-            conditions={"StringEquals": {"aws:SourceAccount": cdk.Stack.of(scope).account}},
-        ),
+        assumed_by=builds_of_this_account(scope),
     )
 
 

@@ -15,6 +15,7 @@ from constructs import Construct
 
 from constructs_lib.pipeline_files import DEFINITION_PREFIX
 from constructs_lib.role_policy import RolePolicy
+from constructs_lib.trust import named_roles
 from smp.compiler.compiled import CODE_PREFIX
 from smp.compiler.statement import Statement
 
@@ -38,21 +39,14 @@ class ReviewRole(Construct):
         bucket: s3.IBucket,
         key: kms.IKey,
     ) -> None:
-        """`trusted_roles` are names in `trusted_account`: of builds and workflows that take this one.
-
-        They are a condition, so that this role can be made before they are.
-        """
+        """`trusted_roles` are names in `trusted_account`: of builds and workflows that take this one."""
         super().__init__(scope, construct_id)
-        partition = cdk.Stack.of(self).partition
-        arns = [f"arn:{partition}:iam::{trusted_account}:role/{name}" for name in trusted_roles]
         self.role = iam.Role(
             self,
             "Role",
             role_name=role_name,
             description="Reads what is deployed, for reviews of changes",
-            assumed_by=iam.PrincipalWithConditions(
-                iam.AccountPrincipal(trusted_account), {"ArnEquals": {"aws:PrincipalArn": arns}}
-            ),
+            assumed_by=named_roles(self, trusted_account, trusted_roles),
             max_session_duration=cdk.Duration.hours(1),
         )
         self.policy = RolePolicy(

@@ -12,6 +12,7 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from constructs_lib.role_policy import RolePolicy
+from constructs_lib.trust import named_roles
 from smp.compiler.permissions import Statement
 
 PIPELINES_IN_A_POLICY = 8
@@ -37,23 +38,15 @@ class StartRole(Construct):
         trusted_roles: Sequence[str],
         pipeline_names: Sequence[str],
     ) -> None:
-        """`trusted_roles` are names in `trusted_account`: of the build that may take this one.
-
-        A role that is made anew under its name is trusted still.
-        """
+        """`trusted_roles` are names in `trusted_account`: of the build that may take this one."""
         super().__init__(scope, construct_id)
         stack = cdk.Stack.of(self)
-        arns = [
-            f"arn:{stack.partition}:iam::{trusted_account}:role/{name}" for name in trusted_roles
-        ]
         self.role = iam.Role(
             self,
             "Role",
             role_name=role_name,
             description="Starts the pipelines of this environment after a delivery",
-            assumed_by=iam.PrincipalWithConditions(
-                iam.AccountPrincipal(trusted_account), {"ArnEquals": {"aws:PrincipalArn": arns}}
-            ),
+            assumed_by=named_roles(self, trusted_account, trusted_roles),
         )
         names = sorted(pipeline_names)
         for start in range(0, len(names), PIPELINES_IN_A_POLICY):

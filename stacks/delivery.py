@@ -103,7 +103,7 @@ class Delivery(cdk.Stack):
         self._builds = DeliveryBuilds(
             self,
             app=self._sources.app,
-            revision=self._sources.revision,
+            revisions=self._sources.revisions,
             log_group=self.log_group,
             place=self._place(plan.settings.network),
         )

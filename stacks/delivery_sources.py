@@ -27,6 +27,13 @@ from stacks.delivery_settings import (
 APP = "App"
 """The source action of the app's own repository; those of models have their directories' names."""
 
+MAX_CHARACTERS = 850
+"""Of the variables of a build, which are one value of an action's configuration: 1,000 characters
+(ActionConfigurationValue in the API), with what is around the text."""
+
+VARIABLE = "#{Source@.VersionId}"
+"""What stands for a commit; the library puts the repository's name or 42 characters in front of the dot."""
+
 Settings = ConnectionSource | CodeCommitSource | S3Source
 
 
@@ -52,9 +59,29 @@ class DeliverySources:
         return [each.connection_arn for each in sources if isinstance(each, ConnectionSource)]
 
     @property
-    def revision(self) -> str:
-        """The attribute of the app's source that says which version it is."""
-        return "VersionId" if isinstance(self.settings[APP], S3Source) else "CommitId"
+    def revisions(self) -> str:
+        """What is delivered: the app's commit, those of models as far as there is room, and the run.
+
+        The page of the run has them all.
+        """
+        run = f", delivery run {codepipeline.GlobalVariables.EXECUTION_ID}"
+        text, room = self._revision(APP), MAX_CHARACTERS - self._characters(APP) - len(run)
+        names = list(self.models)
+        for index, name in enumerate(names):
+            room -= len(f", {name} ") + self._characters(name)
+            if room < 0:
+                return f"{text} and {len(names) - index} more{run}"
+            text = f"{text}, {name} {self._revision(name)}"
+        return f"{text}{run}"
+
+    def _characters(self, name: str) -> int:
+        source = self.settings[name]
+        named = 42 if isinstance(source, S3Source) else max(len(source.repository), 42)
+        return len(VARIABLE) + named
+
+    def _revision(self, name: str) -> str:
+        attribute = "VersionId" if isinstance(self.settings[name], S3Source) else "CommitId"
+        return self.actions[name].source_attribute(attribute)
 
 
 def make_sources(scope: Construct, delivery: DeliverySettings) -> DeliverySources:

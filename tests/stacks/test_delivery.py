@@ -5,8 +5,13 @@ from __future__ import annotations
 import json
 import re
 
+import aws_cdk as cdk
+
+from stacks.delivery_settings import DeliverySettings
+from stacks.delivery_sources import make_sources
 from tests.stacks.deliveries import (
     CONNECTION,
+    DELIVERY,
     DELIVERY_STACK,
     STAGES,
     actions,
@@ -163,4 +168,20 @@ def test_pipelines_are_started_after_everything_is_deployed(delivery: Synthesis)
     variables = actions(delivery, "dev")["StartPipelines"]["Configuration"]["EnvironmentVariables"]
     (commit,) = json.loads(variables)
     assert commit["name"] == "COMMIT"
-    assert re.fullmatch(r"#\{Source@[\w-]+\.CommitId\}", commit["value"])
+    assert re.fullmatch(
+        r"#\{Source@[\w-]+\.CommitId\}(, \w+ #\{Source@[\w-]+\.(CommitId|VersionId)\})+"
+        r", delivery run #\{codepipeline\.PipelineExecutionId\}",
+        commit["value"],
+    )
+    assert set(re.findall(r", (\w+) #", commit["value"])) == set(DELIVERY["models"])
+
+
+def test_of_many_repositories_as_many_are_named_as_an_action_takes() -> None:
+    models = {
+        f"model_number_{n}": {"type": "s3", "bucket": "b-1", "key": "m.zip"} for n in range(40)
+    }
+    settings = DeliverySettings.model_validate({**DELIVERY, "models": models})
+    text = make_sources(cdk.Stack(), settings).revisions
+    assert re.search(r"model_number_8 .* and 31 more, delivery run ", text)
+    written = re.sub(r"\$\{Token\[[^]]*\]\}", "#{Source@" + "c" * 42 + ".VersionId}", text)
+    assert 700 < len(written) <= 850
