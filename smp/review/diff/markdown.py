@@ -25,7 +25,6 @@ from smp.review.diff.wording import (
     ARROW,
     Row,
     condition_words,
-    counted,
     edges_between_kept_steps,
     file_words,
     forecast_words,
@@ -35,6 +34,7 @@ from smp.review.diff.wording import (
     sections,
     what_changes,
 )
+from smp.wording import counted
 
 NO_PICTURES: Mapping[str, str] = {}
 MAX_CHARACTERS = 60_000

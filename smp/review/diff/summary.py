@@ -8,13 +8,13 @@ from __future__ import annotations
 from smp.review.diff.changes import Diff, Kind, PipelineChange
 from smp.review.diff.time_words import bounds_headline, cost_words
 from smp.review.diff.wording import (
-    counted,
     forecast_words,
     headline,
     how_many,
     permission_words,
     what_changes,
 )
+from smp.wording import counted
 
 LIMIT = 900
 """What CodePipeline shows of a manual approval's comment is 1,000 characters."""

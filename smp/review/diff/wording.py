@@ -26,6 +26,7 @@ from smp.review.diff.changes import (
 )
 from smp.review.diff.picture import SIGNS
 from smp.review.diff.values import shortened, visible, written_pair
+from smp.wording import counted, size
 
 ARROW = "\N{RIGHTWARDS ARROW}"
 MAX_EXPLAINED = 3
@@ -117,24 +118,9 @@ def _setting_words(settings: Sequence[Change]) -> Iterator[str]:
         yield str(section)
 
 
-def counted(count: int, noun: str) -> str:
-    """Write `1 step`, `2 steps`."""
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
-
-
 def line_counts(added: int, removed: int) -> str:
     """Write the lines added, then those removed."""
     return f"+{added} {MINUS}{removed}"
-
-
-def size(count: int) -> str:
-    """Write a number of bytes: `812 B`, `1.4 MB` (powers of 1,000)."""
-    value, unit = float(count), "B"
-    for larger in ("kB", "MB", "GB", "TB"):
-        if value < 999.5:
-            break
-        value, unit = value / 1000, larger
-    return f"{count} B" if unit == "B" else f"{value:.3g} {unit}"
 
 
 def file_words(file: FileChange) -> str:
