@@ -65,6 +65,11 @@ class Foundation(cdk.Stack):
         own = [t for t in by_event if isinstance(t, DataArrival) and t.bucket == BUCKET]
         if own and self._data:
             self._data.send_events()
+        elif own:
+            names = ", ".join(trigger.name for trigger in own)
+            cdk.Annotations.of(self).add_info(
+                f"the bucket was brought: it has to send its events to EventBridge for {names}"
+            )
 
     @property
     def availability_zones(self) -> list[str]:

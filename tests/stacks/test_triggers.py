@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 
+import aws_cdk as cdk
 import cfnlint
 
 from smp.compiler.compiled import Json
 from smp.review.template_permissions import permissions_in, widenings
 from smp.review.template_text import known_values
+from stacks.foundation import Foundation
+from stacks.settings import EnvironmentSettings
+from tests.stacks.pipelines import TRIGGERS
 from tests.stacks.synthesis import Synthesis
 
 CHURN = "Smp-Pipeline-churn"
@@ -266,3 +270,12 @@ def test_a_new_trigger_is_a_widening_to_whoever_checks_permissions(triggered: Sy
     assert all(":pipeline/churn" in line for line in starting)
     assert any("sts:AssumeRole" in line and "scheduler.amazonaws.com" in line for line in lines)
     assert any("sqs:SendMessage" in line and "events.amazonaws.com" in line for line in lines)
+
+
+def test_whoever_brings_the_bucket_is_told_that_it_has_to_send_events() -> None:
+    settings = EnvironmentSettings.model_validate({"bucketName": "company-pipelines"})
+    foundation = Foundation(cdk.App(), "Foundation", settings=settings)
+    foundation.serve_triggers(TRIGGERS)
+    told = [entry.data for entry in foundation.node.metadata if entry.type == "aws:cdk:info"]
+    assert len(told) == 1
+    assert "EventBridge for new-sales" in str(told[0])
