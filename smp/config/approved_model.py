@@ -18,6 +18,20 @@ from smp.config.values import HYPHENATED, ImageUri
 from smp.config.varying import VARIES
 
 
+def _check_version(value: int | str) -> int | str:
+    if not re.fullmatch("latest|[1-9][0-9]*", str(value)):
+        raise fault("is no version", "latest, or the number of a version")
+    return value
+
+
+Version = Annotated[
+    int | str,
+    Field(json_schema_extra={"pattern": "^(latest|[1-9][0-9]*)$"}),
+    AfterValidator(_check_version),
+    VARIES,
+]
+
+
 def _check_place(value: str) -> str:
     if not re.fullmatch(r"s3://[^/]+/.*", value):
         raise fault("is no prefix in a bucket", "s3://BUCKET/PREFIX")
@@ -54,7 +68,7 @@ class ApprovedModelStep(StepBase):
     model: Text | None = None
     """In place of `model_package_group`: a model of the workspace, which stands for the group that a
     pipeline registers it in."""
-    version: Annotated[Literal["latest"] | Annotated[int, Field(ge=1)], VARIES] = "latest"
+    version: Version = "latest"
     """The newest approved version, or one by its number, which has to be approved too."""
     when_none: Literal["fail", "continue"] = "fail"
     """What happens where no such version is approved."""

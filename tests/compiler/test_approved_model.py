@@ -108,6 +108,18 @@ def test_a_version_is_pinned_by_its_number(tmp_path: Path) -> None:
     assert found["Version"] == "7"
 
 
+def test_a_parameter_may_pin_the_version(tmp_path: Path) -> None:
+    keys = "model: demo, version: '${parameters.model_version}'"
+    text = pipeline_of("@other\n" + BATCH.format(keys=keys)).replace(
+        "pipelineName: demo",
+        "pipelineName: batch\n    parameters: [{name: model_version, type: String, default: latest}]",
+    )
+    write(tmp_path / "model_configs/batch/conf/batch.yaml", text)
+    project = load(tmp_path, pipeline_of(TRAINING), **OF_BATCH)
+    compiled = compile_pipeline(build_graph(project, "batch"), tmp_path / "store")
+    assert arguments(compiled, "approved")["Version"] == {"Get": "Parameters.model_version"}
+
+
 def test_places_of_the_config_are_added_to_the_known_ones(tmp_path: Path) -> None:
     keys = f"model: demo, artifacts: ['s3://old/models/'], images: ['{IMAGE}', 'old/image:1']"
     train = f"{{image_uri: {IMAGE}, entry_point: train.py, output_path: 's3://own/place'}}"
