@@ -6,6 +6,7 @@ It never changes anything, in an account or on disk.
 from __future__ import annotations
 
 import argparse
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from smp.review.assembly import AssemblyStack
 
 NOT_WIDENED, WIDENED = 0, 3
+AT_A_GLANCE = 20
+"""More allowances than this are counted by stack first: a new stack is new as a whole."""
 
 
 def add_commands(commands: Commands) -> None:
@@ -109,4 +112,12 @@ def _shown(found: Sequence[Allowance], stacks: int) -> str:
     if not found:
         return f"{compared}: nothing more is allowed\n"
     lines = "".join(f"{allowance}\n" for allowance in found)
-    return f"{lines}{compared}: {len(found)} more allowed\n"
+    return f"{_by_stack(found)}{lines}{compared}: {len(found)} more allowed\n"
+
+
+def _by_stack(found: Sequence[Allowance]) -> str:
+    """Return how many there are in each stack, where they are too many to be read at a glance."""
+    if len(found) <= AT_A_GLANCE:
+        return ""
+    counted = Counter(allowance.stack for allowance in found)
+    return "".join(f"{stack}: {number} more allowed\n" for stack, number in counted.items())

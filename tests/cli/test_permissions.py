@@ -68,6 +68,21 @@ def test_each_new_allowance_is_a_line(tmp_path: Path, capsys: pytest.CaptureFixt
     assert check("--assembly", old, "--base", new) == 0
 
 
+def test_many_are_counted_by_stack_first(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As on a first deployment, whose approval shows the first lines alone."""
+    actions = [f"s3:Get{letter}" for letter in "abcdefghijklmnopqrstu"]
+    new = assembly(
+        tmp_path / "new", {"Smp-Foundation": template("a:B"), "Smp-Pipeline-a": template(*actions)}
+    )
+    old = assembly(tmp_path / "old", {"Smp-Foundation": template()})
+    assert check("--assembly", new, "--base", old) == 3
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:2] == ["Smp-Foundation: 1 more allowed", "Smp-Pipeline-a: 21 more allowed"]
+    assert len(lines) == 2 + 22 + 1
+
+
 def test_a_program_can_read_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     old = assembly(tmp_path / "old", {"Smp-Foundation": template()})
     new = assembly(tmp_path / "new", {"Smp-Foundation": template("a:B")})
