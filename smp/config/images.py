@@ -26,6 +26,10 @@ Scope = Literal["training", "inference", "processing"]
 """What an image is for, in the words of the SDK's own files."""
 
 Framework = Literal["sklearn", "xgboost", "pytorch", "tensorflow", "mxnet", "autogluon"]
+ProcessingFramework = Literal[
+    "sklearn", "xgboost", "pytorch", "tensorflow", "mxnet", "autogluon", "spark"
+]
+SPARK = "spark"
 Algorithm = Literal[
     "blazingtext",
     "factorization-machines",
@@ -125,7 +129,8 @@ class ImageChoice(ConfigModel):
             return None
         framework = self.framework or self.default_framework
         assert framework is not None
-        offered = _offered(framework, self.scope)
+        scope: Scope = "processing" if framework == SPARK else self.scope
+        offered = _offered(framework, scope)
         versions = offered["versions"]
         aliases = offered.get("version_aliases", {})
         version = _one_of(
@@ -135,11 +140,12 @@ class ImageChoice(ConfigModel):
         py_version = self._py_version(details, f"{framework} {version}")
         processors = details.get("processors") or offered.get("processors") or []
         accelerator = self._accelerator(processors, f"{framework} {version}")
-        return PublishedImage(framework, self.scope, version, py_version, accelerator)
+        return PublishedImage(framework, scope, version, py_version, accelerator)
 
     def _py_version(self, details: Mapping[str, Any], image: str) -> str | None:
         known = details.get("py_versions") or []
-        if not known and self.py_version is None:
+        is_free = not known or self.framework == SPARK
+        if is_free and self.py_version is None:
             return None
         if not known:
             reason = f"is not chosen for {image}, which has one image"

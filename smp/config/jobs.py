@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, model_validator
 
 from smp.config.channels import (
     Channel,
@@ -19,10 +19,11 @@ from smp.config.channels import (
     TransformChannel,
     TransformChannels,
 )
-from smp.config.fields import ConfigModel, S3Distribution, Text
-from smp.config.images import Framework, ImageChoice
+from smp.config.fields import ConfigModel, S3Distribution, Text, fault
+from smp.config.images import SPARK, Framework, ImageChoice, ProcessingFramework
 from smp.config.job_section import NINE_DAYS, RUNTIME_SPELLINGS, JobSection
 from smp.config.registry import DEFAULT_INSTANCE_TYPE, InferenceSpecification, RegistrySection
+from smp.config.spark import SparkSection
 from smp.config.train import MetricDefinition, TrainSection
 from smp.config.values import (
     ContainerPath,
@@ -78,6 +79,9 @@ class PreprocessSection(JobSection, ImageChoice):
 
     spellings: ClassVar[dict[str, str]] = RUNTIME_SPELLINGS
     default_framework: ClassVar[Framework | None] = "sklearn"
+    framework: ProcessingFramework | None = None  # type: ignore[assignment]
+    """In place of `image_uri`: the framework of one of SageMaker's images, whose URI is that of the
+    region that is deployed to."""
 
     kind: Literal["preprocess"] = "preprocess"
     """What a section of another name is; Processing steps use it with `step_type`."""
@@ -91,6 +95,8 @@ class PreprocessSection(JobSection, ImageChoice):
     """The size of each instance's volume, in GB."""
     max_runtime_seconds: Varying[Annotated[int, Field(ge=1, le=NINE_DAYS)]] = 3000
     """The time after which the job is stopped, in seconds."""
+    spark: SparkSection | None = None
+    """What the script is submitted with to Spark, which `framework: spark` or an own image brings."""
     channels: PreprocessChannels = Field(default={})
     """Inputs and outputs; without channels the job has one output, `train`."""
     location: OutputLocation = OutputLocation()
@@ -103,6 +109,18 @@ class PreprocessSection(JobSection, ImageChoice):
     """How data gets into the container."""
     s3_upload_mode: Literal["EndOfJob", "Continuous"] = "EndOfJob"
     """When output is uploaded."""
+
+    @property
+    def is_spark(self) -> bool:
+        """Whether the script is submitted to Spark."""
+        return self.framework == SPARK or self.spark is not None
+
+    @model_validator(mode="after")
+    def _check_spark(self) -> PreprocessSection:
+        if self.spark is not None and self.image_uri is None and self.framework != SPARK:
+            reason = f"is not for the images of {self.framework or self.default_framework}"
+            raise fault(reason, "framework: spark, or an own image_uri with Spark", at=("spark",))
+        return self
 
 
 class TransformSection(JobSection):

@@ -24,6 +24,7 @@ SECTIONS = {
     "Models": "conf.models",
     "ModelPart": "conf.models.MODEL",
     "PreprocessSection": "conf.models.MODEL.preprocess, and sections of kind: preprocess",
+    "SparkSection": "….preprocess.spark",
     "PreprocessChannel": "….preprocess.channels.CHANNEL",
     "OutputLocation": "….preprocess.location",
     "NamedDataFile": "….dataFiles[] of preprocess and evaluate",

@@ -36,6 +36,9 @@ INSTEAD: Mapping[str, str] = {
 }
 
 
+SPARK_SUBMIT = "smspark-submit"
+"""The command of SageMaker's Spark images."""
+
 MPI_SETTING = "mpi_additional_options"
 """What only the settings of an MPI job have, in the file that the SDK ships with it."""
 
@@ -164,6 +167,14 @@ def refuse_images(
     ]
     problems += [
         Problem(
+            f"step {name} of {compiled.name} is submitted to Spark, which its image brings",
+            hint="run with --sandbox docker, or go around it with --from",
+        )
+        for name in waiting
+        if _is_submitted(plan.steps[name])
+    ]
+    problems += [
+        Problem(
             f"step {name} of {compiled.name} runs what its image brings, "
             "which only a container engine can",
             found=image,
@@ -204,6 +215,11 @@ def _needed_images(step: Json) -> Iterator[str]:
         for definition in _tuned(arguments):
             if PROGRAM not in definition.get("StaticHyperParameters", {}):
                 yield str(definition["AlgorithmSpecification"].get("TrainingImage"))
+
+
+def _is_submitted(step: Json) -> bool:
+    command = step.get("Arguments", {}).get("AppSpecification", {}).get("ContainerEntrypoint", [])
+    return any(SPARK_SUBMIT in str(word).split() for word in command)
 
 
 def _starts_by_mpi(compiled: CompiledPipeline, step: Json) -> bool:

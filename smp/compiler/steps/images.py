@@ -12,7 +12,7 @@ from sagemaker.core import image_uris
 from smp.compiler import deploy_values
 from smp.compiler.stand_ins import to_constants
 from smp.compiler.steps.context import StepContext
-from smp.config.images import ImageChoice, PublishedImage
+from smp.config.images import SPARK, ImageChoice, PublishedImage
 
 MACHINES = {"gpu": "ml.g5.xlarge", "cpu": "ml.m5.large", None: "ml.m5.large"}
 """An instance type by which the SDK tells images for CPUs from those for GPUs."""
@@ -46,7 +46,8 @@ def _uris(image: PublishedImage) -> dict[str, str]:
             region=region,
             version=image.version,
             py_version=image.py_version,
-            image_scope=image.scope,
+            image_scope=None if image.framework == SPARK else image.scope,
+            container_version="v1" if image.framework == SPARK and image.py_version else None,
             instance_type=MACHINES[image.accelerator],
         )
         for region in sorted(offered["versions"][version]["registries"])

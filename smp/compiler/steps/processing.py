@@ -23,6 +23,7 @@ from smp.compiler.compiled import CodeTree
 from smp.compiler.steps.context import StepContext, sdk_tags, sdk_view
 from smp.compiler.steps.images import section_image
 from smp.compiler.steps.manifest import add_manifest
+from smp.compiler.steps.spark import submit_command, submitted_inputs
 from smp.config.jobs import EvaluateChannel, EvaluateSection, PreprocessChannel, PreprocessSection
 from smp.graph.nodes import REPORT_OUTPUT, StepNode
 from smp.graph.step_classes.inputs import CODE_INPUT, MANIFEST_FROM, MANIFEST_INPUT
@@ -45,6 +46,7 @@ def render_processing(context: StepContext, node: StepNode) -> list[Any]:
         _output(context, node, section, name, channel)
         for name, channel in (section.channels or {"train": PreprocessChannel()}).items()
     ]
+    inputs += submitted_inputs(context, node, section)
     return [_step(context, node, section, inputs, outputs, [])]
 
 
@@ -162,7 +164,7 @@ def _step(
     property_files: list[PropertyFile],
 ) -> ProcessingStep:
     tree = context.code_tree(node)
-    processor = _processor(context, node, section, launch_command(section.entry_point, tree))
+    processor = _processor(context, node, section, _command(section, tree))
     return ProcessingStep(
         name=node.emitted[0],
         step_args=processor.run(inputs=[*inputs, _code_input(context, tree)], outputs=outputs),
@@ -170,6 +172,12 @@ def _step(
         property_files=property_files or None,
         depends_on=context.waits_for(node) or None,
     )
+
+
+def _command(section: PreprocessSection | EvaluateSection, tree: CodeTree) -> str:
+    if isinstance(section, PreprocessSection) and section.is_spark:
+        return submit_command(section, _has_requirements(tree))
+    return launch_command(section.entry_point, tree)
 
 
 def _code_input(context: StepContext, tree: CodeTree) -> ProcessingInput:
@@ -218,6 +226,10 @@ def launch_command(entry_point: str, tree: CodeTree) -> str:
     """Return the command that runs a script as a module from the root of its source directory."""
     module = ".".join(PurePosixPath(entry_point).with_suffix("").parts)
     commands = [f"cd {CODE_DIRECTORY}"]
-    if any(file.path == "requirements.txt" for file in tree.files):
+    if _has_requirements(tree):
         commands.append("python3 -m pip install -r requirements.txt")
     return " && ".join([*commands, f"exec python3 -m {module}"])
+
+
+def _has_requirements(tree: CodeTree) -> bool:
+    return any(file.path == "requirements.txt" for file in tree.files)

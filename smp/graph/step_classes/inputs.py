@@ -20,6 +20,9 @@ MANIFEST_FROM = 7
 """From this many static inputs on, one manifest takes their place."""
 MANIFEST_INPUT = "train"
 CODE_INPUT = "code"
+SPARK_INPUT = "conf"
+SPARK_INPUTS = {"py_files": "py-files", "jars": "jars", "files": "files"}
+"""The names that SageMaker's Spark images know the inputs by: of properties, and of files by their key."""
 TRAINING_CODE_CHANNELS = ("code", "sm_drivers")
 
 

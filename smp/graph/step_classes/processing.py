@@ -15,6 +15,8 @@ from smp.graph.step_classes.inputs import (
     MANIFEST_FROM,
     MANIFEST_INPUT,
     MAX_PROCESSING_INPUTS,
+    SPARK_INPUT,
+    SPARK_INPUTS,
     check_manifest,
     check_names,
 )
@@ -45,6 +47,9 @@ def _check(findings: Findings, step: Declared, chained: tuple[ChainedInput, ...]
                 allowed=f"fewer than {MANIFEST_FROM} inputs with s3_data_type: ManifestFile",
             )
     names = [*static, *(f"{chain.source}-input-{chain.channel}" for chain in chained), CODE_INPUT]
+    if section.spark is not None:
+        names += [SPARK_INPUTS[key] for key in section.spark.shipped]
+        names += [SPARK_INPUT] if section.spark.properties else []
     check_names(findings, step, names, MAX_PROCESSING_INPUTS, "input")
     if len(section.channels) > MAX_PROCESSING_INPUTS:
         findings.report_step(
