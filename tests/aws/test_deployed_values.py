@@ -203,3 +203,16 @@ def test_a_pipeline_without_code_is_turned_back_by_its_results() -> None:
     (back,) = turned(step("a", Code="s3://smp-data-1a2b/executions"))
 
     assert back["Code"] == "s3://${smp:bucket}/executions"
+
+
+@pytest.mark.parametrize(
+    ("region", "partition", "suffix"),
+    [
+        ("eu-west-1", "aws", "amazonaws.com"),
+        ("us-gov-west-1", "aws-us-gov", "amazonaws.com"),
+        ("cn-north-1", "aws-cn", "amazonaws.com.cn"),
+    ],
+)
+def test_the_partition_of_a_region(region: str, partition: str, suffix: str) -> None:
+    values = Values("111122223333", region)
+    assert (values.of("partition"), values.of("url_suffix")) == (partition, suffix)

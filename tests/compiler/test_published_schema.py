@@ -14,7 +14,7 @@ import jsonschema
 import pytest
 
 from smp.compiler.compiled import CONTAINERS
-from tests.compiler.compiling import ROOT
+from tests.compiler.compiling import ROOT, compile_demo
 
 SCHEMA = ROOT.parent / "shared" / "schema" / "pipeline-definition.schema.json"
 GOLDEN = sorted(Path(__file__).with_name("golden").glob("*.json"))
@@ -23,6 +23,7 @@ pytestmark = pytest.mark.skipif(
     not SCHEMA.is_file(), reason="the published schema is not beside the checkout"
 )
 STALE: dict[str, frozenset[str]] = {
+    "QualityCheck": frozenset({"FailOnViolation"}),
     "Processing": frozenset({"ContainerEntrypoint", "ContainerArguments", "PropertyFiles"}),
     "Training": frozenset({"ContainerEntrypoint", "ContainerArguments", "CompressionType"}),
     "Model": frozenset({"ModelDataUrl"}),
@@ -68,11 +69,25 @@ def without(value: Any, members: frozenset[str]) -> Any:
 
 @pytest.mark.parametrize("path", GOLDEN, ids=[path.stem for path in GOLDEN])
 def test_a_golden_definition_is_valid(path: Path) -> None:
+    assert faults_of(json.loads(path.read_text(encoding="utf-8"))["definition"]) == []
+
+
+def test_functions_queues_and_checks_are_valid(tmp_path: Path) -> None:
+    steps = """
+ask: Lambda, function: ask, inputs: {a: 1}, outputs: {ok: Boolean, share: Float}
+wait: Callback, queue: people, inputs: {ok: '${ask.outputs.ok}'}, outputs: {id: String}
+data: QualityCheck, check: data_quality, baseline_dataset: 's3://data/x.csv'
+"""
+    steps += "model: QualityCheck, check: model_quality, baseline_dataset: 's3://data/y.csv', "
+    steps += "problem_type: Regression, ground_truth_attribute: y, inference_attribute: p"
+    assert faults_of(compile_demo(tmp_path, steps).definition) == []
+
+
+def faults_of(definition: Any) -> list[str]:
+    """Return what the schema rejects in a definition."""
     schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
-    definition = known_part(json.loads(path.read_text(encoding="utf-8"))["definition"])
     validator = jsonschema.Draft7Validator(schema)
-    faults = [
+    return [
         f"{'/'.join(map(str, error.absolute_path))}: {error.message[:300]}"
-        for error in validator.iter_errors(definition)
+        for error in validator.iter_errors(known_part(definition))
     ]
-    assert faults == []

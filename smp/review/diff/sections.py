@@ -5,6 +5,7 @@ What no rule names goes under "other settings": a setting is never left out.
 
 from __future__ import annotations
 
+from smp.compiler.access import HANDED_OVER
 from smp.compiler.differences import Difference, Path
 from smp.review.diff.changes import Change, Section
 
@@ -32,6 +33,8 @@ _BY_LAST_KEY = {
     "EnableInterContainerTrafficEncryption": Section.NETWORK,
     "ModelDataUrl": Section.INPUTS,
     "ModelName": Section.INPUTS,
+    "SuppliedBaselineStatistics": Section.INPUTS,
+    "SuppliedBaselineConstraints": Section.INPUTS,
 }
 
 _BY_KEY = {
@@ -49,6 +52,7 @@ _BY_KEY = {
     "TransformOutput": Section.OUTPUTS,
     "CheckpointConfig": Section.OUTPUTS,
     "PropertyFiles": Section.OUTPUTS,
+    "OutputParameters": Section.OUTPUTS,
     "ResourceConfig": Section.INSTANCES,
     "HyperParameterTuningResourceConfig": Section.INSTANCES,
     "ProcessingResources": Section.INSTANCES,
@@ -79,6 +83,8 @@ _WITHOUT_MEANING = frozenset(
 
 def section_of(path: Path, step_type: str) -> Section:
     """Return the section of a setting, given the keys that lead to it from the step."""
+    if _is_handed_over(path, step_type):
+        return Section.INPUTS
     for key in path:
         if key in _NAMED_BY_AUTHOR:
             return _NAMED_BY_AUTHOR[key]
@@ -101,9 +107,13 @@ def step_setting(difference: Difference, step_type: str) -> Change:
     """Return a difference between two steps as a change with a section and a short name."""
     path = difference.path
     section = section_of(path, step_type)
-    return Change(
-        section, short_name(path, section), difference.before, difference.after, difference.name
-    )
+    name = path[1] if _is_handed_over(path, step_type) else short_name(path, section)
+    return Change(section, name, difference.before, difference.after, difference.name)
+
+
+def _is_handed_over(path: Path, step_type: str) -> bool:
+    """Tell whether it is an input of a function or queue, whose name is the author's."""
+    return step_type in HANDED_OVER and path[:1] == ("Arguments",) and len(path) > 1
 
 
 def short_name(path: Path, section: Section) -> str:
