@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
 from smp.config.expressions import ParameterType
 from smp.config.fields import Text, fault, read_list
@@ -26,7 +26,7 @@ def _check_version(value: int | str) -> int | str:
 
 Version = Annotated[
     int | str,
-    Field(json_schema_extra={"pattern": "^(latest|[1-9][0-9]*)$"}),
+    WithJsonSchema({"anyOf": [{"enum": ["latest"]}, {"type": "integer", "minimum": 1}]}),
     AfterValidator(_check_version),
     VARIES,
 ]
