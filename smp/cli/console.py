@@ -9,7 +9,7 @@ import io
 import json
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -32,6 +32,12 @@ def write_output(text: str, file: Path | None = None) -> None:
         from smp.atomic import write_atomically
 
         write_atomically(file, text)
+
+
+def chosen_format(chosen: str | None, file: Path | None, endings: Mapping[str, str]) -> str:
+    """Return the format that was asked for, by its name or by a file's ending; else the first one."""
+    default = next(iter(endings.values()))
+    return chosen or endings.get(file.suffix.lower() if file else "", default)
 
 
 def write_json(value: Any, file: Path | None = None) -> None:

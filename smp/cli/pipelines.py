@@ -9,7 +9,13 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from smp.cli.console import print_problems, problem_fields, write_json, write_output
+from smp.cli.console import (
+    chosen_format,
+    print_problems,
+    problem_fields,
+    write_json,
+    write_output,
+)
 from smp.cli.workspace import (
     WORK_DIRECTORY,
     Commands,
@@ -24,6 +30,10 @@ if TYPE_CHECKING:
     from smp.compiler.compiled import CompiledPipeline
     from smp.config.project import Project
     from smp.graph import PipelineGraph
+
+
+PICTURES = {".mmd": "mermaid", ".svg": "svg"}
+"""Forms of a picture by the ending of their files, the usual one first."""
 
 
 def add_commands(commands: Commands) -> None:
@@ -78,7 +88,11 @@ def _add_graph(commands: Commands) -> None:
         "states of it as one, with what was added, removed and changed marked.",
     )
     _add_pipeline(graph)
-    _add_format(graph, ("mermaid", "svg"))
+    graph.add_argument(
+        "--format",
+        choices=("mermaid", "svg"),
+        help="default: svg where -o names a file that ends so, else mermaid",
+    )
     graph.add_argument(
         "--diff", action="store_true", help="mark what changes from --base to the files as they are"
     )
@@ -171,7 +185,7 @@ def _graph(arguments: argparse.Namespace) -> int:
 
     compiled = _compile_one(arguments)
     dag = read_dag(compiled, compiled.step_models)
-    draw = render_svg if arguments.format == "svg" else render_mermaid
+    draw = render_svg if _is_svg(arguments) else render_mermaid
     write_output(draw(dag), arguments.output)
     return 0
 
@@ -183,9 +197,13 @@ def _graph_changes(arguments: argparse.Namespace) -> int:
 
     base, head = read_states(arguments, [arguments.pipeline])
     changed = picture_of(base, head, arguments.pipeline)
-    draw = render_changed_svg if arguments.format == "svg" else render_changed_mermaid
+    draw = render_changed_svg if _is_svg(arguments) else render_changed_mermaid
     write_output(draw(changed), arguments.output)
     return 0
+
+
+def _is_svg(arguments: argparse.Namespace) -> bool:
+    return chosen_format(arguments.format, arguments.output, PICTURES) == "svg"
 
 
 def _compile_one(arguments: argparse.Namespace) -> CompiledPipeline:

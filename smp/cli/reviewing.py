@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from smp.cli.console import write_json, write_output
+from smp.cli.console import chosen_format, write_json, write_output
 from smp.cli.environments import known_environments
 from smp.cli.workspace import (
     DEPLOYED,
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 SAME, DIFFERENT = 0, 3
 DEFAULT_BASE = "HEAD"
 FORMATS = ("text", "markdown", "summary", "json")
+ENDINGS = {".txt": "text", ".md": "markdown", ".json": "json"}
+"""Formats by the ending of a file, the usual one first."""
 
 
 def add_commands(commands: Commands) -> None:
@@ -64,9 +66,8 @@ def _add_output(diff: argparse.ArgumentParser) -> None:
     diff.add_argument(
         "--format",
         choices=FORMATS,
-        default="text",
         help="markdown is a comment for a pull request, summary at most 900 characters of plain "
-        "text (default: text)",
+        "text (default: by the ending of -o, .md or .json, else text)",
     )
     diff.add_argument(
         "-o",
@@ -140,7 +141,7 @@ def _diff(arguments: argparse.Namespace) -> int:
     prices = load_prices(arguments.workspace)
     base, head = read_states(arguments, arguments.pipelines, arguments.head)
     diff = compare_states(base, head, arguments.pipelines, prices)
-    _write(diff, arguments.format, arguments.output)
+    _write(diff, chosen_format(arguments.format, arguments.output, ENDINGS), arguments.output)
     return SAME if diff.is_empty else DIFFERENT
 
 

@@ -178,6 +178,19 @@ def test_graph_marks_what_changed(form: str, repository: Path, run_smp: RunSmp) 
         ElementTree.fromstring(done.out)
 
 
+def test_a_file_s_ending_says_what_is_written(
+    repository: Path, run_smp: RunSmp, tmp_path: Path
+) -> None:
+    append(repository, SCRIPT, ONE)
+    picture, review, fields = (tmp_path / name for name in ("a.svg", "b.md", "c.json"))
+    run_smp("graph", "fraud-check", "--base", "v1", "-o", picture)
+    run_smp("diff", "--base", "v1", "-o", review)
+    run_smp("diff", "--base", "v1", "-o", fields)
+    assert picture.read_text("utf-8").startswith("<svg")
+    assert "### ~ `fraud-check`" in review.read_text("utf-8")
+    assert json.loads(fields.read_text("utf-8"))["pipelines"]
+
+
 @pytest.mark.usefixtures("repository")
 def test_graph_of_what_did_not_change_marks_nothing(run_smp: RunSmp) -> None:
     done = run_smp("graph", "fraud-check", "--diff")
