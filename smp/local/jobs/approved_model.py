@@ -1,4 +1,4 @@
-"""Runs a step that looks into the model registry: the deployed function's own code, on this machine's registry.
+"""Runs a step that looks into the model registry: the deployed code, on this machine's registry.
 
 It never changes the registry.
 """
