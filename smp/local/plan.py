@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from smp.compiler.compiled import CompiledPipeline, Json
 from smp.compiler.lookups import is_lookup
@@ -108,7 +109,7 @@ def _chosen(
     return chosen
 
 
-def _refuse_unrunnable(compiled: CompiledPipeline, steps: list[Json]) -> None:
+def _refuse_unrunnable(compiled: CompiledPipeline, steps: Iterable[Json]) -> None:
     problems = [
         Problem(
             f"step {step['Name']} of {compiled.name} is a {step['Type']} step, which does not run here",
@@ -117,7 +118,6 @@ def _refuse_unrunnable(compiled: CompiledPipeline, steps: list[Json]) -> None:
         for step in steps
         if not _runs_here(step) and step["Name"] not in compiled.stand_ins
     ]
-    problems += [problem for step in steps for problem in _several_machines(compiled, step)]
     if problems:
         raise RunError(problems)
 
@@ -126,23 +126,37 @@ def _runs_here(step: Json) -> bool:
     return step["Type"] in RUNNABLE or is_lookup(step)
 
 
-def _several_machines(compiled: CompiledPipeline, step: Json) -> Iterator[Problem]:
-    """Yield a problem for a step whose training jobs run on several machines at once.
+def refuse_several_machines(
+    compiled: CompiledPipeline,
+    plan: Plan,
+    parameters: Mapping[str, Any],
+    done: Collection[str] = (),
+) -> None:
+    """Raise RunError for steps whose training jobs need several machines; those in `done` have run."""
+    problems = [
+        Problem(
+            f"step {name} of {compiled.name} trains on several machines at once, and this is one",
+            found=f"instance_count: {count}",
+            hint="make it a parameter and run with --param NAME=1, or set it to 1 in "
+            "conf.environments",
+        )
+        for name in plan.run
+        for count in _machines(plan.steps[name], parameters)
+        if count > 1 and name not in done
+    ]
+    if problems:
+        raise RunError(problems)
 
-    A number that a parameter gives is known when the step runs, and refused there.
-    """
+
+def _machines(step: Json, parameters: Mapping[str, Any]) -> Iterator[int]:
+    """Yield how many machines each training job of a step has."""
     arguments = step.get("Arguments", {})
     jobs = {"Training": [arguments], "Tuning": _tuned(arguments)}.get(step["Type"], [])
     for job in jobs:
         count = job.get("ResourceConfig", {}).get("InstanceCount", 1)
-        if isinstance(count, int) and count > 1:
-            yield Problem(
-                f"step {step['Name']} of {compiled.name} trains on several machines at once, "
-                "and this is one",
-                found=f"instance_count: {count}",
-                hint="make it a parameter and run with --param NAME=1, or set it to 1 in "
-                "conf.environments",
-            )
+        if isinstance(count, dict):
+            count = parameters.get(str(count.get("Get")).removeprefix("Parameters."), 1)
+        yield int(count)
 
 
 def refuse_images(

@@ -19,7 +19,7 @@ from smp.local.executor import Executor
 from smp.local.expressions import Scope
 from smp.local.object_store import ObjectStore
 from smp.local.places import ACCOUNT_ID, REGION, Places
-from smp.local.plan import Plan, plan_run, refuse_images
+from smp.local.plan import Plan, plan_run, refuse_images, refuse_several_machines
 from smp.local.run_store import EXECUTING, SUCCEEDED, Run, RunRecord, RunStore, StepRecord
 from smp.local.sandbox.base import Sandbox
 from smp.local.step_run import RunOptions, StepRunner, read_property_file
@@ -60,6 +60,7 @@ def start_run(
     """Run a pipeline and return the record of how it ended; raises RunError before it starts."""
     plan = plan_run(compiled, only, start)
     refuse_images(compiled, plan, machine.sandbox.runs_images)
+    refuse_several_machines(compiled, plan, parameters)
     earlier = _earlier_results(machine.places, compiled.name, plan)
     kind = machine.sandbox.name
     described = {**asdict(machine.options), "only": only, "from": start, "sandbox": kind}
@@ -97,6 +98,7 @@ def _go_on(run: Run, machine: Machine) -> RunRecord:
         if step.status == SUCCEEDED:
             done[step.name] = step
     refuse_images(compiled, plan, machine.sandbox.runs_images, done)
+    refuse_several_machines(compiled, plan, record.parameters, done)
     run.write(replace(record, status=EXECUTING, ended=None, reason=None))
     return _execute(run, compiled, machine, plan, done)
 
