@@ -163,3 +163,19 @@ def test_steps_inside_a_condition_count() -> None:
 def test_functions_of_lambda_steps_are_found() -> None:
     arn = "arn:aws:lambda:eu-west-1:123456789012:function:notify"
     assert access({**step("Lambda"), "FunctionArn": arn}).functions == (arn,)
+
+
+def test_a_lookup_brings_the_artefacts_and_images_of_its_group() -> None:
+    arguments = {
+        "ModelPackageGroupName": "churn",
+        "Version": "latest",
+        "WhenNone": "fail",
+        "Artifacts": "s3://b/models/churn/\ns3://old/models/",
+        "Images": "churn:1",
+        "Reports": "s3://b/churn/evaluation",
+    }
+    found = access({**step("Lambda", **arguments), "FunctionArn": "${smp:function.approved-model}"})
+    assert found.reads == ("s3://b/models/churn/", "s3://old/models/")
+    assert found.images == ("churn:1",)
+    assert [(one.group, one.serves) for one in found.lookups] == [("churn", True)]
+    assert found.lookups[0].reports == ("s3://b/churn/evaluation",)
