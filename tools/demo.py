@@ -8,7 +8,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -104,7 +104,17 @@ def _show_delivery() -> None:
         actions = sorted(stage["Actions"], key=lambda action: action["RunOrder"])
         doing = dict.fromkeys(_doing(action, stage["Name"]) for action in actions)
         print(f"  {stage['Name']:<16}{', '.join(doing)}")
+    if checked := sorted(_repositories_with_checks(resources)):
+        print(f"  pull requests are checked before, those of {', '.join(checked)}")
     print(f"  template  {template.relative_to(ROOT)}")
+
+
+def _repositories_with_checks(resources: Collection[dict[str, Any]]) -> Iterator[str]:
+    """Yield owner and name of each repository whose pull requests start a build."""
+    for each in resources:
+        if each["Type"] == "AWS::CodeBuild::Project" and "Triggers" in each["Properties"]:
+            location = str(each["Properties"]["Source"]["Location"])
+            yield "/".join(location.removesuffix(".git").split("/")[3:])
 
 
 def _doing(action: dict[str, Any], stage: str) -> str:
