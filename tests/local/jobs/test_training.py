@@ -223,7 +223,7 @@ def test_a_script_that_removes_its_directories_harms_only_itself(workspace: Work
                     "VolumeSizeInGB": 1,
                 }
             },
-            "training on several instances needs a network between them",
+            "trains on several machines at once",
         ),
         (
             {
