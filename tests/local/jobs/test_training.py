@@ -217,16 +217,6 @@ def test_a_script_that_removes_its_directories_harms_only_itself(workspace: Work
     [
         (
             {
-                "ResourceConfig": {
-                    "InstanceCount": 2,
-                    "InstanceType": "ml.m5.large",
-                    "VolumeSizeInGB": 1,
-                }
-            },
-            "trains on several machines at once",
-        ),
-        (
-            {
                 "InputDataConfig": [
                     {
                         "ChannelName": "train",
