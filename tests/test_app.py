@@ -130,12 +130,14 @@ def test_a_changed_script_changes_its_pipeline_alone(app: Path) -> None:
 
 
 def test_a_model_less_changes_no_other_pipeline(app: Path, tmp_path: Path) -> None:
+    run(app)
     before = templates(app)
-    removed = shutil.move(app / CHURN, tmp_path / "removed")
+    batch = app / "model_configs" / "churn_batch"
+    removed = shutil.move(batch, tmp_path / "removed")
     run(app, CDK_OUTDIR="fewer")
-    shutil.move(removed, app / CHURN)
+    shutil.move(removed, batch)
     after = templates(app, "fewer")
-    assert set(before) - set(after) == {"Smp-Pipeline-churn-lightgbm"}
+    assert set(before) - set(after) == {"Smp-Pipeline-churn-batch"}
     assert after.items() <= before.items()
 
 

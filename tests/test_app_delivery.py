@@ -12,9 +12,9 @@ import pytest
 from tests.test_app import ROOT, copy_of_the_app, run
 
 CHURN = "model_configs/churn_lightgbm/conf/conf.yaml"
-PROD_ALONE = """\
-  environments:
-    prod:
+PROD = "    prod:"
+PROD_ALONE = f"""\
+{PROD}
       models:
         churn-lightgbm:
           train:
@@ -52,6 +52,7 @@ def test_the_example_settings_deliver_every_example_to_dev_and_prod(app: Path) -
         assert set(stack_texts(app / "cdk.out", stage)) == {
             "Foundation",
             "DeliveryAccess",
+            "Pipeline-churn-batch",
             "Pipeline-churn-lightgbm",
             "Pipeline-housing",
             "Pipeline-summarization-llm",
@@ -67,7 +68,9 @@ def test_a_change_for_prod_alone_changes_nothing_in_dev(app: Path) -> None:
     run(app, CDK_CONTEXT_JSON=context(), CDK_OUTDIR="before")
     config = app / CHURN
     text = config.read_text("utf-8")
-    config.write_text(f"{text.rstrip()}\n{PROD_ALONE}", "utf-8")
+    before_prod, _, after_prod = text.partition(PROD)
+    rest = after_prod.partition("\n")[2]
+    config.write_text(f"{before_prod}{PROD_ALONE}{rest}", "utf-8")
     run(app, CDK_CONTEXT_JSON=context(), CDK_OUTDIR="after")
     config.write_text(text, "utf-8")
     before, after = (

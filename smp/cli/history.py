@@ -16,7 +16,7 @@ from smp.cli.console import write_json, write_output
 from smp.cli.executions import add_log_options, print_deployed_log
 from smp.cli.running import add_mlflow_option, places_of
 from smp.cli.workspace import Commands, add_workspace_option
-from smp.errors import Problem, SetupError, SmpError
+from smp.errors import Problem, SetupError
 
 if TYPE_CHECKING:
     from smp.local.registry import Registry
@@ -178,7 +178,7 @@ def _logs(arguments: argparse.Namespace) -> int:
 def _log_of_no_run(arguments: argparse.Namespace) -> int:
     try:
         return print_deployed_log(arguments)
-    except SmpError as error:
+    except SetupError as error:
         reason = f"'{arguments.run_id}' is no local run, so a deployed pipeline was looked for"
         hint = "smp runs lists the local runs"
         raise type(error)([Problem(reason, hint=hint), *error.problems]) from error

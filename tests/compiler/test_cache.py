@@ -166,12 +166,12 @@ def test_code_that_is_gone_is_packed_again(compiled: Path) -> None:
 
 
 def test_fails_with_the_problems_of_every_pipeline(workspace: Path) -> None:
-    conf = CONF.replace("Training}", "Processing}").replace(
-        "      train: ",
-        '      preprocess: {framework_version: "9", entry_point: train.py}\n      train: ',
-    )
+    script = f"{'deep/' * 60}train.py"  # longer than the service takes an argument
+    section = f"      preprocess: {{image_uri: IMAGE, entry_point: {script}}}\n      train: "
+    conf = CONF.replace("Training}", "Processing}").replace("      train: ", section)
     for name in ("two", "three"):
         write_model(workspace, name, conf)
+        write(workspace / "model_configs" / name / "scripts" / script, "")
     compilation = compile_all(graphs_of(workspace), workspace / ".smp")
     with pytest.raises(CompileError) as error:
         compilation.result()
