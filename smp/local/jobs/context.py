@@ -109,6 +109,11 @@ def said_in(opt_ml: Path, path: str) -> str:
         return content.read(MAX_SAID_BYTES).decode("utf-8", "replace")
 
 
+def too_long(max_seconds: float) -> str:
+    """Return why a job failed that was ended at its limit."""
+    return f"it ran longer than MaxRuntimeInSeconds = {max_seconds:g}"
+
+
 def raise_unless_succeeded(ended: Ended, max_seconds: float, failure: str) -> None:
     """Raise StepFailure for a job that did not end well.
 
@@ -117,7 +122,7 @@ def raise_unless_succeeded(ended: Ended, max_seconds: float, failure: str) -> No
     if ended.stopped:
         raise StepFailure("the run was stopped")
     if ended.timed_out:
-        raise StepFailure(f"it ran longer than MaxRuntimeInSeconds = {max_seconds:g}")
+        raise StepFailure(too_long(max_seconds))
     if ended.exit_code != 0:
         said = f": {failure.strip()[-1024:]}" if failure.strip() else ""
         raise StepFailure(

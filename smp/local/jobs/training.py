@@ -11,7 +11,14 @@ from typing import Any
 from smp.errors import RunError
 from smp.local.archive import pack
 from smp.local.container import OPT_ML, directories, host_names, inside, resource_config, write_json
-from smp.local.jobs.context import StepContext, image_command, raise_unless_succeeded, said_in
+from smp.local.jobs.context import (
+    StepContext,
+    StepFailure,
+    image_command,
+    raise_unless_succeeded,
+    said_in,
+    too_long,
+)
 from smp.local.jobs.script_mode import (
     CODE,
     is_script_mode,
@@ -54,6 +61,9 @@ def run_training(context: StepContext) -> dict[str, Any]:
         on_line=on_line,
     )
     _upload_checkpoints(context)
+    if ended.timed_out and _has_model(context):
+        saved = f"what it had of its model is in {_upload_results(context)}"
+        raise StepFailure(f"{too_long(limit)}; {saved}")
     raise_unless_succeeded(ended, limit, said_in(context.opt_ml, "/opt/ml/output/failure"))
     return {
         **arguments,
@@ -138,6 +148,11 @@ def _channel_config(channel: dict[str, Any]) -> dict[str, Any]:
         "RecordWrapperType": channel.get("RecordWrapperType", "None"),
         **optional,
     }
+
+
+def _has_model(context: StepContext) -> bool:
+    directory = inside(context.opt_ml, "/opt/ml/model")
+    return directory.is_dir() and any(directory.iterdir())
 
 
 def _checkpoint_directory(context: StepContext) -> Path:

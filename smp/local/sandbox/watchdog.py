@@ -9,7 +9,7 @@ To `status` goes a line with the command's process id or why it did not start, a
 It never reads or writes the command's files.
 """
 
-# No pathlib here: it starts slowly.
+# No pathlib, subprocess and typing here: they load slowly, and a job's start waits for it.
 # ruff: noqa: PTH123, PTH208
 
 from __future__ import annotations
@@ -17,14 +17,17 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import errno
+import gc
 import json
 import os
 import select
 import signal
 import socket
-import subprocess
 import sys
-from typing import Any, NoReturn
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, NoReturn
 
 PR_SET_CHILD_SUBREAPER = 36
 POLL_SECONDS = 0.5
@@ -45,6 +48,8 @@ def main() -> NoReturn:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: None)
     adopt_orphans()
+    gc.disable()
+    gc.freeze()  # a copy then shares all of this process's memory
     watching: set[int] = set()
     while request := receive(control):
         spec, descriptors = request
@@ -91,8 +96,9 @@ def watch(spec: dict[str, Any], output: int, status: int, lifeline: int, info: i
         os.dup2(output, standard)
     os.close(output)
     wake = wake_by_ends()
+    payload = Payload()
     try:
-        payload = start(spec, info)
+        payload.start(spec, info)
     except OSError as error:
         refuse(spec["command"][0], error, status)
     os.close(info)
@@ -111,20 +117,19 @@ def watch(spec: dict[str, Any], output: int, status: int, lifeline: int, info: i
         end(payload, status)
     kill_all(payload, seen, wake)
     if spec["after"]:
-        quiet = subprocess.DEVNULL
         with contextlib.suppress(OSError):
-            subprocess.run(
-                spec["after"], stdin=quiet, stdout=quiet, stderr=quiet, env=spec["environment"]
-            )
+            last = Payload()
+            last_spec = {**spec, "command": spec["after"], "directory": "/", "tells": False}
+            last.start(last_spec, status, quiet=True)
+            last.poll(0)
     if not ends_by_itself:
         end(payload, status)
     os._exit(0)
 
 
-def end(payload: subprocess.Popen[bytes], status: int) -> None:
+def end(payload: Payload, status: int) -> None:
     """Say how the command ended and let go of its output."""
-    code = payload.wait()
-    tell(status, {"code": code if code >= 0 else 128 - code})
+    tell(status, {"code": payload.poll(0)})
     for descriptor in (1, 2, status):
         os.close(descriptor)
 
@@ -138,24 +143,56 @@ def wake_by_ends() -> int:
     return wake_read
 
 
-def start(spec: dict[str, Any], info: int) -> subprocess.Popen[bytes]:
-    """Start the command; raises OSError."""
-    told: tuple[int, ...] = ()
-    if spec["tells"]:
-        os.dup2(info, INFO_FD)
-        told = (INFO_FD,)
-    try:
-        return subprocess.Popen(
-            spec["command"],
-            stdin=subprocess.DEVNULL,
-            cwd=spec["directory"],
-            env=spec["environment"],
-            pass_fds=told,
-            start_new_session=True,
-        )
-    finally:
-        for descriptor in told:
-            os.close(descriptor)
+class Payload:
+    """A command and its exit code, as a shell gives it."""
+
+    pid = 0
+    _code: int | None = None
+
+    def start(self, spec: dict[str, Any], info: int, *, quiet: bool = False) -> None:
+        """Start the command as the leader of a session of its own; raises OSError."""
+        os.chdir(spec["directory"])
+        actions: list[Any] = [(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)]
+        if quiet:
+            actions += [
+                (os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_WRONLY, 0) for number in (1, 2)
+            ]
+        if spec["tells"]:
+            actions.append((os.POSIX_SPAWN_DUP2, info, INFO_FD))
+        self.pid = spawn(spec["command"], spec["environment"], actions)
+
+    def poll(self, options: int = os.WNOHANG) -> int | None:
+        """Return the exit code; None while the command runs, for which 0 as `options` waits."""
+        if self._code is None:
+            pid, status = os.waitpid(self.pid, options)
+            if pid:
+                code = os.waitstatus_to_exitcode(status)
+                self._code = code if code >= 0 else 128 - code
+        return self._code
+
+
+def spawn(command: list[str], environment: dict[str, str], actions: list[Any]) -> int:
+    """Start a command that is looked for on its own PATH and return its process id; raises OSError."""
+    program = command[0]
+    places = [""] if "/" in program else os.get_exec_path(environment)
+    failure: OSError | None = None
+    for place in places:
+        try:
+            return os.posix_spawn(
+                os.path.join(place, program),  # noqa: PTH118
+                command,
+                environment,
+                file_actions=actions,
+                setsid=True,
+                setsigdef=(signal.SIGPIPE, signal.SIGXFSZ),
+            )
+        except (FileNotFoundError, NotADirectoryError) as error:
+            failure = failure or error
+        except OSError as error:
+            failure = error
+            if error.errno != errno.EACCES:
+                break
+    raise failure or FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), program)
 
 
 def refuse(program: str, error: OSError, status: int) -> NoReturn:
@@ -181,7 +218,7 @@ def adopt_orphans() -> None:
         _libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
-def kill_all(payload: subprocess.Popen[bytes] | None, seen: set[Birth], wake: int) -> None:
+def kill_all(payload: Payload | None, seen: set[Birth], wake: int) -> None:
     """Kill the command and all below it, until none is left or appears; `wake` tells of ends."""
     for _ in range(KILL_ROUNDS):
         if payload is None or payload.poll() is not None:
@@ -249,6 +286,8 @@ def processes() -> dict[Birth, int]:
 
 
 def _from_ps() -> dict[Birth, int]:
+    import subprocess
+
     command = ["ps", "-A", "-o", "pid=", "-o", "ppid=", "-o", "stat=", "-o", "lstart="]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     rows = (line.split(maxsplit=3) for line in done.stdout.splitlines())

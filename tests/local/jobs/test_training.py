@@ -194,7 +194,24 @@ def test_a_huge_failure_file_does_no_harm(workspace: Workspace) -> None:
     assert len(str(record_of(run).reason)) < 5_000
 
 
-def test_a_job_past_its_time_keeps_nothing_but_says_so(workspace: Workspace) -> None:
+def test_fails_past_its_time_and_keeps_the_model_it_had_so_far(workspace: Workspace) -> None:
+    script = """
+    import signal, sys, time
+    def save(*_):
+        open('/opt/ml/model/weights', 'w').write('half')
+        sys.exit(0)
+    signal.signal(signal.SIGTERM, save)
+    time.sleep(60)
+    """
+    record = record_of(run_step(workspace, script, limit=1))
+
+    assert record.status == "Failed"
+    told, _, uri = str(record.reason).partition("; what it had of its model is in ")
+    assert told == "it ran longer than MaxRuntimeInSeconds = 1"
+    assert members(workspace, uri) == {"weights": "half"}
+
+
+def test_fails_past_its_time_with_no_word_of_a_model_that_it_has_not(workspace: Workspace) -> None:
     run = run_step(workspace, "import time; time.sleep(60)", limit=1)
 
     assert record_of(run).reason == "it ran longer than MaxRuntimeInSeconds = 1"
