@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 
 from smp.local.sandbox.base import Job
@@ -42,11 +43,16 @@ def shown_paths(job: Job) -> list[Path]:
     That is the environment and the Python that it was made from, by the names that they have and by
     where links lead, and the directories that its `.pth` files name. The last is the environment itself.
     """
-    environment = job.python.parent
+    return [*_below_tmp(job.python.parent), job.python.parent]
+
+
+@lru_cache(maxsize=64)
+def _below_tmp(environment: Path) -> tuple[Path, ...]:
+    """Return what `/tmp` has of an environment, which stays as it is once it is built."""
     named = {*_bases(environment), *_added_paths(environment)}
     both = {path for one in named for path in (one, one.resolve())} | {environment.resolve()}
     hidden = (path for path in both if path.is_relative_to("/tmp") and path.is_dir())
-    return [*sorted(hidden, key=lambda path: len(path.parts)), environment]
+    return tuple(sorted(hidden, key=lambda path: len(path.parts)))
 
 
 def _bases(environment: Path) -> Iterator[Path]:
