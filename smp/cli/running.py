@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import os
 import signal
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
 
 LOCAL_REQUIREMENTS = "requirements-local.txt"
 PREPARE_SCRIPT = "prepare_data.py"
+CHUNK_BYTES = 1 << 16
 LOCAL_URI = "s3://local"
 """Stands for the bucket that takes the place of the project's on this machine."""
 
@@ -252,14 +252,21 @@ def _stage_model(model: Model, places: Places) -> int:
     from smp.local.environments import Environments
     from smp.local.object_store import ObjectStore
     from smp.local.places import BUCKET
+    from smp.local.sandbox.guarded import start_guarded
 
     python = Environments(places.environments, _say).bin_of(model.directory / LOCAL_REQUIREMENTS)
     _say(f"{model.name}: {PREPARE_SCRIPT}")
     with tempfile.TemporaryDirectory() as directory:
         command = [str(python / "python"), str(model.directory / PREPARE_SCRIPT)]
-        done = subprocess.run([*command, "--output", directory], stdout=sys.stderr.fileno())
-        if done.returncode != 0:
-            raise SetupError(f"{model.directory / PREPARE_SCRIPT} ended with {done.returncode}")
+        started = start_guarded([*command, "--output", directory], dict(os.environ))
+        try:
+            while said := os.read(started.process.output.fileno(), CHUNK_BYTES):
+                os.write(sys.stderr.fileno(), said)
+            code = started.process.wait()
+        finally:
+            started.cleanup()
+        if code != 0:
+            raise SetupError(f"{model.directory / PREPARE_SCRIPT} ended with {code}")
         return ObjectStore(places.buckets).put_tree(
             Path(directory), f"s3://{BUCKET}", follow_links=True
         )

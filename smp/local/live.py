@@ -11,6 +11,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import TextIO
 
+from smp.local.outcome import came_to
 from smp.local.run_store import (
     EXECUTING,
     FAILED,
@@ -128,7 +129,7 @@ class LiveView:
         if step.reused_from:
             return f"from run {step.reused_from}"
         if step.status in FINISHED:
-            return (step.reason or "").partition("\n")[0]
+            return (step.reason or came_to(step)).partition("\n")[0]
         attempt = f"attempt {step.attempts}: " if step.attempts > 1 else ""
         return attempt + self.lines.get(name, "").strip()
 

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from smp.compiler.compiled import CompiledPipeline
-from smp.local.run_store import StepRecord
+from smp.local.run_store import SUCCEEDED, StepRecord
 from smp.local.stored import StepData
+from smp.wording import counted
 
 MAX_REPORT_BYTES = 2_000_000
 
@@ -150,6 +151,17 @@ def _trial(summary: Mapping[str, Any], best: str | None) -> Trial:
         value=metric.get("Value"),
         is_best=summary["TrainingJobName"] == best,
     )
+
+
+def came_to(step: StepRecord) -> str:
+    """Say what a step decided or chose, where it is of a type that does; else nothing."""
+    if step.status != SUCCEEDED:
+        return ""
+    if "Outcome" in step.result and step.type == "Condition":
+        return "the condition holds" if step.result["Outcome"] else "the condition does not hold"
+    if step.type == "Tuning":
+        return f"best of {counted(len(trials(step)), 'trial')}"
+    return ""
 
 
 def registered_version(step: StepRecord) -> RegisteredVersion | None:

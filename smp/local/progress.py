@@ -15,6 +15,7 @@ from typing import TextIO
 from smp.compiler.compiled import CompiledPipeline
 from smp.local.live import LiveView
 from smp.local.log_tail import read_tail
+from smp.local.outcome import came_to
 from smp.local.places import Places
 from smp.local.run_store import FAILED, FINISHED, STOPPED, Run, RunRecord, StepRecord
 from smp.local.wording import (
@@ -208,6 +209,8 @@ def _change(record: StepRecord) -> str:
         parts.append(f" after {duration(record.seconds)}")
     elif record.attempts > 1:
         parts.append(f", attempt {record.attempts}")
+    if came_to(record):
+        parts.append(f", {came_to(record)}")
     if record.stand_in:
         parts.append(f" (stand-in {record.stand_in})")
     if record.reason:

@@ -9,10 +9,10 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from smp.local.outcome import all_metrics, registered_version
+from smp.local.outcome import all_metrics, came_to, registered_version
 from smp.local.places import Places
 from smp.local.prune import Pruned
-from smp.local.run_store import FAILED, Run, RunRecord, StepRecord
+from smp.local.run_store import FAILED, SKIPPED, Run, RunRecord, StepRecord
 from smp.local.stored import StepData
 from smp.local.wording import (
     STATES,
@@ -183,6 +183,8 @@ def _steps(steps: Sequence[dict[str, Any]]) -> str:
     rows = [("step", "type", "state", "took", "")]
     for step in steps:
         notes = [
+            step["came_to"],
+            step["status"] == SKIPPED and step["reason"],
             step["reused_from"] and f"from run {step['reused_from']}",
             step["stand_in"] and f"stand-in: {step['stand_in']}",
             step["attempts"] > 1 and counted(step["attempts"], "attempt"),
@@ -237,6 +239,7 @@ def _step_fields(run: Run, name: str) -> dict[str, Any]:
         "seconds": None if found.seconds is None else round(found.seconds, 3),
         "attempts": found.attempts,
         "reason": found.reason,
+        "came_to": came_to(found),
         "reused_from": found.reused_from,
         "why": found.why,
         "stand_in": found.stand_in,

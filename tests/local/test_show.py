@@ -11,8 +11,10 @@ import pytest
 
 from smp.compiler.compiled import CodeFile, CodeTree, CompiledPipeline
 from smp.local.compare import compare_runs, comparison
+from smp.local.outcome import came_to
 from smp.local.places import Places
-from smp.local.run_store import RunStore
+from smp.local.report import render_report
+from smp.local.run_store import RunStore, StepRecord
 from smp.local.show import run_fields, runs_fields, runs_table, show_fields, show_run
 from tests.local.example_runs import (
     Example,
@@ -22,6 +24,7 @@ from tests.local.example_runs import (
     step,
     succeeded_churn,
 )
+from tests.local.pipelines import Workspace, condition, fail, greater, processing
 
 DEFINED: tuple[tuple[str, str], ...] = (
     ("churn-training", "Training"),
@@ -185,3 +188,23 @@ def test_a_step_that_only_one_run_has_is_named(places: Places) -> None:
     (change,) = comparison(before, after, places)["definition"]
     assert change["step"] == "churn-register-RegisterModel"
     assert change["after"] is None
+
+
+def test_what_a_gate_decided_is_said_with_what_it_left_out(workspace: Workspace) -> None:
+    gate = condition("gate", [greater(2, 1)], yes=[processing("keep")], no=[fail("refuse", "no")])
+    run = workspace.run(workspace.pipeline(gate))
+
+    said = {line.split()[0]: line for line in show_run(run, workspace.places).splitlines() if line}
+    assert said["gate"].endswith("  the condition holds")
+    assert said["refuse"].endswith("  gate took the other branch")
+    report = render_report(run, run.compiled(workspace.places.code), workspace.places)
+    assert "Succeeded · holds · " in report
+
+
+def test_a_search_says_how_many_trials_it_chose_from() -> None:
+    trials = [{"TrainingJobName": name, "TrainingJobStatus": "Completed"} for name in "ab"]
+    result = {"TrainingJobSummaries": trials, "BestTrainingJob": trials[1]}
+    record = StepRecord("search", "Tuning", "Succeeded", 1.0, 2.0, result=result)
+
+    assert came_to(record) == "best of 2 trials"
+    assert came_to(replace(record, status="Failed")) == ""

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from smp import __version__
 from smp.compiler.compiled import CompiledPipeline
-from smp.local.outcome import registered_version
+from smp.local.outcome import came_to, registered_version
 from smp.local.places import Places
 from smp.local.report.facts import NOT_IN_RUN, Facts
 from smp.local.report.lineage import render_artefacts, render_lineage
@@ -181,7 +181,9 @@ def _mark(report: Facts, name: str) -> Mark:
     if state == NOT_IN_RUN:
         return Mark(state_class(state), icon_of(state), "not in this run")
     step = report.steps[name]
-    parts = (state, report.took(step), "stand-in" if step and step.stand_in else "")
+    stand_in = "stand-in" if step and step.stand_in else ""
+    decided = came_to(step).removeprefix("the condition ") if step else ""
+    parts = (state, decided, report.took(step), stand_in)
     words = " · ".join(part for part in parts if part)
     return Mark(state_class(state), icon_of(state), words, f"#{report.anchor(name)}")
 

@@ -5,6 +5,7 @@ It never measures anything itself.
 
 from __future__ import annotations
 
+from smp.local.outcome import came_to
 from smp.local.report.facts import Facts
 from smp.local.report.markup import Html, element, link
 from smp.local.report.plots import nice_ticks
@@ -76,8 +77,11 @@ def why(step: StepRecord | None) -> str:
     """Say in words where a step's result comes from, or what became of it."""
     if step is None:
         return ""
+    decided = came_to(step).capitalize()
     if step.reused_from:
-        return f"Cache hit: the result of run {step.reused_from}"
+        source = f"Cache hit: the result of run {step.reused_from}"
+        return f"{decided}. {source}" if decided else source
     if step.status == SKIPPED:
         return f"Skipped: {step.reason}" if step.reason else ""
-    return f"Ran: {step.why}" if step.why else ""
+    ran = f"Ran: {step.why}" if step.why else ""
+    return ". ".join(text for text in (decided, ran) if text)

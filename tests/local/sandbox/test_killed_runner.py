@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import socket
 import subprocess
 import sys
@@ -88,3 +89,21 @@ Environments(root / "envs", print).bin_of(root / "requirements.txt")
             runner.kill()
             runner.communicate()
             assert left() == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nobody can adopt orphans")
+@pytest.mark.slow
+def test_nothing_is_left_of_a_data_script_that_is_killed(tmp_path: Path) -> None:
+    model = tmp_path / "model_configs" / "churn"
+    shutil.copytree(ROOT / "model_configs" / "churn_lightgbm", model)
+    (model / "requirements-local.txt").unlink()
+    script = "import subprocess\nprint('begun', flush=True)\nsubprocess.run(['sleep', '60'])\n"
+    (model / "prepare_data.py").write_text(script)
+    command = [sys.executable, "-m", "smp", "stage", "churn-lightgbm", "--workspace", str(tmp_path)]
+    with orphans() as left:
+        runner = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+        assert runner.stderr is not None
+        assert any("begun" in line for line in iter(runner.stderr.readline, ""))
+        runner.kill()
+        runner.communicate()
+        assert left() == []
