@@ -24,7 +24,7 @@ from smp.local.wording import (
     printable,
     resume_command,
     shown_state,
-    step_command,
+    ways_on,
 )
 
 TAIL_LINES = 15
@@ -195,8 +195,8 @@ def _failure(run: Run, record: RunRecord, step: StepRecord) -> Iterator[str]:
         yield f"  the {'log' if tail.is_whole else 'last lines of its log'}:"
         yield from (f"  | {line}" for line in tail.lines)
         yield f"  the whole log:         {_short(log)}"
-    yield f"  run this step only:    {step_command(record, step.name)}"
-    yield f"  run all that is left:  {resume_command(record)}"
+    for what, command in ways_on(record, step):
+        yield f"  {f'{what}:':<22} {command}"
     yield ""
 
 

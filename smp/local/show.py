@@ -21,11 +21,10 @@ from smp.local.wording import (
     log_command,
     moment,
     number,
-    resume_command,
     shown_state,
     size,
-    step_command,
     table,
+    ways_on,
 )
 
 DEVIATION = ".standard_deviation"
@@ -169,14 +168,9 @@ def _failures(run: Run) -> Iterator[str]:
     for step in run.steps():
         if step.status == FAILED:
             yield f"{step.name} failed: {step.reason or 'no reason is recorded'}\n"
-            yield table(
-                [
-                    ("its log", log_command(record, step.name)),
-                    ("the file", str(run.log_path(step.name))),
-                    ("run this step only", step_command(record, step.name)),
-                    ("run all that is left", resume_command(record)),
-                ]
-            )
+            path = run.log_path(step.name)
+            log = [("its log", log_command(record, step.name)), ("the file", str(path))]
+            yield table([*(log if path.exists() else []), *ways_on(record, step)])
 
 
 def _steps(steps: Sequence[dict[str, Any]]) -> str:

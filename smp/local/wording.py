@@ -47,6 +47,7 @@ __all__ = [
     "size",
     "step_command",
     "table",
+    "ways_on",
 ]
 
 WAITING = "Waiting"
@@ -74,6 +75,14 @@ def step_command(run: RunRecord, step: str) -> str:
     """Return the command that runs one step alone, with what the steps before it wrote."""
     given = [part for name, value in run.parameters.items() for part in _assignment(name, value)]
     return shlex.join(["smp", "run", run.pipeline, "--only", step, *given])
+
+
+def ways_on(run: RunRecord, step: StepRecord) -> list[tuple[str, str]]:
+    """Return what to do about a failed step, each with its command; a Fail step ran nothing by itself."""
+    all_left = ("run all that is left", resume_command(run))
+    if step.type == "Fail":
+        return [all_left]
+    return [("run this step only", step_command(run, step.name)), all_left]
 
 
 def _assignment(name: str, value: object) -> tuple[str, str]:

@@ -201,6 +201,17 @@ def test_what_a_gate_decided_is_said_with_what_it_left_out(workspace: Workspace)
     assert "Succeeded · holds · " in report
 
 
+def test_a_fail_step_has_no_log_and_is_not_run_alone(workspace: Workspace) -> None:
+    gate = condition("gate", [greater(1, 2)], yes=[processing("keep")], no=[fail("refuse", "no")])
+    run = workspace.run(workspace.pipeline(gate))
+
+    text = show_run(run, workspace.places)
+    assert "refuse failed: no" in text
+    assert f"--resume {run.id}" in text
+    assert "--only" not in text
+    assert "its log" not in text
+
+
 def test_a_search_says_how_many_trials_it_chose_from() -> None:
     trials = [{"TrainingJobName": name, "TrainingJobStatus": "Completed"} for name in "ab"]
     result = {"TrainingJobSummaries": trials, "BestTrainingJob": trials[1]}

@@ -19,10 +19,9 @@ from smp.local.wording import (
     counted,
     log_command,
     moment,
-    resume_command,
     shown_state,
     size,
-    step_command,
+    ways_on,
 )
 
 FOLDED_LINES, FOLDED_BYTES = 100, 16 * 1024
@@ -47,10 +46,10 @@ def render_failures(report: Facts) -> Html:
 def _failure(report: Facts, step: StepRecord) -> Html:
     record = report.record
     commands: list[tuple[str, Child]] = [
-        ("Run this step only", command(step_command(record, step.name))),
-        ("Run all that is left", command(resume_command(record))),
-        ("See the whole log", command(log_command(record, step.name))),
+        (what.capitalize(), command(line)) for what, line in ways_on(record, step)
     ]
+    if report.run.log_path(step.name).exists():
+        commands.append(("See the whole log", command(log_command(record, step.name))))
     return element(
         "article",
         element("h3", link(f"#{report.anchor(step.name)}", step.name)),
