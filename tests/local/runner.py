@@ -18,10 +18,16 @@ class Printed(Heard):
     """Prints what it hears."""
 
     def step_changed(self, record: StepRecord) -> None:
-        print(record.name, record.status, flush=True)
+        self._say(f"{record.name} {record.status}")
 
     def log_line(self, step: str, line: str) -> None:
-        print(step, line, flush=True)
+        self._say(f"{step} {line}")
+
+    @staticmethod
+    def _say(text: str) -> None:
+        """Write a line in one piece: `print` would mix those of two threads."""
+        sys.stdout.write(f"{text}\n")
+        sys.stdout.flush()
 
 
 def main() -> None:
