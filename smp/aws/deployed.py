@@ -23,7 +23,7 @@ from smp.compiler.code_store import CodeStore
 from smp.compiler.compiled import CompiledPipeline, Json, ModelPackageGroup, nested_steps
 from smp.compiler.deploy_values import BUCKET
 from smp.compiler.lookups import APPROVED_MODEL
-from smp.compiler.triggers import Trigger
+from smp.compiler.triggers import SAGEMAKER, Trigger
 from smp.errors import Problem, RunError
 
 AWS_TAGS = "aws:"
@@ -128,6 +128,7 @@ class _Deployed:
             models=same.models if same else (),
             step_models={n: m for n, m in same.step_models.items() if n in steps} if same else {},
             triggers=self._triggers(),
+            targets=same.targets if same else (SAGEMAKER,),
         )
 
     def _triggers(self) -> tuple[Trigger, ...]:

@@ -18,6 +18,7 @@ from smp.aws.session import Session, client
 from smp.compiler.deploy_values import BUCKET
 from smp.compiler.triggers import (
     EVENT_PATHS,
+    SAGEMAKER,
     ApprovedModel,
     DataArrival,
     Schedule,
@@ -42,12 +43,14 @@ def deployed_triggers(
 ) -> tuple[Trigger, ...]:
     """Return what starts a pipeline, in the order of what is known; that itself where none may be read.
 
-    `bucket` is the project's. A schedule or rule that somebody switched off is left out.
+    `bucket` is the project's. A schedule or rule that somebody switched off is left out. Only starts on
+    SageMaker are read: those of other targets are taken to be as they are known.
     """
     try:
         found = [
             *_schedules(client(session, "scheduler"), pipeline_name),
             *_rules(client(session, "events"), pipeline_name, pipeline_arn, bucket, known),
+            *(trigger for trigger in known if trigger.target != SAGEMAKER),
         ]
     except ClientError as error:
         if is_denied(error):

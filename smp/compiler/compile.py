@@ -20,6 +20,9 @@ from smp.config.quality_check import QualityCheckStep
 from smp.errors import CompileError, Problem, ScriptError
 from smp.graph.nodes import PipelineGraph, StepNode, model_package_group_name
 
+STAND_IN_SECTIONS = {"Training": "train", "Tuning": "train", "Transform": "transform"}
+"""The section whose stand-in runs in place of what the image of a step brings, by step class."""
+
 
 def compile_pipeline(graph: PipelineGraph, code_store: Path) -> CompiledPipeline:
     """Compile a pipeline; its code trees are written below `code_store`.
@@ -47,6 +50,7 @@ def compile_pipeline(graph: PipelineGraph, code_store: Path) -> CompiledPipeline
         step_models={name: node.model.name for node in graph.steps for name in node.emitted},
         stand_ins=_stand_ins(graph, store),
         triggers=render_triggers(graph),
+        targets=config.targets,
     )
     nodes = {name: node for node in graph.steps for name in node.emitted}
     check_compiled(compiled, lambda name, problem: graph.at_step(nodes[name], problem))
@@ -69,9 +73,9 @@ def check_compiled(compiled: CompiledPipeline, at_step: Callable[[str, Problem],
 
 def _stand_ins(graph: PipelineGraph, store: CodeStore) -> dict[str, StandIn]:
     found = {
-        node.name: stand_in_of(node.model, store)
+        node.name: stand_in_of(node.model, STAND_IN_SECTIONS[node.step_class], store)
         for node in graph.steps
-        if node.step_class in ("Training", "Tuning")
+        if node.step_class in STAND_IN_SECTIONS
     }
     for node in graph.steps:
         if (

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from smp.compiler.triggers import Trigger, read_triggers, write_triggers
+from smp.compiler.triggers import SAGEMAKER, Trigger, read_triggers, write_triggers
 from smp.errors import CompileError
 
 CODE_PREFIX = "code"
@@ -107,6 +107,8 @@ class CompiledPipeline:
     """What a local run starts for steps whose algorithm only an image has, by step name."""
     triggers: tuple[Trigger, ...] = ()
     """What starts it by itself, also what is switched off."""
+    targets: tuple[str, ...] = (SAGEMAKER,)
+    """The engines that it is deployed to, of `sagemaker`, `airflow` and `stepfunctions`."""
 
     def definition_text(self) -> str:
         """Return the definition as JSON text, the same bytes for the same pipeline."""
@@ -133,6 +135,7 @@ class CompiledPipeline:
         )
         value["models"] = tuple(value["models"])
         value["triggers"] = read_triggers(value.get("triggers", []))
+        value["targets"] = tuple(value.get("targets", (SAGEMAKER,)))
         return cls(code_store=code_store, **value)
 
     def local_code(self) -> tuple[CodeTree, ...]:

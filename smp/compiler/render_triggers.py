@@ -28,6 +28,7 @@ def _rendered(node: TriggerNode) -> Trigger:
         "name": config.name,
         "enabled": config.enabled,
         "parameters": {name: as_text(value) for name, value in config.parameters.items()},
+        "target": node.target,
     }
     if isinstance(config, ScheduleTrigger):
         expression = f"cron({config.cron})" if config.cron else f"rate({config.rate})"

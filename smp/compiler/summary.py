@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from smp.compiler.compiled import CONTAINERS, CompiledPipeline, Json
-from smp.compiler.triggers import Trigger
+from smp.compiler.triggers import SAGEMAKER, Trigger
 
 HASH_CHARACTERS = 12
 CODE_ADDRESS = re.compile(r"(?<=/code/)[0-9a-f]{64}")
@@ -22,7 +22,8 @@ CODE_ADDRESS = re.compile(r"(?<=/code/)[0-9a-f]{64}")
 def summarise(pipeline: CompiledPipeline) -> dict[str, str]:
     """Return a line for each step, parameter and trigger, and one for the rest of the definition.
 
-    Nothing else counts: where no line of these changes, no line here does.
+    Targets have one where they are not SageMaker alone. Nothing else counts: where no line of these
+    changes, no line here does.
     """
     return dict(_lines(pipeline))
 
@@ -37,6 +38,8 @@ def _lines(pipeline: CompiledPipeline) -> Iterator[tuple[str, str]]:
         yield f"parameter {parameter['Name']}", _text(rest)
     for trigger in pipeline.triggers:
         yield f"trigger {trigger.name}", _trigger(trigger)
+    if pipeline.targets != (SAGEMAKER,):
+        yield "targets", ", ".join(pipeline.targets)
     rest = {k: v for k, v in pipeline.definition.items() if k not in ("Parameters", "Steps")}
     order = [step["Name"] for step in pipeline.steps()]
     yield "settings", _hash({"definition": rest, "order of steps": order})
@@ -44,6 +47,8 @@ def _lines(pipeline: CompiledPipeline) -> Iterator[tuple[str, str]]:
 
 def _trigger(trigger: Trigger) -> str:
     parts = [trigger.described()] if trigger.enabled else ["switched off", trigger.described()]
+    if trigger.target != SAGEMAKER:
+        parts.append(f"on {trigger.target}")
     return "; ".join([*parts, _text(dict(trigger.parameters))] if trigger.parameters else parts)
 
 

@@ -13,6 +13,9 @@ from typing import Any, ClassVar
 from smp.compiler.deploy_values import BUCKET
 from smp.config.expressions import EVENT
 
+SAGEMAKER = "sagemaker"
+"""The target that a pipeline has where its configuration names none."""
+
 EVENT_PATHS: Mapping[str, str] = {
     "bucket": "$.detail.bucket.name",
     "key": "$.detail.object.key",
@@ -32,6 +35,8 @@ class Trigger:
     name: str
     enabled: bool = True
     parameters: Mapping[str, str] = field(default_factory=dict)
+    target: str = SAGEMAKER
+    """The one of the pipeline's targets that it starts."""
 
     def described(self) -> str:
         """Return when it starts the pipeline, in words."""
@@ -89,11 +94,15 @@ KINDS: Mapping[str, type[Trigger]] = {
 
 
 def write_triggers(triggers: Iterable[Trigger]) -> list[dict[str, Any]]:
-    """Return triggers as JSON values, without what does not apply."""
+    """Return triggers as JSON values, without what does not apply and without the usual target."""
     return [
         {
             "type": trigger.type,
-            **{key: value for key, value in vars(trigger).items() if value not in (None, {})},
+            **{
+                key: value
+                for key, value in vars(trigger).items()
+                if value not in (None, {}) and (key, value) != ("target", SAGEMAKER)
+            },
         }
         for trigger in triggers
     ]

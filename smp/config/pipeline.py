@@ -11,6 +11,7 @@ from smp.config.fields import ConfigModel, Tags, Text, TextList, pattern
 from smp.config.parameters import Parameters
 from smp.config.retry import RetrySection
 from smp.config.steps import AnyStep
+from smp.config.targets import Targets
 from smp.config.triggers import Triggers
 from smp.config.values import ModelName
 
@@ -47,6 +48,8 @@ class PipelineConfig(ConfigModel):
     """Tags of the pipeline."""
     retry: RetrySection = RetrySection()
     """When a step without rules of its own runs again after a fault that is not the script's."""
+    targets: Targets = ("sagemaker",)
+    """The engines that it is deployed to; one or several."""
     parameters: Parameters = ()
     """What whoever starts an execution may set."""
     triggers: Triggers = ()

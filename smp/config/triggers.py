@@ -15,6 +15,7 @@ from smp.config.cron import check_cron, check_rate
 from smp.config.expressions import EVENT, NAME, Written
 from smp.config.fields import ConfigModel, Flag, Text, fault, pattern
 from smp.config.parameter_text import Value
+from smp.config.targets import Target
 from smp.config.values import HYPHENATED, BucketName, ModelName
 from smp.errors import near_names
 
@@ -85,6 +86,8 @@ class TriggerBase(ConfigModel):
     """The name, the only one of that name in the pipeline."""
     enabled: Flag = True
     """Whether it starts the pipeline; where not, nothing of it is deployed."""
+    target: Target | None = None
+    """Which of the pipeline's `targets` it starts; without it the first of them."""
     parameters: ParameterValues = Field(default={})
     """What it sets, by the parameter's name; the others have their defaults."""
 

@@ -13,6 +13,7 @@ from smp.config.fields import ConfigModel
 from smp.config.project import Model, Pipeline
 from smp.config.registry import InferenceSpecification
 from smp.config.step_base import StepBase
+from smp.config.targets import Target
 from smp.config.triggers import AnyTrigger
 from smp.config.wording import dotted
 from smp.errors import Problem
@@ -160,6 +161,8 @@ class TriggerNode:
     """What starts the pipeline by itself."""
 
     config: AnyTrigger
+    target: Target
+    """The one of the pipeline's targets that it starts."""
     model_package_group: str | None = None
     """Of an approved model: the group of its versions."""
 

@@ -13,11 +13,13 @@ from smp.config.expressions import EVENT
 from smp.config.parameter_text import MAX_VALUE, Value
 from smp.config.parameters import MEANINGS, ParameterConfig, of_type
 from smp.config.project import Model, Project
+from smp.config.targets import Target
 from smp.config.triggers import AnyTrigger, ApprovedModelTrigger
 from smp.config.wording import shown
 from smp.errors import near_names
 from smp.graph.findings import Findings
 from smp.graph.nodes import TriggerNode, model_package_group_name
+from smp.graph.trigger_targets import check_targets
 
 EVENT_VALUES: Mapping[str, tuple[str, ...]] = {
     "schedule": (),
@@ -42,16 +44,19 @@ class Fault:
 def check_triggers(findings: Findings, project: Project) -> tuple[TriggerNode, ...]:
     """Return the pipeline's triggers, with the groups that they wait for; report what is wrong."""
     nodes = []
-    for index, trigger in enumerate(findings.pipeline.config.triggers):
-        _check_values(findings, index, trigger)
+    targets = check_targets(findings)
+    for index, (trigger, target) in enumerate(
+        zip(findings.pipeline.config.triggers, targets, strict=True)
+    ):
+        _check_values(findings, index, trigger, target)
         group = None
         if isinstance(trigger, ApprovedModelTrigger):
             group = _group(findings, project, index, trigger)
-        nodes.append(TriggerNode(trigger, group))
+        nodes.append(TriggerNode(trigger, target, group))
     return tuple(nodes)
 
 
-def _check_values(findings: Findings, index: int, trigger: AnyTrigger) -> None:
+def _check_values(findings: Findings, index: int, trigger: AnyTrigger, target: Target) -> None:
     declared = {parameter.name: parameter for parameter in findings.pipeline.config.parameters}
     for name, value in trigger.parameters.items():
         place = ("triggers", index, "parameters", name)
@@ -65,7 +70,7 @@ def _check_values(findings: Findings, index: int, trigger: AnyTrigger) -> None:
                 or "declare it in conf.sagemakerPipeline.parameters",
             )
             continue
-        for fault in _faults(trigger, declared[name], value):
+        for fault in _faults(trigger, target, declared[name], value):
             findings.report(
                 fault.reason, *place, found=shown(value), allowed=fault.allowed, hint=fault.hint
             )
@@ -78,9 +83,11 @@ def _check_values(findings: Findings, index: int, trigger: AnyTrigger) -> None:
             )
 
 
-def _faults(trigger: AnyTrigger, parameter: ParameterConfig, value: Value) -> Iterator[Fault]:
-    of_event = trigger.type != "schedule"
-    if of_event and not RULE_NAME.fullmatch(parameter.name):
+def _faults(
+    trigger: AnyTrigger, target: Target, parameter: ParameterConfig, value: Value
+) -> Iterator[Fault]:
+    of_rule = trigger.type != "schedule" and target == "sagemaker"
+    if of_rule and not RULE_NAME.fullmatch(parameter.name):
         reason = f"EventBridge's rules set no parameter with a name such as '{parameter.name}'"
         renamed = re.sub("[_-]+", "-", parameter.name).strip("-")
         allowed = "letters, digits and hyphens, no hyphen first or last"
@@ -90,7 +97,7 @@ def _faults(trigger: AnyTrigger, parameter: ParameterConfig, value: Value) -> It
         yield from _event_faults(trigger, parameter, event[1])
     else:
         yield from _value_faults(parameter, value)
-        if of_event and isinstance(value, str) and value.startswith("$"):
+        if of_rule and isinstance(value, str) and value.startswith("$"):
             reason = "begins with '$', which EventBridge takes for a path into the event"
             yield Fault(reason, "another value, or ${event.NAME}")
 

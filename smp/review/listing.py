@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from smp.compiler.compiled import CompiledPipeline
 from smp.compiler.render_triggers import render_triggers
-from smp.compiler.triggers import Trigger
+from smp.compiler.triggers import SAGEMAKER, Trigger
 from smp.graph import PipelineGraph
 from smp.review.dag import read_dag
 
@@ -54,10 +54,16 @@ def render_steps(pipeline: CompiledPipeline, model_of: Mapping[str, str] | None 
 def _started(triggers: Sequence[Trigger]) -> list[str]:
     """Return a line for each trigger: its name, when it starts the pipeline, and whether it does."""
     rows = [
-        ["started by" if trigger.enabled else "switched off", trigger.name, trigger.described()]
+        ["started by" if trigger.enabled else "switched off", trigger.name, _when(trigger)]
         for trigger in triggers
     ]
     return _table(rows) if rows else []
+
+
+def _when(trigger: Trigger) -> str:
+    """Return when a trigger starts its pipeline, and where if not on SageMaker."""
+    where = "" if trigger.target == SAGEMAKER else f", on {trigger.target}"
+    return f"{trigger.described()}{where}"
 
 
 def _table(rows: Sequence[Sequence[str]], *, numbered: bool = False) -> list[str]:

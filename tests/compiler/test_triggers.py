@@ -12,6 +12,7 @@ from smp.compiler.code_store import CodeStore
 from smp.compiler.compile import compile_pipeline
 from smp.compiler.compiled import CompiledPipeline
 from smp.compiler.permissions import plan_permissions
+from smp.compiler.render_triggers import render_triggers
 from smp.compiler.triggers import (
     ApprovedModel,
     DataArrival,
@@ -136,6 +137,41 @@ def test_the_group_of_another_pipeline_counts_for_what_is_kept(tmp_path: Path) -
         for text in (UPSTREAM, renamed)
     ]
     assert keys[0] != keys[1]
+
+
+def test_a_trigger_starts_the_first_target_or_the_one_that_it_names(tmp_path: Path) -> None:
+    targets = UPSTREAM.replace(
+        "    models:",
+        "    targets: [stepfunctions, airflow]\n"
+        "    triggers:\n"
+        "      - {name: first, type: data, prefix: in/}\n"
+        "      - {name: second, type: schedule, rate: 6 hours, target: airflow}\n"
+        "    models:",
+    )
+    graph(tmp_path, upstream=targets)
+    upstream = build_graph(load_project(tmp_path), "upstream")
+    assert [trigger.target for trigger in render_triggers(upstream)] == ["stepfunctions", "airflow"]
+    compiled = compile_pipeline(upstream, tmp_path / "store")
+    assert compiled.targets == ("stepfunctions", "airflow")
+    again = CompiledPipeline.from_json(compiled.to_json(), tmp_path / "store")
+    assert (again.targets, again.triggers) == (compiled.targets, compiled.triggers)
+
+
+def test_step_functions_takes_parameter_names_and_values_that_rules_do_not(tmp_path: Path) -> None:
+    upstream = UPSTREAM.replace(
+        "    models:",
+        "    targets: stepfunctions\n"
+        "    parameters: [{name: input_key, default: none}, {name: path, default: none}]\n"
+        "    triggers:\n"
+        "      - name: sales\n"
+        "        type: data\n"
+        "        prefix: in/\n"
+        "        parameters: {input_key: '${event.key}', path: $.x}\n"
+        "    models:",
+    )
+    graph(tmp_path, upstream=upstream)
+    (trigger,) = render_triggers(build_graph(load_project(tmp_path), "upstream"))
+    assert trigger.parameters == {"input_key": "${event.key}", "path": "$.x"}
 
 
 def test_triggers_survive_json_and_older_json_has_none(tmp_path: Path) -> None:

@@ -31,11 +31,13 @@ def test_what_starts_a_pipeline_stands_below_its_steps(housing_pipeline: Compile
         DataArrival("sales", prefix="in/", suffix=".csv"),
         DataArrival("partner", bucket="partner-data", prefix="in/"),
         ApprovedModel("upstream", enabled=False, model_package_group="shop-model"),
+        Schedule("weekly", expression="rate(7 days)", target="airflow"),
     )
     lines = render_steps(replace(housing_pipeline, triggers=triggers)).splitlines()
-    assert lines[-4:] == [
+    assert lines[-5:] == [
         "  started by    nightly   cron(0 6 * * ? *) in UTC",
         "  started by    sales     data in the project's bucket below in/ and ending in .csv",
         "  started by    partner   data in partner-data below in/",
         "  switched off  upstream  a version approved in shop-model",
+        "  started by    weekly    rate(7 days), on airflow",
     ]

@@ -15,6 +15,8 @@ from smp.review.diff.changes import Change, Section
 
 Read = Callable[[Json], Any]
 
+PIPELINE_MEMBERS = ("targets", "display_name", "description", "max_parallel_steps")
+
 SECTIONS: tuple[tuple[Section, tuple[str, ...], Read], ...] = (
     (Section.PARAMETERS, (), lambda value: _parameters(value)),
     (Section.TRIGGERS, ("triggers",), lambda value: _named(value, "triggers")),
@@ -27,10 +29,8 @@ SECTIONS: tuple[tuple[Section, tuple[str, ...], Read], ...] = (
     (Section.TAGS, ("tags",), lambda value: value["tags"]),
     (
         Section.PIPELINE,
-        ("display_name", "description", "max_parallel_steps"),
-        lambda value: {
-            key: value[key] for key in ("display_name", "description", "max_parallel_steps")
-        },
+        PIPELINE_MEMBERS,
+        lambda value: {key: value[key] for key in PIPELINE_MEMBERS},
     ),
     (
         Section.NETWORK,

@@ -240,6 +240,12 @@ CASES: Mapping[str, Case] = {
             )
         }
     ),
+    "targets": Case(
+        other={
+            "targets": ("sagemaker", "stepfunctions"),
+            "triggers": (Schedule("nightly", expression="rate(1 day)", target="stepfunctions"),),
+        }
+    ),
     "settings": Case(
         other={
             "tags": {"team": "customers", "cost-centre": "17"},
