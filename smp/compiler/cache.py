@@ -23,6 +23,7 @@ import smp
 from smp.atomic import write_atomically
 from smp.compiler.code_store import CodeStore, code_tree, stand_in_of
 from smp.compiler.compiled import CompiledPipeline
+from smp.config.project import STAND_INS
 from smp.errors import ScriptError, SetupError, SmpError
 from smp.graph.nodes import PipelineGraph
 
@@ -178,8 +179,8 @@ def compile_key(graph: PipelineGraph, store: CodeStore) -> str:
     for model in graph.models:
         tree = code_tree(model, store)
         parts.append([model.name, model.config.model_dump(mode="json"), tree.origin, tree.sha256])
-        stand_in = stand_in_of(model, store)
-        parts.append(stand_in and stand_in.code.sha256)
+        stand_ins = (stand_in_of(model, section, store) for section, _ in STAND_INS)
+        parts += [stand_in and stand_in.code.sha256 for stand_in in stand_ins]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 

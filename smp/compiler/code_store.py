@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 
 from smp.compiler.compiled import CodeFile, CodeTree, StandIn
 from smp.compiler.source_files import read_source_files
-from smp.config.project import STAND_IN, Model
+from smp.config.project import STAND_INS, Model
 from smp.config.shipped_files import IGNORE_FILE
 from smp.config.wording import dotted
 from smp.errors import Problem, ScriptError, SetupError
@@ -28,22 +28,22 @@ class CodeStore:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self._packed: dict[tuple[Path, str | None], CodeTree] = {}
+        self._packed: dict[tuple[Path, frozenset[str]], CodeTree] = {}
 
     def add_directory(
         self,
         directory: Path,
         origin: str,
         boundary: Path | None = None,
-        without: str | None = None,
+        without: frozenset[str] = frozenset(),
     ) -> CodeTree:
-        """Pack a directory but for the file `without`; each store reads it once.
+        """Pack a directory but for the files `without`; each store reads it once.
 
         Links may lead to files inside `boundary`, the directory itself by default. Raises ScriptError.
         """
         if (directory, without) not in self._packed:
             files = read_source_files(directory, boundary or directory)
-            kept = {path: data for path, data in files.items() if path != without}
+            kept = {path: data for path, data in files.items() if path not in without}
             self._packed[directory, without] = self.add_files(kept, origin)
         return self._packed[directory, without]
 
@@ -115,25 +115,26 @@ def tree_of(
 
 
 def code_tree(model: Model, store: CodeStore) -> CodeTree:
-    """Pack what a model ships: its source directory without a local stand-in.
+    """Pack what a model ships: its source directory without local stand-ins.
 
     Raises ScriptError, also where a script is left out of it.
     """
     shipped = {place: _normal(path) for place, path in model.config.scripts.items()}
-    stand_in = shipped.pop(STAND_IN, None)
-    without = None if stand_in in shipped.values() else stand_in
+    stand_ins = {shipped.pop(place) for place in STAND_INS if place in shipped}
+    without = frozenset(stand_ins - set(shipped.values()))
     tree = store.add_directory(model.source_directory, _origin(model), model.directory, without)
     _check_packed(model, shipped, tree)
     return tree
 
 
-def stand_in_of(model: Model, store: CodeStore) -> StandIn | None:
-    """Pack a model's whole source directory for its local stand-in; None where it names none."""
-    script = model.config.scripts.get(STAND_IN)
+def stand_in_of(model: Model, section: str, store: CodeStore) -> StandIn | None:
+    """Pack a model's whole source directory for a section's local stand-in; None where it names none."""
+    place = (section, "local_stand_in")
+    script = model.config.scripts.get(place)
     if script is None:
         return None
     stand_in = step_stand_in(model, script, store)
-    _check_packed(model, {STAND_IN: stand_in.script}, stand_in.code)
+    _check_packed(model, {place: stand_in.script}, stand_in.code)
     return stand_in
 
 

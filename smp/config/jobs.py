@@ -126,6 +126,10 @@ class PreprocessSection(JobSection, ImageChoice):
 class TransformSection(JobSection):
     """A batch transform job, which runs in the model's image."""
 
+    model_config = ConfigDict(
+        json_schema_extra={"not": {"required": ["entry_point", "local_stand_in"]}}
+    )
+
     refused: ClassVar[dict[str, str]] = {
         "volume_size": "has no place in a transform job (CreateTransformJob): remove it",
         "volume_size_in_gb": "has no place in a transform job (CreateTransformJob): remove it",
@@ -137,6 +141,9 @@ class TransformSection(JobSection):
     """Accepted and without effect: the job runs in `registry.InferenceSpecification.image_uri`."""
     entry_point: Text | None = None
     """The inference script of the model, relative to `source_directory`: a `.py` file."""
+    local_stand_in: Text | None = None
+    """In place of `entry_point`: a `.py` file below `source_directory` that serves the model in a local
+    run where the image's own server would; it is not shipped to AWS."""
     instance_type: Annotated[TransformInstance, VARIES] = DEFAULT_INSTANCE_TYPE
     """The instance type of the job."""
     env: TransformEnvironment = Field(default={})
@@ -150,7 +157,9 @@ class TransformSection(JobSection):
     split_type: Literal["None", "Line", "RecordIO", "TFRecord"] | None = None
     """How the data is split into records."""
     content_type: ContentType = "text/csv"
-    """The content type of requests and answers."""
+    """The content type of requests, and of answers without `accept`."""
+    accept: ContentType | None = None
+    """The content type of answers."""
     max_payload: Varying[Annotated[int, Field(ge=0, le=100)]] | None = None
     """The largest request, in MB."""
     input_filter: str | None = Field(default=None, max_length=63)
@@ -159,6 +168,13 @@ class TransformSection(JobSection):
     """A JSONPath expression: the part of the joined data that is kept."""
     channels: TransformChannels = Field(default={})
     """The one channel whose data is sent to the model."""
+
+    @model_validator(mode="after")
+    def _check_stand_in(self) -> TransformSection:
+        if self.local_stand_in is not None and self.entry_point is not None:
+            reason = "has no effect beside 'entry_point', which runs in a local run too"
+            raise fault(reason, "one of the two", at=("local_stand_in",))
+        return self
 
 
 class EvaluateSection(JobSection, ImageChoice):

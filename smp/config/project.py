@@ -40,13 +40,13 @@ from smp.errors import Location, Problem
 
 SECTIONS = ("preprocess", "train", "tune", "transform", "evaluate", "registry")
 
-STAND_IN = ("train", "local_stand_in")
+STAND_INS = (("train", "local_stand_in"), ("transform", "local_stand_in"))
 SCRIPT_KEYS = (
     ("preprocess", "entry_point"),
     ("train", "entry_point"),
-    STAND_IN,
     ("transform", "entry_point"),
     ("evaluate", "entry_point"),
+    *STAND_INS,
 )
 """The section and the key of every script that a model may name."""
 

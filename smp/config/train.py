@@ -106,11 +106,13 @@ class TrainSection(JobSection, AlgorithmChoice):
     metric_definitions: tuple[MetricDefinition, ...] = Field(
         default=(), max_length=40, strict=False
     )
-    """Metrics that the service reads from the log."""
+    """Metrics that the service reads from the log. A built-in algorithm reports its own, and the service
+    refuses others."""
     model_data_uri: S3Uri | None = None
     """An artefact to begin from."""
     channels: TrainingChannels = Field(default={}, max_length=20)
-    """Data by channel: each at `/opt/ml/input/data/<channel>`."""
+    """Data by channel: each at `/opt/ml/input/data/<channel>`. Of an image's own algorithm, channels
+    without files are the outputs that it takes of chained processing steps; without any it takes all."""
 
     @model_validator(mode="after")
     def _check_stand_in(self) -> TrainSection:
@@ -121,6 +123,9 @@ class TrainSection(JobSection, AlgorithmChoice):
             reason = "is not run by 'algorithm', which brings its own"
             allowed = "algorithm without entry_point, or a framework or image_uri with it"
             raise fault(reason, allowed, at=("entry_point",))
+        if self.algorithm is not None and self.metric_definitions:
+            reason = "is not for 'algorithm', which reports metrics of its own"
+            raise fault(reason, "no metric_definitions", at=("metric_definitions",))
         return self
 
     @model_validator(mode="after")

@@ -51,7 +51,13 @@ def _select(
 ) -> tuple[ChainedInput, ...]:
     step_class = STEP_CLASSES[consumer.config.step_class]
     if step_class.reads_channel is None:
-        return tuple(ChainedInput(source_name, output, channel) for output, channel in offered)
+        taken = step_class.takes_outputs(consumer) if step_class.takes_outputs else ()
+        is_taken = set(taken if source.config.step_class == "Processing" else ())
+        return tuple(
+            ChainedInput(source_name, output, channel)
+            for output, channel in offered
+            if not is_taken or output in is_taken
+        )
     wanted = step_class.reads_channel(consumer)
     if source.config.step_class != "Processing":
         return (ChainedInput(source_name, offered[0][0], wanted),)

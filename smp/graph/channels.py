@@ -18,6 +18,18 @@ def only_channel(channels: Iterable[str]) -> str:
     return DEFAULT_CHANNEL if not names or DEFAULT_CHANNEL in names else names[0]
 
 
+def taken_outputs(step: Declared) -> tuple[str, ...]:
+    """Return the outputs of processing steps that an image's own algorithm takes as channels.
+
+    Such an algorithm refuses channels that it does not know: its channels without files say which it
+    takes; where there are none it takes all. A script takes all.
+    """
+    section = step.model.config.train
+    if section is None or section.entry_point is not None:
+        return ()
+    return tuple(name for name, channel in section.channels.items() if not channel.data_files)
+
+
 def transform_channel(step: Declared) -> str:
     """Return the one channel of the transform section of a step's model."""
     section = step.model.config.transform

@@ -1,4 +1,4 @@
-"""Reads metrics from a job's log lines by the regular expressions of its metric definitions.
+"""Reads metrics from a job's log lines: by its metric definitions, or as built-in algorithms report them.
 
 It never reads a file.
 """
@@ -12,26 +12,46 @@ from typing import Any
 
 MAX_VALUES = 10_000
 
+REPORTED = re.compile(
+    r"#quality_metric: host=\S+,(?: epoch=\d+,)?(?: batch=\d+,?)? (\S+) (\S+) <(?:loss|score)>=(\S+)"
+)
+"""A line such as `#quality_metric: host=algo-1, test rmse <loss>=0.9`, the value of `test:rmse`."""
+
 
 class MetricScraper:
-    """Collects `{"name", "value", "time"}` in `found`, at most 10,000 values a job."""
+    """Collects `{"name", "value", "time"}` in `found`, at most 10,000 values a job.
+
+    `reports` says that the job writes its metrics as SageMaker's built-in algorithms do.
+    """
 
     def __init__(
-        self, definitions: Sequence[Mapping[str, str]], found: list[Mapping[str, Any]]
+        self,
+        definitions: Sequence[Mapping[str, str]],
+        found: list[Mapping[str, Any]],
+        *,
+        reports: bool = False,
     ) -> None:
         self._patterns = [(item["Name"], re.compile(item["Regex"])) for item in definitions]
         self._found = found
+        self._reports = reports
 
     def read(self, line: str) -> None:
         """Take every metric that a line holds; the first group of the expression is the value."""
         for name, pattern in self._patterns:
             match = pattern.search(line)
-            if match is None or len(self._found) >= MAX_VALUES:
-                continue
-            try:
-                value = float(match.group(1) if match.groups() else match.group(0))
-            except ValueError:
-                continue
+            if match is not None:
+                self._take(name, match.group(1) if match.groups() else match.group(0))
+        reported = REPORTED.search(line) if self._reports else None
+        if reported is not None:
+            channel, metric, value = reported.groups()
+            self._take(f"{channel}:{metric}", value)
+
+    def _take(self, name: str, text: str) -> None:
+        try:
+            value = float(text)
+        except ValueError:
+            return
+        if len(self._found) < MAX_VALUES:
             self._found.append({"name": name, "value": value, "time": time.time()})
 
     def final(self) -> list[dict[str, Any]]:

@@ -197,6 +197,17 @@ def refuse_images(
         for name in waiting
         for image in _needed_images(plan.steps[name])
     ]
+    problems += [
+        Problem(
+            f"step {name} of {compiled.name} needs the server that its model's image brings, "
+            "which does not run here",
+            found=image,
+            hint=f"set conf.models.{compiled.step_models.get(name)}.transform.local_stand_in to a script "
+            "with model_fn that runs here in its place, or go around it with --from",
+        )
+        for name in waiting
+        for image in _serving_images(plan, plan.steps[name])
+    ]
     if problems:
         raise RunError(problems)
 
@@ -229,6 +240,18 @@ def _needed_images(step: Json) -> Iterator[str]:
         for definition in _tuned(arguments):
             if PROGRAM not in definition.get("StaticHyperParameters", {}):
                 yield str(definition["AlgorithmSpecification"].get("TrainingImage"))
+
+
+def _serving_images(plan: Plan, step: Json) -> Iterator[str]:
+    """Yield the image of a Transform step's model of this pipeline that names no inference script."""
+    named = step.get("Arguments", {}).get("ModelName") if step["Type"] == "Transform" else None
+    if not isinstance(named, dict):
+        return
+    model = plan.steps.get(str(named.get("Get")).removeprefix("Steps.").partition(".")[0], {})
+    container = model.get("Arguments", {}).get("PrimaryContainer", {})
+    has_script = "SAGEMAKER_PROGRAM" in container.get("Environment", {})
+    if "Image" in container and not has_script:
+        yield str(container["Image"])
 
 
 def _is_submitted(step: Json) -> bool:

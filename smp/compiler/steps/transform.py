@@ -54,7 +54,7 @@ def _transformer(
         output_path=context.per_execution(_output_prefix(context, node, channel)),
         output_kms_key=context.kms_key,
         volume_kms_key=context.volume_key(section.instance_type),
-        accept=section.content_type,
+        accept=section.accept or section.content_type,
         tags=sdk_tags(section.tags),
         env=dict(section.env) or None,
         base_transform_job_name=section.base_job_name or node.name,

@@ -47,6 +47,8 @@ class StepClass:
     """Whether it reads what other steps put out."""
     reads_channel: Callable[[Declared], str] | None = None
     """The one channel that it reads of a chained step; without it, all outputs are read."""
+    takes_outputs: Callable[[Declared], tuple[str, ...]] | None = None
+    """Those outputs of chained processing steps that it takes; all of them where it names none."""
     cacheable: bool = False
     """Whether its step type takes a CacheConfig.
 

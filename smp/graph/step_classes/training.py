@@ -5,7 +5,7 @@ It never renders a request.
 
 from __future__ import annotations
 
-from smp.graph.channels import only_channel, training_channel
+from smp.graph.channels import only_channel, taken_outputs, training_channel
 from smp.graph.declared import Declared, Outputs
 from smp.graph.findings import Findings
 from smp.graph.nodes import MODEL_OUTPUT, ChainedInput
@@ -33,6 +33,15 @@ def check_training(
         return {}
     static = {name: channel for name, channel in section.channels.items() if channel.data_files}
     names = [*static, *(training_channel(chain, section) for chain in chained)]
+    for name in taken_outputs(step):
+        if name not in names:
+            findings.report_model(
+                step.model,
+                f"no step that '{step.config.step_name}' chains has an output of this name, and the "
+                "channel has no files",
+                *("train", "channels", name),
+                allowed="dataFiles, or a Processing step with this output in chain_input_source_step",
+            )
     if section.entry_point is not None:
         names += TRAINING_CODE_CHANNELS
     if section.model_data_uri:
@@ -44,4 +53,11 @@ def check_training(
     return {}
 
 
-TRAINING = StepClass("train", check_training, training_outputs, cacheable=True, script="train")
+TRAINING = StepClass(
+    "train",
+    check_training,
+    training_outputs,
+    takes_outputs=taken_outputs,
+    cacheable=True,
+    script="train",
+)

@@ -6,6 +6,7 @@ It never renders a request.
 from __future__ import annotations
 
 from smp.errors import near_names
+from smp.graph.channels import taken_outputs
 from smp.graph.declared import Declared
 from smp.graph.findings import Findings
 from smp.graph.nodes import ChainedInput
@@ -38,4 +39,12 @@ def _check(findings: Findings, step: Declared, chained: tuple[ChainedInput, ...]
     return {}
 
 
-TUNING = StepClass("tune", _check, training_outputs, needs="train", cacheable=True, script="train")
+TUNING = StepClass(
+    "tune",
+    _check,
+    training_outputs,
+    needs="train",
+    takes_outputs=taken_outputs,
+    cacheable=True,
+    script="train",
+)

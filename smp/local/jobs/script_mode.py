@@ -28,6 +28,12 @@ def is_script_mode(arguments: Mapping[str, Any]) -> bool:
     return PROGRAM in named and "ContainerEntrypoint" not in arguments["AlgorithmSpecification"]
 
 
+def is_own_algorithm(arguments: Mapping[str, Any]) -> bool:
+    """Whether a training request is for what its image brings: neither a script nor a command."""
+    given = "ContainerEntrypoint" in arguments["AlgorithmSpecification"]
+    return not given and not is_script_mode(arguments)
+
+
 def place_source(context: StepContext) -> None:
     """Put the script's source where the toolkit does."""
     if context.stand_in is not None:

@@ -21,6 +21,7 @@ from smp.local.jobs.context import (
 )
 from smp.local.jobs.script_mode import (
     CODE,
+    is_own_algorithm,
     is_script_mode,
     place_source,
     script_command,
@@ -44,7 +45,11 @@ def run_training(context: StepContext) -> dict[str, Any]:
     arguments = context.arguments
     _lay_out(context)
     specification = arguments["AlgorithmSpecification"]
-    scraper = MetricScraper(specification.get("MetricDefinitions", []), context.metrics)
+    scraper = MetricScraper(
+        specification.get("MetricDefinitions", []),
+        context.metrics,
+        reports=is_own_algorithm(arguments),
+    )
 
     def on_line(line: str) -> None:
         scraper.read(line)

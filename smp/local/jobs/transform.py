@@ -26,6 +26,7 @@ from smp.local.serving.container.plan import Plan
 
 SERVING, PACKAGE = "/opt/ml/serving", "smp_serving"
 INPUT, OUTPUT = "/opt/ml/batch/input", "/opt/ml/batch/output"
+CODE = "/opt/ml/code"
 LAYOUT = ("/opt/ml/model", "/opt/ml/output", SERVING, INPUT, OUTPUT)
 MAX_SECONDS = 5 * 24 * 3600.0
 """A transform request has no limit of its own; the service ends jobs after five days."""
@@ -79,6 +80,9 @@ def _container(context: StepContext) -> Json:
             f"the model '{name}' is not one container with one model, which is all that transforms "
             "here can run"
         )
+    if context.stand_in is not None:
+        program = {"SAGEMAKER_PROGRAM": context.stand_in.script, "SAGEMAKER_SUBMIT_DIRECTORY": CODE}
+        return {**found[0], "Environment": {**found[0].get("Environment", {}), **program}}
     if "SAGEMAKER_PROGRAM" not in found[0].get("Environment", {}):
         raise StepFailure(
             [
@@ -86,7 +90,8 @@ def _container(context: StepContext) -> Json:
                     f"the model '{name}' has no inference script: its image "
                     f"{found[0].get('Image', '(none)')} brings its own server, which cannot run here",
                     hint="give the model an entry_point in its transform section: a script with "
-                    "model_fn, and input_fn, predict_fn, output_fn where the defaults do not do",
+                    "model_fn, and input_fn, predict_fn, output_fn where the defaults do not do; or, "
+                    "where the image is to serve it on SageMaker, the same as local_stand_in",
                 )
             ]
         )
@@ -140,6 +145,8 @@ def _lay_out(context: StepContext, container: Json, plan: Plan, place: Path) -> 
     uri = model_data_uri(container)
     if uri is not None:
         _place_artefact(context, uri, inside(place, "/opt/ml/model"))
+    if context.stand_in is not None:
+        context.inputs.place_tree(context.stand_in.code, inside(place, CODE))
     submitted = container["Environment"].get("SAGEMAKER_SUBMIT_DIRECTORY", "")
     if submitted.startswith("s3://"):
         _place_artefact(context, submitted, inside(place, "/opt/ml/code"))
@@ -185,7 +192,7 @@ def _environment(arguments: Mapping[str, Any], container: Json) -> dict[str, str
     """Return the container's variables: the model's, the job's, and what the service adds."""
     given = {**container["Environment"], **arguments.get("Environment", {})}
     if given.get("SAGEMAKER_SUBMIT_DIRECTORY", "").startswith("s3://"):
-        given["SAGEMAKER_SUBMIT_DIRECTORY"] = "/opt/ml/code"
+        given["SAGEMAKER_SUBMIT_DIRECTORY"] = CODE
     added = {"SAGEMAKER_BATCH": "true"}
     strategies = {"SingleRecord": "SINGLE_RECORD", "MultiRecord": "MULTI_RECORD"}
     if "BatchStrategy" in arguments:

@@ -16,6 +16,7 @@ from typing import Any
 
 from smp.errors import Problem, SmpError
 from smp.local.jobs.context import StepContext, StepFailure
+from smp.local.jobs.script_mode import is_own_algorithm
 from smp.local.jobs.search import STRATEGIES, Proposal, Search, read_ranges
 from smp.local.jobs.training import run_training
 from smp.local.jobs.trial_runs import TrialRecords, TrialRun
@@ -259,7 +260,8 @@ def _objective_faults(config: Mapping[str, Any], definition: Mapping[str, Any]) 
     if objective is None:
         return [Problem("HyperParameterTuningJobObjective: a tuning job here needs one")]
     names = [m["Name"] for m in definition["AlgorithmSpecification"].get("MetricDefinitions", [])]
-    if objective["MetricName"] in names:
+    reports_its_own = not names and is_own_algorithm(training_request(definition, {}))
+    if objective["MetricName"] in names or reports_its_own:
         return []
     return [
         Problem(
