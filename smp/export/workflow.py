@@ -1,0 +1,252 @@
+"""A compiled pipeline as other engines see it: parameters, and tasks with what each waits for.
+
+It never knows an engine, and never resolves an expression.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from smp.compiler.compiled import CONTAINERS, CompiledPipeline, Json
+
+Trigger = Literal["Completed", "Failed", "Stopped", "Any"]
+Branch = Literal["IfSteps", "ElseSteps"]
+BRANCHES: tuple[Branch, ...] = ("IfSteps", "ElseSteps")
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A parameter of the pipeline. `default` is None where a start has to give the value."""
+
+    name: str
+    type: str
+    """`String`, `Integer`, `Float` or `Boolean`."""
+    default: Any = None
+    allowed: tuple[Any, ...] = ()
+    description: str | None = None
+
+
+@dataclass(frozen=True)
+class Edge:
+    """A step that has to end before a task may start, and how: `Any` is each of the other three.
+
+    One that was skipped has not ended: what waits for it is skipped as well, whatever the trigger.
+    """
+
+    step: str
+    trigger: Trigger = "Completed"
+
+
+@dataclass(frozen=True)
+class Side:
+    """The side of a condition that a task stands on."""
+
+    condition: str
+    branch: Branch
+
+
+@dataclass(frozen=True)
+class PropertyFile:
+    """A JSON file that a processing step writes and expressions read values of."""
+
+    step: str
+    name: str
+    location: Any
+    """The object's address, an expression of the definition language."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """One step. `step` is the definition's own, with its expressions and deploy-time names.
+
+    `upstream` holds what is named in `DependsOn` and what an expression reads, without the condition
+    of `side`.
+    """
+
+    name: str
+    kind: str
+    step: Json
+    upstream: tuple[Edge, ...] = ()
+    side: Side | None = None
+    retries: tuple[Json, ...] = ()
+    property_files: tuple[PropertyFile, ...] = ()
+    """What it writes."""
+    reads: tuple[PropertyFile, ...] = ()
+    """What its own expressions read of other steps."""
+
+    @property
+    def arguments(self) -> Json:
+        """Its arguments without the steps nested in it."""
+        given = self.step.get("Arguments", {})
+        return {key: value for key, value in given.items() if not _holds_steps(key, value)}
+
+
+@dataclass(frozen=True)
+class Workflow:
+    """A pipeline's tasks so that each comes after all it waits for; ties keep the definition's order.
+
+    Steps on the sides of conditions are tasks of their own; those inside a loop are not.
+    """
+
+    name: str
+    parameters: tuple[Parameter, ...]
+    tasks: tuple[Task, ...]
+
+    def task(self, name: str) -> Task:
+        """Return a task by its name; raises KeyError."""
+        for task in self.tasks:
+            if task.name == name:
+                return task
+        raise KeyError(name)
+
+    def waits_for(self) -> Mapping[str, tuple[str, ...]]:
+        """Map each task to all it waits for directly, the condition of its side last."""
+        return {
+            task.name: (
+                *(edge.step for edge in task.upstream),
+                *([task.side.condition] if task.side else []),
+            )
+            for task in self.tasks
+        }
+
+
+def read_workflow(compiled: CompiledPipeline) -> Workflow:
+    """Read the tasks off a pipeline's definition; raises CompileError where steps wait in a circle."""
+    placed = list(_placed(compiled.definition["Steps"]))
+    steps = {step["Name"]: step for step, _ in placed}
+    edges = compiled.edges()
+    tasks = {step["Name"]: _task(step, side, edges[step["Name"]], steps) for step, side in placed}
+    order = [name for name in compiled.order() if name in tasks]
+    return Workflow(
+        compiled.name,
+        tuple(_parameter(item) for item in compiled.definition.get("Parameters", [])),
+        tuple(tasks[name] for name in order),
+    )
+
+
+def step_property(reference: str) -> tuple[str, str] | None:
+    """Split `Steps.NAME.PATH` into its step and the path of a property; None for another reference."""
+    kind, _, rest = reference.partition(".")
+    if kind != "Steps":
+        return None
+    step, _, path = rest.partition(".")
+    return step, path
+
+
+def property_file_of(get: Json) -> tuple[str, str]:
+    """Return the step and the name of the property file that a `Std:JsonGet` reads."""
+    reference = get["PropertyFile"]
+    target = reference["Get"] if isinstance(reference, dict) else str(reference)
+    step, _, name = target.removeprefix("Steps.").partition(".PropertyFiles.")
+    return step, name
+
+
+def expressions_in(value: Any) -> Iterator[Json]:
+    """Yield every expression in a JSON value, `Get`, `Std:Join` or `Std:JsonGet`, outer ones first.
+
+    The `Get` that names the property file of a `Std:JsonGet` is a part of that.
+    """
+    if isinstance(value, list):
+        for item in value:
+            yield from expressions_in(item)
+    elif isinstance(value, dict):
+        if is_expression(value):
+            yield value
+        if "Std:JsonGet" not in value:
+            for item in value.values():
+                yield from expressions_in(item)
+
+
+def is_expression(value: Any) -> bool:
+    """Tell whether a JSON value is an expression of the definition language."""
+    return (
+        isinstance(value, dict)
+        and len(value) == 1
+        and (
+            isinstance(value.get("Get"), str)
+            or isinstance(value.get("Std:Join"), dict)
+            or isinstance(value.get("Std:JsonGet"), dict)
+        )
+    )
+
+
+def _placed(steps: list[Json], side: Side | None = None) -> Iterator[tuple[Json, Side | None]]:
+    for step in steps:
+        yield step, side
+        if step["Type"] == "Condition":
+            for branch in BRANCHES:
+                inner = step.get("Arguments", {}).get(branch) or []
+                yield from _placed(inner, Side(step["Name"], branch))
+
+
+def _task(
+    step: Json, side: Side | None, upstream: tuple[str, ...], steps: Mapping[str, Json]
+) -> Task:
+    name = step["Name"]
+    triggers = _triggers(step)
+    task = Task(
+        name=name,
+        kind=step["Type"],
+        step=step,
+        upstream=tuple(
+            Edge(above, triggers.get(above, "Completed"))
+            for above in upstream
+            if side is None or above != side.condition
+        ),
+        side=side,
+        retries=tuple(step.get("RetryPolicies", [])),
+        property_files=tuple(_property_files(step)),
+    )
+    return Task(**{**vars(task), "reads": tuple(_reads(task, steps))})
+
+
+def _triggers(step: Json) -> dict[str, Trigger]:
+    """Return the trigger of each explicit dependency that names one; others mean Completed."""
+    return {
+        item["Step"]: item.get("Trigger", "Completed")
+        for item in step.get("DependsOn", [])
+        if isinstance(item, dict)
+    }
+
+
+def _property_files(step: Json) -> Iterator[PropertyFile]:
+    for item in step.get("PropertyFiles", []):
+        place = (
+            f"Steps.{step['Name']}.ProcessingOutputConfig.Outputs['{item['OutputName']}']"
+            ".S3Output.S3Uri"
+        )
+        location = {"Std:Join": {"On": "/", "Values": [{"Get": place}, item["FilePath"]]}}
+        yield PropertyFile(step["Name"], item["PropertyFileName"], location)
+
+
+def _reads(task: Task, steps: Mapping[str, Json]) -> Iterator[PropertyFile]:
+    """Yield each property file that a task's expressions read, once."""
+    own = {**task.step, "Arguments": task.arguments}
+    read = dict.fromkeys(
+        property_file_of(expression["Std:JsonGet"])
+        for expression in expressions_in(own)
+        if "Std:JsonGet" in expression
+    )
+    for step, name in read:
+        yield from (file for file in _property_files(steps.get(step, {})) if file.name == name)
+
+
+def _parameter(declared: Json) -> Parameter:
+    return Parameter(
+        declared["Name"],
+        declared["Type"],
+        declared.get("DefaultValue"),
+        tuple(declared.get("EnumValues", ())),
+        declared.get("Description"),
+    )
+
+
+def _holds_steps(key: str, value: Any) -> bool:
+    """Tell whether an argument is a list of steps, as those of conditions and loops are."""
+    return (
+        key in CONTAINERS
+        and isinstance(value, list)
+        and all(isinstance(item, dict) and "Type" in item for item in value)
+    )
