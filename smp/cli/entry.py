@@ -7,25 +7,28 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from importlib import import_module
 from typing import Any
 
 from smp import __version__
-from smp.cli import (
-    authoring,
-    executions,
-    explaining,
-    history,
-    objects,
-    permissions,
-    pipelines,
-    prices,
-    pruning,
-    reviewing,
-    running,
-)
 from smp.cli.console import OutputClosedError, finish_output, print_problems
 from smp.errors import Problem, SmpError
+
+MODULES: Mapping[str, tuple[str, ...]] = {
+    "pipelines": ("validate", "list", "compile", "graph"),
+    "explaining": ("explain",),
+    "reviewing": ("diff",),
+    "running": ("run", "stage"),
+    "history": ("runs", "show", "compare", "report", "logs", "mlflow", "models"),
+    "pruning": ("prune",),
+    "executions": ("start", "status", "stop"),
+    "permissions": ("check-permissions",),
+    "prices": ("prices",),
+    "objects": ("s3",),
+    "authoring": ("schema", "init"),
+}
+"""The commands by the module of this package that adds them: only the one in use is imported."""
 
 FINE, FAULT, USAGE = 0, 1, 2
 INTERRUPTED = 128 + 2
@@ -42,24 +45,16 @@ class _Parser(argparse.ArgumentParser):
         super().__init__(**settings, allow_abbrev=False)
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """Return the parser; each command stores the function that runs it as `run`."""
+def build_parser(command: str | None = None) -> argparse.ArgumentParser:
+    """Return the parser of all commands, or of those beside one; each stores what runs it as `run`."""
     parser: argparse.ArgumentParser = _Parser(
         prog="smp", description=DESCRIPTION, epilog=EXIT_CODES
     )
     parser.add_argument("--version", action="version", version=f"smp {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    pipelines.add_commands(commands)
-    explaining.add_commands(commands)
-    reviewing.add_commands(commands)
-    running.add_commands(commands)
-    history.add_commands(commands)
-    pruning.add_commands(commands)
-    executions.add_commands(commands)
-    permissions.add_commands(commands)
-    prices.add_commands(commands)
-    objects.add_commands(commands)
-    authoring.add_commands(commands)
+    home = [module for module, names in MODULES.items() if command in names]
+    for module in home or MODULES:
+        import_module(f"smp.cli.{module}").add_commands(commands)
     return parser
 
 
@@ -78,7 +73,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(argv: Sequence[str] | None) -> int:
     try:
-        arguments = build_parser().parse_args(argv)
+        words = sys.argv[1:] if argv is None else argv
+        arguments = build_parser(words[0] if words else None).parse_args(words)
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else USAGE
     try:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
 import io
 import os
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -40,6 +42,23 @@ def test_help_imports_nothing_but_the_standard_library() -> None:
         check=True,
     )
     assert foreign <= {*at_start.stdout.split(), "__mp_main__"}
+
+
+@pytest.mark.parametrize("module", entry.MODULES)
+def test_every_command_is_known_by_the_module_that_adds_it(module: str) -> None:
+    """One that is not listed works too, but imports the modules of all."""
+    parser = argparse.ArgumentParser()
+    commands = parser.add_subparsers()
+    import_module(f"smp.cli.{module}").add_commands(commands)
+    assert tuple(commands.choices) == entry.MODULES[module]
+
+
+def test_a_command_imports_no_other(workspace: Path) -> None:
+    program = "import sys; from smp.cli import main; main(sys.argv[1:]); print(*sys.modules)"
+    command = [sys.executable, "-c", program, "s3", "ls", "--workspace", str(workspace)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    loaded = {f"smp.cli.{module}" for module in entry.MODULES}.intersection(done.stdout.split())
+    assert loaded == {"smp.cli.objects", "smp.cli.running"}
 
 
 @pytest.mark.parametrize("command", ["validate", "list"])
