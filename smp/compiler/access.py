@@ -34,6 +34,9 @@ KEY_KEYS = frozenset({"KmsKeyId", "VolumeKmsKeyId"})
 HANDED_OVER = frozenset({"Lambda", "Callback"})
 """Types of steps whose arguments go to something that has permissions of its own."""
 
+CHECKS = frozenset({"QualityCheck", "ClarifyCheck"})
+"""Types of steps that compare with a baseline."""
+
 MAX_PREFIXES = 12
 """More prefixes than this are given by their common parents: a policy of IAM holds 6,144 characters."""
 
@@ -67,7 +70,9 @@ class Access:
     baseline_groups: tuple[str, ...]
     """Model package groups whose latest approved version brings a check's baseline."""
     supplied: tuple[str, ...]
-    """Prefixes of baselines that checks are given by address."""
+    """Prefixes of baselines that checks are given by address, and of files that versions are."""
+    asks_models: bool
+    """Whether a check makes an endpoint of a model and asks it."""
     uses_network: bool
     """Whether a job runs in a VPC."""
     reads_results: bool
@@ -94,10 +99,11 @@ def analyse_access(pipeline: CompiledPipeline) -> Access:
     writes = [text for path, text in leaves if _is_s3(text) and WRITTEN_UNDER.intersection(path)]
     reads = [text for path, text in leaves if _is_s3(text) and not WRITTEN_UNDER.intersection(path)]
     reads += _manifest_prefixes(pipeline)
+    reads += _named_in_analyses(pipeline)
     lookups = lookups_in(pipeline.steps())
     reads += [uri for found in lookups for uri in found.artifacts]
     images = {*_under(leaves, IMAGE_KEYS), *(uri for found in lookups for uri in found.images)}
-    checks = [step for step in pipeline.steps() if step["Type"] == "QualityCheck"]
+    checks = [step for step in pipeline.steps() if step["Type"] in CHECKS]
     types = frozenset(step["Type"] for step in pipeline.steps())
     return Access(
         step_types=types,
@@ -113,10 +119,14 @@ def analyse_access(pipeline: CompiledPipeline) -> Access:
             sorted({s["ModelPackageGroupName"] for s in checks if "ModelPackageGroupName" in s})
         ),
         supplied=_shortest(
-            text for s in checks for _, text in _texts(_supplied(s), parameters) if _is_s3(text)
+            text
+            for s in pipeline.steps()
+            for _, text in _texts({**_supplied(s), **_registered_files(s)}, parameters)
+            if _is_s3(text)
         ),
+        asks_models=any("ModelName" in step for step in checks),
         uses_network=any("VpcConfig" in path for path, _ in leaves),
-        reads_results=bool(types & {"RegisterModel", "QualityCheck"})
+        reads_results=bool(types & {"RegisterModel", *CHECKS})
         or any(step.get("PropertyFiles") for step in pipeline.steps()),
     )
 
@@ -124,6 +134,12 @@ def analyse_access(pipeline: CompiledPipeline) -> Access:
 def _supplied(step: Json) -> Json:
     """Return the baselines that a check is given by address; its job reads them, too."""
     return {key: value for key, value in step.items() if key.startswith("SuppliedBaseline")}
+
+
+def _registered_files(step: Json) -> Json:
+    """Return the files of the pipeline's own that a version is registered with."""
+    baselines = step.get("Arguments", {}).get("DriftCheckBaselines", {})
+    return {kind: one["ConfigFile"] for kind, one in baselines.items() if "ConfigFile" in one}
 
 
 def _own_arguments(step: Json) -> Any:
@@ -238,6 +254,19 @@ def _manifest_prefixes(pipeline: CompiledPipeline) -> list[str]:
             head, *names = json.loads(manifest.read_text("utf-8"))
             prefixes += [head["prefix"] + name for name in names]
     return prefixes
+
+
+def _named_in_analyses(pipeline: CompiledPipeline) -> list[str]:
+    """Return the data that the configurations of analyses among the pipeline's code objects point to."""
+    found: list[str] = []
+    for step in pipeline.steps():
+        inputs = step["Arguments"]["ProcessingInputs"] if step["Type"] == "ClarifyCheck" else []
+        for match in (CODE_OBJECT.match(str(item["S3Input"]["S3Uri"])) for item in inputs):
+            if match:
+                file = pipeline.code_store / match["sha256"] / match["path"]
+                shap = json.loads(file.read_text("utf-8"))["methods"].get("shap", {})
+                found += [uri for uri in [shap.get("baseline")] if isinstance(uri, str)]
+    return found
 
 
 def _under(leaves: Iterable[tuple[Path, str]], keys: frozenset[str]) -> tuple[str, ...]:

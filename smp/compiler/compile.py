@@ -15,8 +15,8 @@ from smp.compiler.compiled import CompiledPipeline, ModelPackageGroup, StandIn
 from smp.compiler.limits import check_limits
 from smp.compiler.render_triggers import loops, render_triggers
 from smp.compiler.request_check import check_requests
+from smp.config.check_step import CheckStep
 from smp.config.function import OutsideStep
-from smp.config.quality_check import QualityCheckStep
 from smp.errors import CompileError, Problem, ScriptError
 from smp.graph.nodes import PipelineGraph, StepNode, model_package_group_name
 
@@ -79,7 +79,7 @@ def _stand_ins(graph: PipelineGraph, store: CodeStore) -> dict[str, StandIn]:
     }
     for node in graph.steps:
         if (
-            isinstance(node.config, (OutsideStep, QualityCheckStep))
+            isinstance(node.config, (OutsideStep, CheckStep))
             and node.config.local_stand_in is not None
         ):
             found[node.name] = _outside_stand_in(graph, node, node.config.local_stand_in, store)

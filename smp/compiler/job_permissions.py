@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from smp.compiler.access import Access
 from smp.compiler.compiled import CODE_PREFIX
 from smp.compiler.deploy_values import PARTITION, REGION, SECURITY_GROUP_IDS, SUBNETS, image_account
+from smp.compiler.pipeline_permissions import JOB_NAMES
 from smp.compiler.statement import Statement, key_arns, objects, regional_arn, through_s3
 
 LOG_GROUPS = {
@@ -27,6 +28,8 @@ ECR_IMAGE = re.compile(
     r"(?P<account>[^./]+)\.dkr\.ecr\.(?P<region>[^./]+)\.amazonaws\.com(?:\.cn)?"
     r"/(?P<repository>[^:@]+)"
 )
+CLARIFY_NAMES = "sm-clarify-*"
+"""SageMaker Clarify begins the names of endpoints that it makes, and of their configurations, so."""
 NAMED_IMAGE = re.compile(r"\$\{smp:image\.(?P<name>[^}]+)\}")
 
 Images = Mapping[str, Mapping[str, str]]
@@ -55,6 +58,8 @@ def runtime_statements(access: Access, images: Images) -> Iterator[Statement]:
     yield from _keys(access)
     yield from _images(access, images)
     yield from _logs(access)
+    if access.asks_models:
+        yield from _endpoints()
     if access.uses_network:
         yield from _network()
 
@@ -137,6 +142,32 @@ def _logs(access: Access) -> Iterator[Statement]:
         ["*"] if groups else [],
         {"StringEquals": {"cloudwatch:namespace": groups}},
         wildcard="cloudwatch:PutMetricData takes no resource; the namespaces are named instead.",
+    )
+
+
+def _endpoints() -> Iterator[Statement]:
+    """Make an endpoint of a model that the pipeline made, ask it, and delete it."""
+    kinds = ("endpoint", "endpoint-config")
+    yield Statement(
+        "AskModels",
+        [
+            "sagemaker:AddTags",
+            "sagemaker:CreateEndpoint",
+            "sagemaker:CreateEndpointConfig",
+            "sagemaker:DeleteEndpoint",
+            "sagemaker:DeleteEndpointConfig",
+            "sagemaker:DescribeEndpoint",
+            "sagemaker:DescribeEndpointConfig",
+            "sagemaker:InvokeEndpoint",
+        ],
+        [regional_arn("sagemaker", f"{kind}/{CLARIFY_NAMES}") for kind in kinds],
+        wildcard="SageMaker Clarify names the endpoint of each job anew, after its own prefix.",
+    )
+    yield Statement(
+        "DescribeModels",
+        ["sagemaker:DescribeModel"],
+        [regional_arn("sagemaker", f"model/{JOB_NAMES}")],
+        wildcard="Each execution names its models anew.",
     )
 
 

@@ -16,6 +16,7 @@ from smp.compiler.retries import add_retry_policies
 from smp.compiler.sdk import OfflineSession, Pipeline, offline_environment
 from smp.compiler.stand_ins import to_names
 from smp.compiler.steps.approved_model import render_approved_model
+from smp.compiler.steps.clarify_check import render_clarify_check
 from smp.compiler.steps.condition import render_condition, render_fail
 from smp.compiler.steps.context import StepContext
 from smp.compiler.steps.model import render_create_model, render_register_model
@@ -43,6 +44,7 @@ RENDERERS: Mapping[str, Callable[[StepContext, StepNode], list[Any]]] = {
     "Lambda": render_lambda,
     "Callback": render_callback,
     "QualityCheck": render_quality_check,
+    "ClarifyCheck": render_clarify_check,
     "ApprovedModel": render_approved_model,
 }
 

@@ -22,6 +22,7 @@ from smp.errors import Problem
 OPERATIONS: Mapping[str, str] = {
     "Processing": "CreateProcessingJob",
     "QualityCheck": "CreateProcessingJob",
+    "ClarifyCheck": "CreateProcessingJob",
     "Training": "CreateTrainingJob",
     "Transform": "CreateTransformJob",
     "Model": "CreateModel",

@@ -10,6 +10,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import AfterValidator, Field
 
 from smp.config.approved_model import ApprovedModelStep
+from smp.config.clarify_check import ClarifyCheckStep
 from smp.config.condition import check_condition
 from smp.config.fields import Flag, Text, TextList, pattern
 from smp.config.function import CallbackStep, LambdaStep
@@ -82,6 +83,7 @@ AnyStep = Annotated[
     | ApprovedModelStep
     | LambdaStep
     | CallbackStep
-    | QualityCheckStep,
+    | QualityCheckStep
+    | ClarifyCheckStep,
     Field(discriminator="step_class"),
 ]

@@ -5,8 +5,8 @@ It never stops at the first problem: all are collected for one report.
 
 from __future__ import annotations
 
+from smp.config.check_step import CheckStep
 from smp.config.project import Model, Pipeline, Project
-from smp.config.quality_check import QualityCheckStep
 from smp.config.step_base import StepBase
 from smp.config.steps import StepConfig
 from smp.errors import near_names
@@ -139,7 +139,7 @@ class GraphChecker(Findings):
         found: list[ChainedInput] = []
         seen: set[str] = set()
         written: tuple[str, ...] = ()
-        if isinstance(step.config, (StepConfig, QualityCheckStep)):
+        if isinstance(step.config, (StepConfig, CheckStep)):
             written = step.config.chain_input_source_step
         for index, source in enumerate(written):
             try:

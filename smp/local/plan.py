@@ -31,6 +31,7 @@ RUNNABLE = frozenset(
 INSTEAD: Mapping[str, str] = {
     "Lambda": "give it a local_stand_in, a script that runs here in the function's place",
     "Callback": "give it a local_stand_in, a script that runs here in place of who reads the queue",
+    "ClarifyCheck": "give it a local_stand_in, a script that runs here in place of SageMaker's image",
     "QualityCheck": "give it a local_stand_in, a script that runs here in place of SageMaker's image",
     "EMR": "it needs a cluster; run the steps after it with --from",
     "EMRServerless": "it needs a cluster; run the steps after it with --from",

@@ -23,11 +23,11 @@ from smp.local.cache import Kept, StepCache
 from smp.local.conditions import holds
 from smp.local.expressions import Scope, resolve
 from smp.local.jobs.approved_model import run_approved_model
+from smp.local.jobs.checks import RESULTS, run_check
 from smp.local.jobs.context import StepContext, StepFailure
 from smp.local.jobs.handler import run_handler
 from smp.local.jobs.model import run_model
 from smp.local.jobs.processing import run_processing
-from smp.local.jobs.quality_check import run_quality_check
 from smp.local.jobs.register import run_register
 from smp.local.jobs.training import run_training
 from smp.local.jobs.transform import run_transform
@@ -49,7 +49,8 @@ JOBS: Mapping[str, Callable[[StepContext], dict[str, Any]]] = {
     "RegisterModel": run_register,
     "Lambda": run_handler,
     "Callback": run_handler,
-    "QualityCheck": run_quality_check,
+    "QualityCheck": run_check,
+    "ClarifyCheck": run_check,
 }
 
 JOB_NAMES: Mapping[str, str] = {
@@ -173,7 +174,7 @@ class StepRunner:
 
     def _settled(self, step: Json) -> Json:
         """Return a step with values also in what it says beside its request, as a check does."""
-        if step["Type"] != "QualityCheck":
+        if step["Type"] not in RESULTS:
             return step
         beside = {
             key: value for key, value in step.items() if key not in ("Arguments", "DependsOn")

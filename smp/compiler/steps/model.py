@@ -17,9 +17,9 @@ from sagemaker.mlops.workflow.steps import Step, StepTypeEnum
 from sagemaker.serve.model_builder import ModelBuilder
 
 from smp.compiler.compiled import Json
+from smp.compiler.steps.checks import drift_baselines, registered_metrics
 from smp.compiler.steps.context import StepContext, sdk_view
 from smp.compiler.steps.images import section_image
-from smp.compiler.steps.quality_check import drift_baselines, registered_metrics
 from smp.compiler.steps.training import render_repack
 from smp.config.jobs import EvaluateSection
 from smp.graph.nodes import REPORT_OUTPUT, StepNode, model_package_group_name

@@ -1,4 +1,4 @@
-"""Renders QualityCheck steps, and what a registered version keeps of them.
+"""Renders QualityCheck steps.
 
 It never uploads data: a check reads what lies in S3 or what a step puts out.
 """
@@ -9,17 +9,23 @@ from functools import lru_cache
 from typing import Any
 
 from sagemaker.core import image_uris
-from sagemaker.core.drift_check_baselines import DriftCheckBaselines
-from sagemaker.core.model_metrics import MetricsSource
 from sagemaker.mlops.workflow import quality_check_step as sdk
 from sagemaker.mlops.workflow.check_job_config import CheckJobConfig
 
 from smp.compiler import deploy_values
 from smp.compiler.compiled import Json
 from smp.compiler.stand_ins import to_constants
+from smp.compiler.steps.checks import (
+    FLAGS,
+    RESULTS,
+    as_written,
+    baseline_group,
+    check_network,
+    dataset_of,
+)
 from smp.compiler.steps.context import StepContext, sdk_tags, sdk_view
 from smp.config.quality_check import QualityCheckStep
-from smp.graph.nodes import StepNode, model_package_group_name
+from smp.graph.nodes import StepNode
 
 IMAGE = "model-monitor"
 FORMATS: dict[str, Json] = {
@@ -28,9 +34,6 @@ FORMATS: dict[str, Json] = {
     "json_lines": {"json": {"lines": True}},
     "json": {"json": {"lines": False}},
 }
-RESULTS = "results"
-FLAGS = ("skip_check", "fail_on_violation", "register_new_baseline")
-"""They go into the step as they are written: the SDK has no constant for a flag that varies."""
 
 
 class _Step(sdk.QualityCheckStep):  # type: ignore[misc]
@@ -62,62 +65,25 @@ def render_quality_check(context: StepContext, node: StepNode) -> list[Any]:
         name=node.name,
         quality_check_config=_check(context, node, config),
         check_job_config=_job(context, config),
-        skip_check=_flag(written.skip_check),
-        fail_on_violation=_flag(written.fail_on_violation),
-        register_new_baseline=_flag(written.register_new_baseline),
-        model_package_group_name=_group(context, node, config),
+        skip_check=as_written(written.skip_check),
+        fail_on_violation=as_written(written.fail_on_violation),
+        register_new_baseline=as_written(written.register_new_baseline),
+        model_package_group_name=baseline_group(context, node, config),
         supplied_baseline_statistics=config.supplied_baseline_statistics,
         supplied_baseline_constraints=config.supplied_baseline_constraints,
         depends_on=context.waits_for(node) or None,
     )
     context.images[IMAGE] = _image_uris()
     step.image = to_constants(deploy_values.image(IMAGE))
-    step.network = {
-        "EnableInterContainerTrafficEncryption": True,
-        "EnableNetworkIsolation": False,
-        "VpcConfig": {"SecurityGroupIds": context.security_groups, "Subnets": context.subnets},
-    }
+    step.network = check_network(context)
     return [step]
-
-
-def registered_metrics(context: StepContext, node: StepNode) -> dict[str, MetricsSource]:
-    """Return the new baselines that a version keeps as its metrics, by argument of ModelMetrics."""
-    return {
-        f"{prefix}_{kind}": _source(step.properties, f"CalculatedBaseline{kind.title()}")
-        for prefix, step in _checks(context, node).items()
-        for kind in ("statistics", "constraints")
-    }
-
-
-def drift_baselines(context: StepContext, node: StepNode) -> DriftCheckBaselines | None:
-    """Return what later executions compare with, where the version's pipeline has checks."""
-    sources = {
-        f"{prefix}_{kind}": _source(step.properties, f"BaselineUsedForDriftCheck{kind.title()}")
-        for prefix, step in _checks(context, node).items()
-        for kind in ("statistics", "constraints")
-    }
-    return DriftCheckBaselines(**sources) if sources else None
-
-
-def _checks(context: StepContext, node: StepNode) -> dict[str, Any]:
-    found = {}
-    for _, name in node.reports:
-        config = context.graph.node(name).config
-        if isinstance(config, QualityCheckStep):
-            prefix = "model_data" if config.check == "data_quality" else "model"
-            found[prefix] = context.made[name][-1]
-    return found
-
-
-def _source(properties: Any, name: str) -> MetricsSource:
-    return MetricsSource(content_type="application/json", s3_uri=getattr(properties, name))
 
 
 def _check(
     context: StepContext, node: StepNode, config: QualityCheckStep
 ) -> sdk.QualityCheckConfig:
     shared = {
-        "baseline_dataset": _dataset(context, node, config),
+        "baseline_dataset": dataset_of(context, node, config),
         "dataset_format": FORMATS[config.dataset_format],
         "output_s3_uri": context.execution_uri(node, RESULTS),
     }
@@ -133,13 +99,6 @@ def _check(
     )
 
 
-def _dataset(context: StepContext, node: StepNode, config: QualityCheckStep) -> Any:
-    if config.baseline_dataset is not None:
-        return config.baseline_dataset
-    wanted = (chain for chain in node.chained if config.chain_output in (None, chain.output))
-    return context.uri_of(next(wanted))
-
-
 def _job(context: StepContext, config: QualityCheckStep) -> CheckJobConfig:
     return CheckJobConfig(
         role=context.role,
@@ -153,18 +112,6 @@ def _job(context: StepContext, config: QualityCheckStep) -> CheckJobConfig:
         env=dict(config.env) or None,
         tags=sdk_tags(config.tags),
     )
-
-
-def _group(context: StepContext, node: StepNode, config: QualityCheckStep) -> str | None:
-    if config.model_package_group is not None:
-        return config.model_package_group
-    if node.model.config.registry is None:
-        return None
-    return model_package_group_name(context.graph.pipeline, node.model)
-
-
-def _flag(value: Any) -> Any:
-    return value if isinstance(value, bool) else str(value)
 
 
 @lru_cache(maxsize=1)

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from smp.graph.step_classes.approved_model import APPROVED_MODEL
 from smp.graph.step_classes.base import StepClass
+from smp.graph.step_classes.clarify_check import CLARIFY_CHECK
 from smp.graph.step_classes.condition import CONDITION, FAIL
 from smp.graph.step_classes.function import CALLBACK, LAMBDA
 from smp.graph.step_classes.metrics import METRICS
@@ -32,5 +33,6 @@ STEP_CLASSES: Mapping[str, StepClass] = {
     "Lambda": LAMBDA,
     "Callback": CALLBACK,
     "QualityCheck": QUALITY_CHECK,
+    "ClarifyCheck": CLARIFY_CHECK,
     "ApprovedModel": APPROVED_MODEL,
 }

@@ -94,6 +94,8 @@ def _jobs_of(step: Json) -> Iterator[_Jobs]:
         case "Processing" | "QualityCheck" | "ClarifyCheck":
             cluster = _mapping(_mapping(arguments.get("ProcessingResources")).get("ClusterConfig"))
             yield from _limited("processing", cluster, arguments, 1, retries)
+            if "ModelName" in step:
+                yield _Jobs("other", f"endpoint of a {step['Type']} step", None)
         case "Transform":
             resources = _mapping(arguments.get("TransformResources"))
             yield _Jobs("transform", _instance_type(resources), None)

@@ -105,7 +105,7 @@ def test_a_violation_may_be_let_through(members: Json, workspace: Workspace) -> 
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("pass", "the stand-in wrote no statistics.json below $output_path"),
+        ("pass", "the stand-in wrote no statistics.json below /opt/ml/processing/output"),
         (
             WRITES + "(place / 'constraint_violations.json').write_text('[')",
             "constraint_violations.json cannot be read",
@@ -128,5 +128,5 @@ def test_fails_for_a_stand_in_that_does_not_answer(
 def test_fails_without_a_stand_in_before_anything_starts(workspace: Workspace) -> None:
     with pytest.raises(RunError) as caught:
         plan_run(workspace.pipeline(check(workspace)))
-    assert "is a QualityCheck step, which does not run here" in str(caught.value)
+    assert "is of type QualityCheck, which does not run here" in str(caught.value)
     assert "give it a local_stand_in" in str(caught.value)

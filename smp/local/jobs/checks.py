@@ -1,4 +1,4 @@
-"""Runs the local stand-in of a QualityCheck step as the processing job that SageMaker's image would be.
+"""Runs the local stand-in of a check as the processing job that SageMaker's image would be.
 
 It never compares data itself: the stand-in writes what is wrong into constraint_violations.json.
 """
@@ -6,6 +6,7 @@ It never compares data itself: the stand-in writes what is wrong into constraint
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -20,20 +21,28 @@ VIOLATIONS = "constraint_violations.json"
 SHOWN_VIOLATIONS = 5
 
 
-def run_quality_check(context: StepContext) -> dict[str, Any]:
+RESULTS: Mapping[str, Mapping[str, str]] = {
+    "QualityCheck": {"Statistics": "statistics.json", "Constraints": "constraints.json"},
+    "ClarifyCheck": {"Constraints": "analysis.json"},
+}
+"""The files of the new baseline, by type of step and kind of result."""
+
+
+def run_check(context: StepContext) -> dict[str, Any]:
     """Run the stand-in and return the baselines as the service names them.
 
-    It finds the data below `$dataset_source`, and writes statistics.json, constraints.json and, where it
-    compared them, constraint_violations.json below `$output_path`.
+    It finds the data where the step's inputs lie, and writes the files of `RESULTS` and, where it compared
+    them, constraint_violations.json to where the step's output lies.
     """
     if context.stand_in is None:
         raise RunError("the step has no local_stand_in")
     result = run_processing(_with_stand_in(context))
     (output,) = context.arguments["ProcessingOutputConfig"]["Outputs"]
     uri = str(output["S3Output"]["S3Uri"]).rstrip("/")
-    for name in ("statistics.json", "constraints.json"):
+    for name in RESULTS[context.step["Type"]].values():
         if not context.store.path_of(f"{uri}/{name}").is_file():
-            raise StepFailure(f"the stand-in wrote no {name} below $output_path")
+            place = output["S3Output"]["LocalPath"]
+            raise StepFailure(f"the stand-in wrote no {name} below {place}")
     found = _violations(context, f"{uri}/{VIOLATIONS}")
     if found and context.step["FailOnViolation"] and not context.step["SkipCheck"]:
         shown = "; ".join(map(str, found[:SHOWN_VIOLATIONS]))
@@ -79,8 +88,8 @@ def _violations(context: StepContext, uri: str) -> list[Any]:
 def _baselines(context: StepContext, uri: str) -> dict[str, str]:
     """Return the new baseline, and the one of later drift checks: new, or as supplied."""
     found = {}
-    for kind in ("Statistics", "Constraints"):
-        new = f"{uri}/{kind.lower()}.json"
+    for kind, name in RESULTS[context.step["Type"]].items():
+        new = f"{uri}/{name}"
         found[f"CalculatedBaseline{kind}"] = new
         supplied = context.step.get(f"SuppliedBaseline{kind}")
         is_new = context.step["RegisterNewBaseline"] or supplied is None

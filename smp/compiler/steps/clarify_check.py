@@ -1,0 +1,127 @@
+"""Renders ClarifyCheck steps.
+
+It never makes an endpoint: the job does, of the model that the step names, and deletes it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sagemaker.core.workflow.properties import Properties
+from sagemaker.mlops.workflow.steps import Step, StepTypeEnum
+
+from smp.compiler.compiled import Json
+from smp.compiler.steps.checks import (
+    FLAGS,
+    RESULTS,
+    as_written,
+    baseline_group,
+    check_network,
+    dataset_of,
+)
+from smp.compiler.steps.clarify_analysis import analysis_config
+from smp.compiler.steps.context import StepContext, sdk_tags, sdk_view
+from smp.compiler.steps.images import named_image
+from smp.config.clarify_check import ClarifyCheckStep
+from smp.config.images import PublishedImage
+from smp.graph.nodes import StepNode
+
+IMAGE = PublishedImage("clarify", "processing", "1.0")
+CONFIG = "/opt/ml/processing/input/config"
+DATA = "/opt/ml/processing/input/data"
+OUTPUT = "/opt/ml/processing/output"
+"""Where Clarify's image looks, and where it writes: "Configure a SageMaker Clarify processing job"."""
+
+
+class _Step(Step):  # type: ignore[misc]
+    """A ClarifyCheck step. The SDK's own uploads its files under names of its invention."""
+
+    def __init__(self, name: str, request: Json, members: Json, depends_on: list[Any]) -> None:
+        super().__init__(name, None, None, StepTypeEnum.CLARIFY_CHECK, depends_on or None)
+        self._request = request
+        self._members = {key: value for key, value in members.items() if value is not None}
+
+    @property
+    def arguments(self) -> Json:
+        """The request of the job."""
+        return self._request
+
+    @property
+    def properties(self) -> Properties:
+        """What later steps may read: the two addresses of constraints."""
+        properties = Properties(step_name=self.name, step=self)
+        for name in ("CalculatedBaselineConstraints", "BaselineUsedForDriftCheckConstraints"):
+            properties.__dict__[name] = Properties(step_name=self.name, step=self, path=name)
+        return properties
+
+    def to_request(self) -> Json:
+        """Return the step."""
+        return {**super().to_request(), **self._members}
+
+
+def render_clarify_check(context: StepContext, node: StepNode) -> list[Any]:
+    """Render a ClarifyCheck step; its results lie below each execution."""
+    written = node.config
+    assert isinstance(written, ClarifyCheckStep)
+    config = sdk_view(written.model_copy(update=dict.fromkeys(FLAGS, False)))
+    members = {
+        "CheckType": config.check.upper(),
+        "ModelName": _model_name(context, node, written),
+        "ModelPackageGroupName": baseline_group(context, node, config),
+        "SkipCheck": as_written(written.skip_check),
+        "FailOnViolation": as_written(written.fail_on_violation),
+        "RegisterNewBaseline": as_written(written.register_new_baseline),
+        "SuppliedBaselineConstraints": config.supplied_baseline_constraints,
+    }
+    address = analysis_config(context, node.name, written)
+    request = _request(context, node, config, address)
+    return [_Step(node.name, request, members, context.waits_for(node))]
+
+
+def _model_name(context: StepContext, node: StepNode, config: ClarifyCheckStep) -> Any:
+    if not config.asks_model:
+        return None
+    assert node.create_model is not None
+    return context.made[node.create_model][-1].properties.ModelName
+
+
+def _request(context: StepContext, node: StepNode, config: ClarifyCheckStep, address: str) -> Json:
+    volume_key = context.volume_key(config.instance_type)
+    request: Json = {
+        "ProcessingInputs": [
+            _input("analysis_config", address, CONFIG),
+            _input("dataset", dataset_of(context, node, config), DATA),
+        ],
+        "ProcessingOutputConfig": _output(context, node),
+        "ProcessingResources": {
+            "ClusterConfig": {
+                "InstanceCount": config.instance_count,
+                "InstanceType": config.instance_type,
+                "VolumeSizeInGB": config.volume_size_in_gb,
+                **({"VolumeKmsKeyId": volume_key} if volume_key else {}),
+            }
+        },
+        "AppSpecification": {"ImageUri": named_image(context, IMAGE)},
+        "RoleArn": context.role,
+        "StoppingCondition": {"MaxRuntimeInSeconds": config.max_runtime_seconds},
+        "NetworkConfig": check_network(context),
+    }
+    optional = {"Environment": dict(config.env), "Tags": sdk_tags(config.tags)}
+    return {**request, **{key: value for key, value in optional.items() if value}}
+
+
+def _input(name: str, address: Any, place: str) -> Json:
+    source = {"S3Uri": address, "LocalPath": place}
+    return {
+        "InputName": name,
+        "S3Input": {**source, "S3DataType": "S3Prefix", "S3InputMode": "File"},
+    }
+
+
+def _output(context: StepContext, node: StepNode) -> Json:
+    place = context.execution_uri(node, RESULTS)
+    output = {"S3Uri": place, "LocalPath": OUTPUT, "S3UploadMode": "EndOfJob"}
+    return {
+        "Outputs": [{"OutputName": "analysis_result", "S3Output": output}],
+        "KmsKeyId": context.kms_key,
+    }
