@@ -37,19 +37,22 @@ class JobRole(Construct):
                 conditions={"StringEquals": {"aws:SourceAccount": cdk.Stack.of(self).account}},
             ),
         )
-        data = RolePolicy(
-            self,
-            "DataPolicy",
-            role=self.role,
-            description=f"Data of the jobs of pipeline {pipeline_name}"[:1000],
-            statements=[statement.resolved(resolve) for statement in permissions.data],
+        described = {
+            "DataPolicy": (f"Data of the jobs of pipeline {pipeline_name}", permissions.data),
+            "RuntimePolicy": (
+                f"Keys, images, logs and network of the jobs of {pipeline_name}",
+                permissions.runtime,
+            ),
+        }
+        self.policies = tuple(
+            RolePolicy(
+                self,
+                policy,
+                role=self.role,
+                description=description[:1000],
+                statements=[statement.resolved(resolve) for statement in statements],
+            ).resource
+            for policy, (description, statements) in described.items()
+            if statements
         )
-        runtime = RolePolicy(
-            self,
-            "RuntimePolicy",
-            role=self.role,
-            description=f"Keys, images, logs and network of the jobs of {pipeline_name}"[:1000],
-            statements=[statement.resolved(resolve) for statement in permissions.runtime],
-        )
-        self.policies = (data.resource, runtime.resource)
         """What must be there before the role is used."""

@@ -27,7 +27,13 @@ from smp.compiler.lookups import APPROVED_MODEL, asks_registry
 CODE_URI = re.compile(r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]+)/code/[0-9a-f]{64}(?![0-9a-f])")
 EXECUTIONS_URI = re.compile(r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]+)/(?:executions|models)(?:/|$)")
 
-VPC_LISTS = {"Subnets": "subnets", "SecurityGroupIds": "security_group_ids"}
+VPC_LISTS = {
+    "Subnets": "subnets",
+    "subnetIds": "subnets",
+    "SecurityGroupIds": "security_group_ids",
+    "securityGroupIds": "security_group_ids",
+}
+"""The keys of requests below which subnets and security groups stand."""
 
 Place = tuple[Hashable, ...]
 """The keys and indexes above a value; a step of a list stands with its name."""
@@ -87,8 +93,9 @@ def find_values(
         bucket=_bucket(texts),
         role_arn=_most(t for place, t in leaves if place and place[-1] in ROLE_KEYS),
         kms_key_arn=_most(t for place, t in leaves if place and place[-1] in KEY_KEYS),
-        subnets=_most(v for key, v in lists if key == "Subnets") or (),
-        security_group_ids=_most(v for key, v in lists if key == "SecurityGroupIds") or (),
+        subnets=_most(v for key, v in lists if VPC_LISTS[key] == "subnets") or (),
+        security_group_ids=_most(v for key, v in lists if VPC_LISTS[key] == "security_group_ids")
+        or (),
         images={
             name: by_region[region]
             for pipeline in known

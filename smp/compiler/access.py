@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from smp.compiler.compiled import CompiledPipeline, Json
+from smp.compiler.emr_jobs import EmrJob, emr_jobs
 from smp.compiler.lookups import Lookup, lookups_in
 
 WRITTEN_UNDER = frozenset(
@@ -31,7 +32,7 @@ ROLE_KEYS = frozenset({"RoleArn", "ExecutionRoleArn"})
 IMAGE_KEYS = frozenset({"Image", "ImageUri", "TrainingImage"})
 KEY_KEYS = frozenset({"KmsKeyId", "VolumeKmsKeyId"})
 
-HANDED_OVER = frozenset({"Lambda", "Callback"})
+HANDED_OVER = frozenset({"Lambda", "Callback", "EMRServerless"})
 """Types of steps whose arguments go to something that has permissions of its own."""
 
 CHECKS = frozenset({"QualityCheck", "ClarifyCheck"})
@@ -71,6 +72,8 @@ class Access:
     """Model package groups whose latest approved version brings a check's baseline."""
     supplied: tuple[str, ...]
     """Prefixes of baselines that checks are given by address, and of files that versions are."""
+    emr_jobs: tuple[EmrJob, ...]
+    """Jobs on EMR Serverless, which have roles of their own."""
     asks_models: bool
     """Whether a check makes an endpoint of a model and asks it."""
     uses_network: bool
@@ -124,6 +127,7 @@ def analyse_access(pipeline: CompiledPipeline) -> Access:
             for _, text in _texts({**_supplied(s), **_registered_files(s)}, parameters)
             if _is_s3(text)
         ),
+        emr_jobs=emr_jobs(pipeline.steps()),
         asks_models=any("ModelName" in step for step in checks),
         uses_network=any("VpcConfig" in path for path, _ in leaves),
         reads_results=bool(types & {"RegisterModel", *CHECKS})

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from smp.compiler.access import Access
 from smp.compiler.deploy_values import PARTITION, REGION
+from smp.compiler.emr_permissions import emr_statements
 from smp.compiler.lookup_permissions import NUMBERED, group_arns, model_statements, package_arns
 from smp.compiler.statement import Statement, key_arns, objects, regional_arn, through_s3
 
@@ -48,6 +49,7 @@ STEP_RESOURCES: dict[str, tuple[str, Sequence[str]] | None] = {
     "Lambda": None,
     "Callback": None,
     "RegisterModel": None,
+    "EMRServerless": None,
 }
 """What a step of each type creates, and what is done with it; None: nothing of the kind."""
 
@@ -77,6 +79,7 @@ def pipeline_statements(access: Access, groups: Sequence[str]) -> Iterator[State
     )
     yield Statement("CallFunctions", ["lambda:InvokeFunction"], access.functions)
     yield Statement("AskQueues", ["sqs:SendMessage"], [queue_arn(url) for url in access.queues])
+    yield from emr_statements(access.emr_jobs)
 
 
 def queue_arn(url: str) -> str:

@@ -19,6 +19,7 @@ from smp.compiler.steps.approved_model import render_approved_model
 from smp.compiler.steps.clarify_check import render_clarify_check
 from smp.compiler.steps.condition import render_condition, render_fail
 from smp.compiler.steps.context import StepContext
+from smp.compiler.steps.emr_serverless import render_emr_serverless
 from smp.compiler.steps.model import render_create_model, render_register_model
 from smp.compiler.steps.outside import render_callback, render_lambda
 from smp.compiler.steps.processing import render_metrics, render_processing
@@ -46,6 +47,7 @@ RENDERERS: Mapping[str, Callable[[StepContext, StepNode], list[Any]]] = {
     "QualityCheck": render_quality_check,
     "ClarifyCheck": render_clarify_check,
     "ApprovedModel": render_approved_model,
+    "EMRServerless": render_emr_serverless,
 }
 
 NAME_MEMBERS = {

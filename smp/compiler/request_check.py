@@ -30,12 +30,22 @@ OPERATIONS: Mapping[str, str] = {
     "Tuning": "CreateHyperParameterTuningJob",
 }
 
+PARTS: Mapping[str, Mapping[str, tuple[str, str]]] = {
+    "EMRServerless": {
+        "JobConfig": ("emr-serverless", "StartJobRun"),
+        "ApplicationConfig": ("emr-serverless", "CreateApplication"),
+    },
+}
+"""The members of a step's arguments that are requests, with their services and operations."""
+
 NAMED_BY_SERVICE = {
     "ProcessingJobName",
     "TrainingJobName",
     "TransformJobName",
     "ModelName",
     "HyperParameterTuningJobName",
+    "applicationId",
+    "clientToken",
 }
 """Required members that the service fills in when it starts a step."""
 
@@ -73,11 +83,17 @@ def check_step_request(
     A parameter counts as its default, also inside a text: a number where the service takes text is
     refused at run time.
     """
-    operation = OPERATIONS.get(step["Type"])
-    if operation is None:
+    if step["Type"] not in OPERATIONS and step["Type"] not in PARTS:
         return []
     arguments = _with_defaults(step["Arguments"], defaults)
-    return list(_faults(arguments, _shape(operation), "Arguments"))
+    if step["Type"] in OPERATIONS:
+        return list(_faults(arguments, _shape(OPERATIONS[step["Type"]]), "Arguments"))
+    return [
+        found
+        for member, (service, operation) in PARTS[step["Type"]].items()
+        if member in arguments
+        for found in _faults(arguments[member], _shape(operation, service), f"Arguments.{member}")
+    ]
 
 
 def _with_defaults(value: Any, defaults: Mapping[str, Any]) -> Any:
@@ -103,16 +119,20 @@ def _joined(join: Json, defaults: Mapping[str, Any]) -> Any:
     return str(join["Std:Join"].get("On", "")).join(map(str, values))
 
 
-@lru_cache(maxsize=1)
 def sagemaker_service() -> ServiceModel:
-    """Load botocore's model of the SageMaker API once."""
-    description = botocore.loaders.Loader().load_service_model("sagemaker", "service-2")
-    return ServiceModel(description, "sagemaker")
+    """Return botocore's model of the SageMaker API."""
+    return _service("sagemaker")
+
+
+@lru_cache(maxsize=4)
+def _service(name: str) -> ServiceModel:
+    description = botocore.loaders.Loader().load_service_model(name, "service-2")
+    return ServiceModel(description, name)
 
 
 @lru_cache(maxsize=32)
-def _shape(operation: str) -> StructureShape:
-    model: OperationModel = sagemaker_service().operation_model(operation)
+def _shape(operation: str, service: str = "sagemaker") -> StructureShape:
+    model: OperationModel = _service(service).operation_model(operation)
     shape = model.input_shape
     assert isinstance(shape, StructureShape)
     return shape

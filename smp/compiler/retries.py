@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from smp.compiler.compiled import Json, nested_steps
+from smp.config.emr_serverless import EMRServerlessStep
 from smp.config.retry import RetryCause, RetrySection
 from smp.config.steps import StepConfig
 from smp.graph.nodes import PipelineGraph
@@ -28,7 +29,7 @@ JOB_CAUSES: dict[RetryCause, str] = {
 
 JOB_TYPES = frozenset({"Processing", "Training", "Transform", "Tuning"})
 """Step types that start a job, whose own faults may be retried."""
-RETRYABLE_TYPES = JOB_TYPES | {"Model", "RegisterModel"}
+RETRYABLE_TYPES = JOB_TYPES | {"Model", "RegisterModel", "EMRServerless"}
 
 
 def add_retry_policies(graph: PipelineGraph, definition: Json) -> None:
@@ -44,7 +45,7 @@ def add_retry_policies(graph: PipelineGraph, definition: Json) -> None:
 
 
 def _rules(graph: PipelineGraph, config: object) -> RetrySection:
-    own = config.retry if isinstance(config, StepConfig) else None
+    own = config.retry if isinstance(config, (StepConfig, EMRServerlessStep)) else None
     return own or graph.pipeline.config.retry
 
 

@@ -12,25 +12,29 @@ from smp.config.condition import Reference, read_reference
 from smp.config.fields import fault
 
 HOLE = re.compile(r"\$\{([^{}]*)\}")
+DEPLOY_TIME = "smp:"
+"""How the names begin that placeholders (`SMP_S3BUCKETNAME`) became; nobody writes one by hand."""
 
 
 def message_parts(text: str) -> Iterator[str | Reference]:
     """Yield the texts and references of a message, in order."""
     at = 0
     for match in HOLE.finditer(text):
+        reference = read_reference(match[1])
+        if reference is None:
+            continue
         if match.start() > at:
             yield text[at : match.start()]
-        reference = read_reference(match[1])
-        yield match[0] if reference is None else reference
+        yield reference
         at = match.end()
     if at < len(text):
         yield text[at:]
 
 
 def check_message(text: str) -> str:
-    """Return a text whose every `${…}` is a reference as it is."""
+    """Return a text whose every `${…}` is a reference, or a deploy-time name, as it is."""
     for match in HOLE.finditer(text):
-        if read_reference(match[1]) is None:
+        if read_reference(match[1]) is None and not match[1].startswith(DEPLOY_TIME):
             raise fault(
                 f"holds '{match[0]}', which is no value of an execution",
                 "${STEP.metrics.PATH}, ${STEP.final_metrics.NAME}, ${STEP.outputs.NAME} and "

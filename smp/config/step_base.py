@@ -9,7 +9,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from smp.config.fields import ConfigModel, pattern
+from smp.config.fields import ConfigModel, Text, pattern
 
 StepName = Annotated[
     str,
@@ -22,6 +22,16 @@ StepName = Annotated[
     ),
 ]
 """CreatePipeline takes 64 characters (botocore 1.44.5)."""
+
+CacheDuration = Annotated[
+    Text,
+    Field(
+        pattern=pattern(
+            r"^((\d+[ymwd])+(T(\d+[hm])+)?|T(\d+[hm])+)$",
+            "a duration such as 10d, 2w or 1dT12h",
+        )
+    ),
+]
 
 
 class StepBase(ConfigModel):

@@ -12,12 +12,13 @@ from pydantic import AfterValidator, Field
 from smp.config.approved_model import ApprovedModelStep
 from smp.config.clarify_check import ClarifyCheckStep
 from smp.config.condition import check_condition
-from smp.config.fields import Flag, Text, TextList, pattern
+from smp.config.emr_serverless import EMRServerlessStep
+from smp.config.fields import Flag, Text, TextList
 from smp.config.function import CallbackStep, LambdaStep
 from smp.config.message import check_message
 from smp.config.quality_check import QualityCheckStep
 from smp.config.retry import RetrySection
-from smp.config.step_base import StepBase
+from smp.config.step_base import CacheDuration, StepBase
 from smp.config.varying import EVALUATED
 
 JobClass = Literal[
@@ -36,13 +37,7 @@ class StepConfig(StepBase):
     """The model's section that the step uses; each class has a default for it."""
     enable_cache: Flag = False
     """Whether SageMaker may reuse the result of an earlier, equal step."""
-    cache_expire_after: Text = Field(
-        default="10d",
-        pattern=pattern(
-            r"^((\d+[ymwd])+(T(\d+[hm])+)?|T(\d+[hm])+)$",
-            "a duration such as 10d, 2w or 1dT12h",
-        ),
-    )
+    cache_expire_after: CacheDuration = "10d"
     """How long a result may be reused."""
     chain_input_source_step: TextList = ()
     """Steps whose outputs are inputs of this one."""
@@ -84,6 +79,7 @@ AnyStep = Annotated[
     | LambdaStep
     | CallbackStep
     | QualityCheckStep
-    | ClarifyCheckStep,
+    | ClarifyCheckStep
+    | EMRServerlessStep,
     Field(discriminator="step_class"),
 ]

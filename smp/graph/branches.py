@@ -9,10 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from smp.config.function import OutsideStep
-from smp.config.quality_check import QualityCheckStep
 from smp.config.step_base import StepBase
-from smp.config.steps import ConditionStep, StepConfig
+from smp.config.steps import ConditionStep
 from smp.errors import near_names
 from smp.graph.findings import Findings, Sides
 from smp.graph.nodes import Branch, ChainedInput, StepNode
@@ -62,7 +60,7 @@ def wait_for_failures(findings: Findings, nodes: tuple[StepNode, ...]) -> tuple[
     """Return the nodes with what `on_failure` says turned round: the named step waits."""
     failed: dict[str, list[str]] = {}
     for step in findings.steps.values():
-        if isinstance(step.config, (StepConfig, OutsideStep, QualityCheckStep)):
+        if getattr(step.config, "on_failure", ()):
             for name in _known(findings, step.config, "on_failure"):
                 failed.setdefault(name, []).append(step.config.step_name)
     found = []

@@ -37,7 +37,7 @@ def resolve_chain(
     offered = STEP_CLASSES[source.config.step_class].outputs(source)
     if not offered:
         raise ChainError(
-            f"is a {source.config.step_class} step, which has no output to read",
+            f"is of class {source.config.step_class}, which has no output to read",
             hint=f"chain a step of class {', '.join(_chainable())}",
         )
     return _select(consumer, source_name, source, offered)

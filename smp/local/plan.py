@@ -34,8 +34,12 @@ INSTEAD: Mapping[str, str] = {
     "ClarifyCheck": "give it a local_stand_in, a script that runs here in place of SageMaker's image",
     "QualityCheck": "give it a local_stand_in, a script that runs here in place of SageMaker's image",
     "EMR": "it needs a cluster; run the steps after it with --from",
-    "EMRServerless": "it needs a cluster; run the steps after it with --from",
+    "EMRServerless": "put what it would write into the local bucket (smp s3 put), then run the steps "
+    "after it with --from",
 }
+
+WITHOUT_RESULT = frozenset({"EMRServerless"})
+"""Types of steps that do not run here, and of which no step reads a result."""
 
 
 SPARK_SUBMIT = "smspark-submit"
@@ -78,8 +82,24 @@ def plan_run(compiled: CompiledPipeline, only: str | None = None, start: str | N
     chosen = _chosen(compiled, upstream, only, start)
     order = tuple(name for name in compiled.order() if name in chosen)
     _refuse_unrunnable(compiled, [steps[name] for name in order])
+    upstream = _without_outsiders(steps, upstream, chosen)
     needed = {above for name in order for above in upstream[name]} - set(order)
     return Plan(steps, upstream, order, tuple(sorted(needed)), branch_of)
+
+
+def _without_outsiders(
+    steps: Mapping[str, Json], upstream: Mapping[str, tuple[str, ...]], chosen: Collection[str]
+) -> dict[str, tuple[str, ...]]:
+    """Return what each step waits for, without steps that are gone around and have no results."""
+    outside = {
+        name
+        for name, step in steps.items()
+        if step["Type"] in WITHOUT_RESULT and name not in chosen
+    }
+    return {
+        name: tuple(other for other in above if other not in outside)
+        for name, above in upstream.items()
+    }
 
 
 def _branches(steps: Iterable[Json]) -> dict[str, tuple[str, str]]:
@@ -113,7 +133,7 @@ def _chosen(
 def _refuse_unrunnable(compiled: CompiledPipeline, steps: Iterable[Json]) -> None:
     problems = [
         Problem(
-            f"step {step['Name']} of {compiled.name} is a {step['Type']} step, which does not run here",
+            f"step {step['Name']} of {compiled.name} is of type {step['Type']}, which does not run here",
             hint=INSTEAD.get(step["Type"], "run the steps after it with --from"),
         )
         for step in steps

@@ -71,6 +71,7 @@ ICONS = {
     "Lambda": "M3.5 2.5h2.7l6 11h1.8M6.9 6.6L3 13.5",
     "Callback": "M2 3.5h12v8H8.5L5 14v-2.5H2z",
     "QualityCheck": "M2.5 8.5l3.5 3.5 7.5-8M2.5 14h11",
+    "EMRServerless": "M9 1.5L3.5 9H7l-1 5.5L12.5 7H9z",
     "ClarifyCheck": "M8 2v12M4.5 14h7M3 4h10M3 4L1.2 9h3.6zM13 4l-1.8 5h3.6z",
     "Fail": "M3.5 3.5l9 9M12.5 3.5l-9 9",
 }

@@ -11,7 +11,7 @@ import yaml
 from smp.compiler.compile import compile_pipeline
 from smp.config.load import load_project
 from smp.graph import build_graphs
-from tests.compiler.compiling import ROOT
+from tests.compiler.compiling import ROOT, Json
 from tests.graph.workspace import write
 
 BLOCK = re.compile(r"^```yaml\n(conf:\n.*?)^```$", re.DOTALL | re.MULTILINE)
@@ -33,11 +33,23 @@ def write_scripts(model_directory: Path, models: dict[str, dict[str, object]]) -
                         write(directory / str(section[key]), "")
 
 
+def write_submitted(workspace: Path, conf: Json) -> None:
+    """Write an empty file for each that a step submits to EMR Serverless."""
+    for name, section in conf.get("sagemakerPipeline", {}).get("models", {}).items():
+        directory = workspace / str(conf["models"][name].get("source_directory", "."))
+        for step in section["steps"]:
+            spark = step.get("spark", {})
+            for file in filter(None, [spark.get("entry_point"), *spark.get("py_files", [])]):
+                write(directory / file, "")
+
+
 @pytest.mark.parametrize("text", SHOWN)
 def test_a_configuration_on_a_page_compiles(text: str, tmp_path: Path) -> None:
     directory = tmp_path / "model_configs" / "shown"
     write(directory / "conf" / "conf.yaml", text)
-    write_scripts(directory, yaml.safe_load(text)["conf"].get("models", {}))
+    conf = yaml.safe_load(text)["conf"]
+    write_scripts(directory, conf.get("models", {}))
+    write_submitted(directory, conf)
     graphs = build_graphs(load_project(tmp_path))
     assert graphs
     for graph in graphs:

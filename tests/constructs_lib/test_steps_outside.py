@@ -1,4 +1,4 @@
-"""What a stack makes of Lambda, Callback and QualityCheck steps: definition and permissions."""
+"""What a stack makes of steps whose work is done outside SageMaker: definition and permissions."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ ask: Lambda, function: ask, outputs: {ok: Boolean}
 tell: Lambda, function: 'arn:aws:lambda:eu-west-1:111122223333:function:tell:live'
 wait: Callback, queue: people, inputs: {ok: '${ask.outputs.ok}'}
 check: QualityCheck, check: data_quality, baseline_dataset: 's3://company-data/x.csv'
+there: EMRServerless, application_id: 00f1, execution_role: spark, spark: {entry_point: preprocess.py}
 """
 
 
@@ -57,3 +58,32 @@ def test_the_pipeline_calls_asks_and_looks_up_no_more_than_is_named(stack: Synth
         f"arn:aws:sagemaker:{PLACE}:model-package-group/demo-demo",
         f"arn:aws:sagemaker:{PLACE}:model-package/demo-demo/*",
     ]
+
+
+def test_jobs_on_emr_serverless_run_in_this_application_with_this_role(stack: Synthesis) -> None:
+    found = shown(stack.statements(STACK, "PipelinePipelineRolePolicy"))
+    application = f"arn:aws:emr-serverless:{PLACE}:/applications/00f1"
+    assert found["StartEmrJobs"]["Resource"] == [application]
+    assert found["FollowEmrJobs"]["Resource"] == [f"{application}/jobruns/*"]
+    assert found["PassEmrRoles"]["Resource"] == ["arn:aws:iam::123456789012:role/spark"]
+    (resource,) = stack.resources(STACK, "AWS::SageMaker::Pipeline").values()
+    text = str(shown(resource["Properties"]["PipelineDefinition"]))
+    assert "role/spark" in text
+    assert "preprocess.py" in text
+
+
+def test_an_application_is_made_in_the_network_of_the_deployment(tmp_path: Path) -> None:
+    steps = (
+        "new: EMRServerless, application: {release_label: emr-7.9.0}, execution_role: spark, "
+        "spark: {entry_point: preprocess.py}"
+    )
+    settings = {"account": "123456789012", "region": "eu-west-1"}
+    compiled = replace(compile_demo(tmp_path / "models", steps), description=None)
+    made = synthesize(tmp_path / "stack", [compiled], settings)
+    found = shown(made.statements(STACK, "PipelinePipelineRolePolicy"))
+    every = f"arn:aws:emr-serverless:{PLACE}:/applications/*"
+    assert found["DeleteEmrApplications"]["Resource"] == [every]
+    assert found["MakeEmrApplications"]["Resource"] == [f"arn:aws:emr-serverless:{PLACE}:/*"]
+    connected = found["ConnectEmrApplications"]["Resource"]
+    assert f"arn:aws:ec2:{PLACE}:network-interface/*" in connected
+    assert len(connected) > 2, "subnets and security groups by their names"

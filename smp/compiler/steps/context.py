@@ -21,6 +21,7 @@ from smp.compiler.compiled import EXECUTIONS_PREFIX, CodeTree
 from smp.compiler.expressions import number_of
 from smp.compiler.sdk import OfflineSession
 from smp.compiler.stand_ins import to_constants
+from smp.config.emr_serverless import EMRServerlessStep
 from smp.config.expressions import BEGIN, Reference, filled_in, names_in
 from smp.config.fields import ConfigModel, Tag
 from smp.config.project import NetworkSecurity
@@ -132,9 +133,10 @@ class StepContext:
 
     def cache_config(self, node: StepNode) -> CacheConfig | None:
         """Return the cache setting of a step that asks for it."""
-        if not isinstance(node.config, StepConfig) or not node.config.enable_cache:
+        config = node.config
+        if not isinstance(config, (StepConfig, EMRServerlessStep)) or not config.enable_cache:
             return None
-        return CacheConfig(enable_caching=True, expire_after=node.config.cache_expire_after)
+        return CacheConfig(enable_caching=True, expire_after=config.cache_expire_after)
 
     def execution_uri(self, node: StepNode, output: str, base: str | None = None) -> Join:
         """Return `s3://<bucket>/executions/<pipeline>/<execution id>/<step>/output/<output>`."""

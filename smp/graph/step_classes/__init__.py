@@ -11,6 +11,7 @@ from smp.graph.step_classes.approved_model import APPROVED_MODEL
 from smp.graph.step_classes.base import StepClass
 from smp.graph.step_classes.clarify_check import CLARIFY_CHECK
 from smp.graph.step_classes.condition import CONDITION, FAIL
+from smp.graph.step_classes.emr_serverless import EMR_SERVERLESS
 from smp.graph.step_classes.function import CALLBACK, LAMBDA
 from smp.graph.step_classes.metrics import METRICS
 from smp.graph.step_classes.model import CREATE_MODEL, REGISTER_MODEL
@@ -35,4 +36,5 @@ STEP_CLASSES: Mapping[str, StepClass] = {
     "QualityCheck": QUALITY_CHECK,
     "ClarifyCheck": CLARIFY_CHECK,
     "ApprovedModel": APPROVED_MODEL,
+    "EMRServerless": EMR_SERVERLESS,
 }

@@ -104,7 +104,7 @@ def test_fails_without_a_stand_in_before_anything_starts(workspace: Workspace) -
     compiled = workspace.pipeline(outside("Callback"))
     with pytest.raises(RunError) as caught:
         plan_run(compiled)
-    assert "step ask of test-pipeline is a Callback step, which does not run here" in str(
+    assert "step ask of test-pipeline is of type Callback, which does not run here" in str(
         caught.value
     )
     assert "give it a local_stand_in" in str(caught.value)

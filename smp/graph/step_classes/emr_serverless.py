@@ -1,0 +1,66 @@
+"""EMRServerless: the files that its job is made of, and the values that it is called with.
+
+It never looks for an application.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from smp.config.condition import Reference
+from smp.config.emr_serverless import EMRServerlessStep
+from smp.config.message import message_parts
+from smp.config.source_tree import is_inside
+from smp.config.wording import shown
+from smp.graph.declared import Declared
+from smp.graph.findings import Findings
+from smp.graph.nodes import ChainedInput
+from smp.graph.step_classes.base import Implied, StepClass
+from smp.graph.step_classes.references import check_references
+
+Place = tuple[str | int, ...]
+
+
+def _check(findings: Findings, step: Declared, _: tuple[ChainedInput, ...]) -> Implied:
+    assert isinstance(step.config, EMRServerlessStep)
+    steps: list[str] = []
+    for place, text in _said(step.config):
+        read = [part for part in message_parts(text) if isinstance(part, Reference)]
+        steps += check_references(findings, step, place, read)
+    _check_files(findings, step, step.config)
+    return {"reports": tuple((name, name) for name in dict.fromkeys(steps))}
+
+
+def _said(config: EMRServerlessStep) -> Iterator[tuple[Place, str]]:
+    """Yield the texts that may hold values of the execution, with their places."""
+    if config.spark is not None:
+        for index, text in enumerate(config.spark.arguments):
+            yield ("spark", "arguments", index), text
+        for name, text in config.spark.properties.items():
+            yield ("spark", "properties", name), text
+    if config.hive is not None:
+        for name, text in config.hive.properties.items():
+            yield ("hive", "properties", name), text
+
+
+def _check_files(findings: Findings, step: Declared, config: EMRServerlessStep) -> None:
+    model, index = findings.places[config.step_name]
+    source = step.model.source_directory
+    for place, name in config.shipped.items():
+        target = source / name
+        if target.is_file() and is_inside(target, step.model.directory):
+            continue
+        reason = (
+            "is a link out of the model's own directory"
+            if target.is_file()
+            else "there is no such file"
+        )
+        findings.report(
+            reason,
+            *("models", model, "steps", index, *place),
+            found=shown(name),
+            hint=f"put it below {source.name}/, the model's source_directory",
+        )
+
+
+EMR_SERVERLESS = StepClass(None, _check, takes_chains=False, cacheable=True)
