@@ -16,6 +16,7 @@ from constructs import Construct
 
 from constructs_lib.acknowledgement import acknowledge
 from constructs_lib.role_policy import RolePolicy
+from constructs_lib.trigger_starts import Start
 from smp.compiler.deploy_values import substitute
 from smp.compiler.permissions import Statement
 from smp.compiler.statement import Resolve
@@ -24,7 +25,6 @@ from smp.compiler.triggers import (
     DataArrival,
     Schedule,
     Trigger,
-    event_path,
     event_pattern,
     rule_name,
     schedule_group_name,
@@ -45,16 +45,19 @@ class PipelineTriggers(Construct):
         construct_id: str,
         *,
         pipeline_name: str,
-        pipeline_arn: str,
+        start: Start,
         triggers: Sequence[Trigger],
         statements: Mapping[str, Sequence[Statement]],
         key: kms.IKey,
         resolve: Resolve,
     ) -> None:
-        """`statements` are what each role may do; `resolve` returns the value of a deploy-time name."""
+        """`triggers` have one target, and `start` starts it; `statements` are what each role may do.
+
+        `resolve` returns the value of a deploy-time name.
+        """
         super().__init__(scope, construct_id)
         self._pipeline_name = pipeline_name
-        self._pipeline_arn = pipeline_arn
+        self._start = start
         self._key = key
         self._resolve_others = resolve
         self._stack = cdk.Stack.of(self)
@@ -62,7 +65,7 @@ class PipelineTriggers(Construct):
         schedules = [item for item in triggers if isinstance(item, Schedule)]
         self.queue = self._add_queue(rules)
         if schedules:
-            group = self._add_group()
+            group = self._add_group(schedules[0].target)
             for schedule in schedules:
                 self._add_schedule(schedule, statements[schedule.name], group)
         for rule in rules:
@@ -93,15 +96,15 @@ class PipelineTriggers(Construct):
         acknowledge(queue, {"AwsSolutions-SQS3": "It is the dead-letter queue itself."})
         return queue
 
-    def _add_group(self) -> cdk.CfnResource:
-        properties = {"Name": schedule_group_name(self._pipeline_name)}
+    def _add_group(self, target: str) -> cdk.CfnResource:
+        properties = {"Name": schedule_group_name(self._pipeline_name, target)}
         kind = "AWS::Scheduler::ScheduleGroup"
         return cdk.CfnResource(self, "Group", type=kind, properties=properties)
 
     def _add_schedule(
         self, schedule: Schedule, statements: Sequence[Statement], group: cdk.CfnResource
     ) -> None:
-        name = schedule_group_name(self._pipeline_name)
+        name = schedule_group_name(self._pipeline_name, schedule.target)
         arn = f"arn:{self._stack.partition}:scheduler:{self._place}:schedule-group/{name}"
         role = self._add_role(schedule, "scheduler.amazonaws.com", arn, statements)
         times = {
@@ -119,7 +122,7 @@ class PipelineTriggers(Construct):
                 **{key: value for key, value in times.items() if value is not None},
                 "FlexibleTimeWindow": {"Mode": "OFF"},
                 "KmsKeyArn": self._key.key_arn,
-                "Target": self._target(role, schedule.parameters),
+                "Target": self._target(role, self._start.scheduled(schedule.parameters)),
             },
         )
 
@@ -127,14 +130,14 @@ class PipelineTriggers(Construct):
         self, trigger: DataArrival | ApprovedModel, statements: Sequence[Statement]
     ) -> None:
         role = self._add_role(trigger, "events.amazonaws.com", self._rule_arn(trigger), statements)
-        values = {name: event_path(value) or value for name, value in trigger.parameters.items()}
+        target = self._target(role, self._start.by_event(trigger.parameters))
         self._add(
             trigger,
             "AWS::Events::Rule",
             {
                 "Name": self._rule_name(trigger),
                 "EventPattern": substitute(event_pattern(trigger), self._resolve),
-                "Targets": [{"Id": "Pipeline", **self._target(role, values)}],
+                "Targets": [{"Id": self._start.target_id, **target}],
             },
         )
 
@@ -143,15 +146,13 @@ class PipelineTriggers(Construct):
         whole = {"Description": self._description(trigger), "State": "ENABLED", **properties}
         cdk.CfnResource(self, trigger.name, type=kind, properties=whole)
 
-    def _target(self, role: iam.Role, parameters: Mapping[str, str]) -> dict[str, Any]:
-        values = [{"Name": name, "Value": value} for name, value in sorted(parameters.items())]
-        listed = {"SageMakerPipelineParameters": {"PipelineParameterList": values}}
+    def _target(self, role: iam.Role, values: Mapping[str, Any]) -> dict[str, Any]:
         return {
-            "Arn": self._pipeline_arn,
+            "Arn": self._start.arn,
             "RoleArn": role.role_arn,
             "DeadLetterConfig": {"Arn": self.queue.queue_arn},
             "RetryPolicy": RETRIES,
-            **(listed if values else {}),
+            **values,
         }
 
     def _description(self, trigger: Trigger) -> str:
@@ -191,7 +192,7 @@ class PipelineTriggers(Construct):
         return f"{self._stack.region}:{self._stack.account}"
 
     def _rule_name(self, trigger: Trigger) -> str:
-        return rule_name(self._pipeline_name, trigger.name)
+        return rule_name(self._pipeline_name, trigger.name, trigger.target)
 
     def _rule_arn(self, trigger: Trigger) -> str:
         return f"arn:{self._stack.partition}:events:{self._place}:rule/{self._rule_name(trigger)}"

@@ -147,6 +147,10 @@ class CompiledPipeline:
         """Yield every step, those inside conditions and loops too, in the order of the definition."""
         yield from nested_steps(self.definition["Steps"])
 
+    def triggers_of(self, target: str) -> tuple[Trigger, ...]:
+        """Return the triggers that start it on a target, of those that are switched on."""
+        return tuple(item for item in self.triggers if item.enabled and item.target == target)
+
     def edges(self) -> dict[str, tuple[str, ...]]:
         """Map each step's name to the sorted names of the steps it waits for.
 

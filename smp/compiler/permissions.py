@@ -15,6 +15,7 @@ from smp.compiler.lookup_permissions import lookup_statements
 from smp.compiler.pipeline_permissions import pipeline_statements, unknown_step_types
 from smp.compiler.statement import Statement
 from smp.compiler.trigger_permissions import trigger_statements
+from smp.compiler.triggers import AIRFLOW
 
 __all__ = ["Permissions", "Statement", "plan_permissions"]
 
@@ -55,7 +56,7 @@ def plan_permissions(pipeline: CompiledPipeline) -> Permissions:
         triggers={
             trigger.name: _granting(trigger_statements(pipeline.name, trigger))
             for trigger in pipeline.triggers
-            if trigger.enabled
+            if trigger.enabled and trigger.target != AIRFLOW
         },
     )
 

@@ -1,4 +1,4 @@
-"""What the role of a trigger may do: start one pipeline, and for a schedule keep what could not be started.
+"""What the role of a trigger may do: start one pipeline or its state machine, and keep what did not start.
 
 It never grants anything about the pipeline's jobs or data.
 """
@@ -9,21 +9,35 @@ from collections.abc import Iterator
 
 from smp.compiler.deploy_values import KMS_KEY_ARN, TRIGGER_QUEUE_ARN
 from smp.compiler.statement import Statement, regional_arn
-from smp.compiler.triggers import Schedule, Trigger
+from smp.compiler.triggers import STEP_FUNCTIONS, Schedule, Trigger, state_machine_name
 
 
 def trigger_statements(pipeline_name: str, trigger: Trigger) -> Iterator[Statement]:
-    """Yield the statements of a trigger's role.
+    """Yield the statements of the role of a trigger that EventBridge or Scheduler keeps.
 
-    ARNs of pipelines are in lower case; the name in a request need not be. EventBridge's rules write to a
-    queue by the queue's own policy; schedules do so in their role, with the key of the queue and their own.
+    EventBridge's rules write to a queue by the queue's own policy; schedules do so in their role, with
+    the key of the queue and their own.
     """
+    yield from (_start_machine if trigger.target == STEP_FUNCTIONS else _start)(pipeline_name)
+    if isinstance(trigger, Schedule):
+        yield Statement("KeepFailedStarts", ["sqs:SendMessage"], [TRIGGER_QUEUE_ARN])
+        yield Statement("UseKey", ["kms:Decrypt", "kms:GenerateDataKey"], [KMS_KEY_ARN])
+
+
+def _start(pipeline_name: str) -> Iterator[Statement]:
+    """ARNs of pipelines are in lower case; the name in a request need not be."""
     names = sorted({pipeline_name, pipeline_name.lower()})
     yield Statement(
         "StartPipeline",
         ["sagemaker:StartPipelineExecution"],
         [regional_arn("sagemaker", f"pipeline/{name}") for name in names],
     )
-    if isinstance(trigger, Schedule):
-        yield Statement("KeepFailedStarts", ["sqs:SendMessage"], [TRIGGER_QUEUE_ARN])
-        yield Statement("UseKey", ["kms:Decrypt", "kms:GenerateDataKey"], [KMS_KEY_ARN])
+
+
+def _start_machine(pipeline_name: str) -> Iterator[Statement]:
+    """What an execution is given is encrypted with the state machine's key."""
+    arn = regional_arn("states", f"stateMachine:{state_machine_name(pipeline_name)}")
+    yield Statement("StartStateMachine", ["states:StartExecution"], [arn])
+    context = {"StringEquals": {"kms:EncryptionContext:aws:states:stateMachineArn": arn}}
+    actions = ["kms:Decrypt", "kms:GenerateDataKey"]
+    yield Statement("EncryptInput", actions, [KMS_KEY_ARN], context)

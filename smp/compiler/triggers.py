@@ -16,6 +16,9 @@ from smp.config.expressions import EVENT
 SAGEMAKER = "sagemaker"
 """The target that a pipeline has where its configuration names none."""
 
+AIRFLOW = "airflow"
+STEP_FUNCTIONS = "stepfunctions"
+
 EVENT_PATHS: Mapping[str, str] = {
     "bucket": "$.detail.bucket.name",
     "key": "$.detail.object.key",
@@ -126,22 +129,36 @@ MAX_NAME = 64
 """Of a rule, and of a schedule group (botocore 1.44.5)."""
 
 
-def schedule_group_name(pipeline_name: str) -> str:
-    """Return the name of the group that a pipeline's schedules are in."""
-    return _fitting(pipeline_name)
+MAX_STATE_MACHINE_NAME = 80
+"""botocore 1.44.5."""
 
 
-def rule_name(pipeline_name: str, trigger_name: str) -> str:
+def state_machine_name(pipeline_name: str) -> str:
+    """Return the name of the state machine of a pipeline."""
+    return fitting(pipeline_name, MAX_STATE_MACHINE_NAME)
+
+
+def schedule_group_name(pipeline_name: str, target: str = SAGEMAKER) -> str:
+    """Return the name of the group that a pipeline's schedules for a target are in."""
+    return fitting(f"{pipeline_name}{_ending(target)}", MAX_NAME)
+
+
+def rule_name(pipeline_name: str, trigger_name: str, target: str = SAGEMAKER) -> str:
     """Return the name of the rule of a trigger."""
-    return _fitting(f"{pipeline_name}-{trigger_name}")
+    return fitting(f"{pipeline_name}-{trigger_name}{_ending(target)}", MAX_NAME)
 
 
-def _fitting(name: str) -> str:
+def _ending(target: str) -> str:
+    """Return what tells targets apart: a trigger that changes its target is made before it is deleted."""
+    return "" if target == SAGEMAKER else f"-{target}"
+
+
+def fitting(name: str, longest: int) -> str:
     """Return a name that is not too long; one that is is cut and ends in its hash."""
-    if len(name) <= MAX_NAME:
+    if len(name) <= longest:
         return name
     digest = hashlib.sha256(name.encode()).hexdigest()[:12]
-    return f"{name[: MAX_NAME - 13].rstrip('-')}-{digest}"
+    return f"{name[: longest - 13].rstrip('-')}-{digest}"
 
 
 def event_pattern(trigger: DataArrival | ApprovedModel) -> dict[str, Any]:

@@ -1,0 +1,32 @@
+"""A definition as a template or the bucket holds it: line by line, or as an object named by its content.
+
+It never decides which of the two: whoever deploys the definition does.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+import aws_cdk as cdk
+
+
+def compact(definition: Any) -> str:
+    """Return a definition as one line of text."""
+    return json.dumps(definition, ensure_ascii=False, separators=(",", ":"))
+
+
+def in_lines(definition: Any) -> dict[str, Any]:
+    """Return a definition as text of which a template shows every line by itself.
+
+    A join is made by hand: the CDK's own would put all that is between two tokens into one string.
+    """
+    lines = json.dumps(definition, ensure_ascii=False, indent=1).split("\n")
+    return {"Fn::Join": ["\n", lines]}
+
+
+def content_name(stack: cdk.Stack, text: str, suffix: str) -> str:
+    """Return the name of an object that holds a text with the stack's values in it."""
+    resolved = json.dumps(stack.resolve(text), sort_keys=True)
+    return f"{hashlib.sha256(resolved.encode()).hexdigest()}{suffix}"
