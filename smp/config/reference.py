@@ -151,7 +151,7 @@ def _choice(schema: Schema) -> str:
     return ", ".join(TYPES[name] for name in types if name != "null")
 
 
-TYPES = {"string": "text", "boolean": "`true`, `false`", "number": "number"}
+TYPES = {"string": "text", "boolean": "`true`, `false`", "number": "number", "integer": "number"}
 
 
 def _range(schema: Schema) -> str:

@@ -29,7 +29,7 @@ def typed_outputs(config: StepBase) -> Mapping[str, ParameterType]:
 
 
 def check_references(
-    findings: Findings, step: Declared, place: tuple[str, ...], read: Iterable[Reference]
+    findings: Findings, step: Declared, place: tuple[str | int, ...], read: Iterable[Reference]
 ) -> list[str]:
     """Report what is read of steps that have no such value; return the steps that are read."""
     steps: list[str] = []
@@ -56,7 +56,7 @@ def _has_kind(source: Declared, kind: str) -> bool:
 
 
 def _report_owner(
-    findings: Findings, step: Declared, place: tuple[str, ...], reference: Reference
+    findings: Findings, step: Declared, place: tuple[str | int, ...], reference: Reference
 ) -> None:
     wanted = CLASS_OF_KIND.get(reference.kind)
     what = f"is no {wanted} step" if wanted else "has no outputs"
@@ -76,7 +76,7 @@ def _report_owner(
 def _check_name(
     findings: Findings,
     step: Declared,
-    place: tuple[str, ...],
+    place: tuple[str | int, ...],
     reference: Reference,
     source: Declared,
 ) -> None:
@@ -105,7 +105,7 @@ def _check_name(
 def _check_reports(
     findings: Findings,
     step: Declared,
-    place: tuple[str, ...],
+    place: tuple[str | int, ...],
     reference: Reference,
     source: ApprovedModelStep,
 ) -> None:
@@ -124,7 +124,7 @@ def _check_reports(
 def _report(
     findings: Findings,
     step: Declared,
-    place: tuple[str, ...],
+    place: tuple[str | int, ...],
     reason: str,
     **details: str | None,
 ) -> None:
