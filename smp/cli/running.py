@@ -137,7 +137,6 @@ def places_of(arguments: argparse.Namespace) -> Places:
 def _run(arguments: argparse.Namespace) -> int:
     with Preparation(arguments) as preparation:
         from smp.compiler.parameters import parameter_values, read_assignments
-        from smp.compiler.request_check import sagemaker_service
         from smp.local.places import local_parameters
         from smp.local.progress import progress_for
         from smp.local.run import Machine, resume_run, start_run
@@ -145,7 +144,6 @@ def _run(arguments: argparse.Namespace) -> int:
         from smp.local.sandbox.choose import choose_sandbox
 
         sandbox: Sandbox = choose_sandbox(arguments.sandbox)
-        sagemaker_service()
         prepared = preparation.result()
     compiled, places = prepared.compiled, places_of(arguments)
     if sandbox.leaks:

@@ -1,7 +1,7 @@
 """Checks each step's arguments against the request shape of the API call that the service makes.
 
-The shapes are botocore's own. An expression of the definition language may stand where a value does.
-It never changes an argument.
+The shapes are botocore's own (`smp.compiler.request_shapes`). An expression of the definition language
+may stand where a value does. It never changes an argument.
 """
 
 from __future__ import annotations
@@ -9,14 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-import botocore.loaders
-from botocore.model import ListShape, MapShape, OperationModel, ServiceModel, Shape, StructureShape
-
 from smp.compiler.compiled import CompiledPipeline, Json
 from smp.compiler.deploy_values import PATTERN
+from smp.compiler.request_shapes import Shape, input_shape
 from smp.errors import Problem
 
 OPERATIONS: Mapping[str, str] = {
@@ -76,23 +75,26 @@ def check_requests(compiled: CompiledPipeline) -> list[tuple[str, Problem]]:
 
 
 def check_step_request(
-    step: Json, defaults: Mapping[str, Any] = MappingProxyType({})
+    step: Json,
+    defaults: Mapping[str, Any] = MappingProxyType({}),
+    shapes: Path | None = None,
 ) -> list[tuple[str, str]]:
     """Return the (path, reason) pairs of a step's faults; a step type without an API call has none.
 
     A parameter counts as its default, also inside a text: a number where the service takes text is
-    refused at run time.
+    refused at run time. `shapes` is a directory that keeps the shapes of requests.
     """
     if step["Type"] not in OPERATIONS and step["Type"] not in PARTS:
         return []
     arguments = _with_defaults(step["Arguments"], defaults)
     if step["Type"] in OPERATIONS:
-        return list(_faults(arguments, _shape(OPERATIONS[step["Type"]]), "Arguments"))
+        shape = input_shape("sagemaker", OPERATIONS[step["Type"]], shapes)
+        return list(_faults(arguments, shape, "Arguments"))
     return [
         found
-        for member, (service, operation) in PARTS[step["Type"]].items()
+        for member, call in PARTS[step["Type"]].items()
         if member in arguments
-        for found in _faults(arguments[member], _shape(operation, service), f"Arguments.{member}")
+        for found in _faults(arguments[member], input_shape(*call, shapes), f"Arguments.{member}")
     ]
 
 
@@ -119,25 +121,6 @@ def _joined(join: Json, defaults: Mapping[str, Any]) -> Any:
     return str(join["Std:Join"].get("On", "")).join(map(str, values))
 
 
-def sagemaker_service() -> ServiceModel:
-    """Return botocore's model of the SageMaker API."""
-    return _service("sagemaker")
-
-
-@lru_cache(maxsize=4)
-def _service(name: str) -> ServiceModel:
-    description = botocore.loaders.Loader().load_service_model(name, "service-2")
-    return ServiceModel(description, name)
-
-
-@lru_cache(maxsize=32)
-def _shape(operation: str, service: str = "sagemaker") -> StructureShape:
-    model: OperationModel = _service(service).operation_model(operation)
-    shape = model.input_shape
-    assert isinstance(shape, StructureShape)
-    return shape
-
-
 def is_expression(value: Any) -> bool:
     """Whether a JSON value is an expression of the definition language."""
     return isinstance(value, dict) and len(value) == 1 and next(iter(value)) in EXPRESSIONS
@@ -146,47 +129,41 @@ def is_expression(value: Any) -> bool:
 def _faults(value: Any, shape: Shape, path: str) -> Iterator[tuple[str, str]]:
     if is_expression(value):
         return
-    if isinstance(shape, StructureShape):
-        yield from _structure_faults(value, shape, path)
-    elif isinstance(shape, ListShape):
-        yield from _list_faults(value, shape, path)
-    elif isinstance(shape, MapShape):
-        yield from _map_faults(value, shape, path)
-    else:
-        yield from _leaf_faults(value, shape, path)
+    check = {"structure": _structure_faults, "list": _list_faults, "map": _map_faults}
+    yield from check.get(shape.type_name, _leaf_faults)(value, shape, path)
 
 
-def _structure_faults(value: Any, shape: StructureShape, path: str) -> Iterator[tuple[str, str]]:
+def _structure_faults(value: Any, shape: Shape, path: str) -> Iterator[tuple[str, str]]:
     if not isinstance(value, dict):
         yield path, f"expected an object, found {value!r}"
         return
-    for name in shape.required_members:
+    for name in shape.required:
         if name not in value and name not in NAMED_BY_SERVICE:
             yield f"{path}.{name}", "it is required"
     for name, item in value.items():
         if name not in shape.members:
             yield f"{path}.{name}", "there is no such member"
         else:
-            yield from _faults(item, shape.members[name], f"{path}.{name}")
+            yield from _faults(item, shape.member(name), f"{path}.{name}")
 
 
-def _list_faults(value: Any, shape: ListShape, path: str) -> Iterator[tuple[str, str]]:
+def _list_faults(value: Any, shape: Shape, path: str) -> Iterator[tuple[str, str]]:
     if not isinstance(value, list):
         yield path, f"expected a list, found {value!r}"
         return
     yield from _size_faults(len(value), "items", shape, path)
     for index, item in enumerate(value):
-        yield from _faults(item, shape.member, f"{path}[{index}]")
+        yield from _faults(item, shape.part("member"), f"{path}[{index}]")
 
 
-def _map_faults(value: Any, shape: MapShape, path: str) -> Iterator[tuple[str, str]]:
+def _map_faults(value: Any, shape: Shape, path: str) -> Iterator[tuple[str, str]]:
     if not isinstance(value, dict):
         yield path, f"expected an object, found {value!r}"
         return
     yield from _size_faults(len(value), "entries", shape, path)
     for key, item in value.items():
-        yield from _leaf_faults(key, shape.key, f"{path} key {key!r}")
-        yield from _faults(item, shape.value, f"{path}.{key}")
+        yield from _leaf_faults(key, shape.part("key"), f"{path} key {key!r}")
+        yield from _faults(item, shape.part("value"), f"{path}.{key}")
 
 
 def _leaf_faults(value: Any, shape: Shape, path: str) -> Iterator[tuple[str, str]]:
@@ -207,16 +184,16 @@ def _text_faults(value: str, shape: Shape, path: str) -> Iterator[tuple[str, str
     if PATTERN.search(value):
         return
     yield from _size_faults(len(value), "characters", shape, path)
-    choices = getattr(shape, "enum", None)
+    choices = shape.traits.get("enum")
     if choices and value not in choices:
         yield path, f"{value!r} is not one of the values that botocore knows"
-    pattern = shape.metadata.get("pattern")
+    pattern = shape.traits.get("pattern")
     if pattern and not _matches(pattern, value):
         yield path, f"{value!r} does not match {pattern}"
 
 
 def _size_faults(size: float, unit: str, shape: Shape, path: str) -> Iterator[tuple[str, str]]:
-    low, high = shape.metadata.get("min"), shape.metadata.get("max")
+    low, high = shape.traits.get("min"), shape.traits.get("max")
     if (low is not None and size < low) or (high is not None and size > high):
         bounds = " to ".join(str(bound) for bound in (low, high) if bound is not None)
         yield path, f"{size} {unit}".strip() + f", allowed {bounds}"

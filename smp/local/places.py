@@ -49,6 +49,11 @@ class Places:
         return self.root / "hashes"
 
     @property
+    def shapes(self) -> Path:
+        """Shapes of the requests that steps make."""
+        return self.root / "shapes"
+
+    @property
     def environments(self) -> Path:
         """Python environments by the hash of their requirements."""
         return self.root / "envs"

@@ -166,7 +166,7 @@ class StepRunner:
         )
         arguments: Json = resolve(filled, self.scope)
         if step["Type"] in OPERATIONS:
-            faults = check_step_request({**step, "Arguments": arguments})
+            faults = check_step_request({**step, "Arguments": arguments}, shapes=self.places.shapes)
             if faults:
                 details = "; ".join(f"{path}: {reason}" for path, reason in faults)
                 raise RunError(f"the service would refuse its request: {details}")
