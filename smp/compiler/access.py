@@ -71,7 +71,7 @@ class Access:
     baseline_groups: tuple[str, ...]
     """Model package groups whose latest approved version brings a check's baseline."""
     supplied: tuple[str, ...]
-    """Prefixes of baselines that checks are given by address, and of files that versions are."""
+    """Prefixes of baselines that checks are given by address, and files that versions name."""
     emr_jobs: tuple[EmrJob, ...]
     """Jobs on EMR Serverless, which have roles of their own."""
     asks_models: bool

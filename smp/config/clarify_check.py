@@ -84,10 +84,7 @@ class ClarifyCheckStep(CheckStep):
         if self.check in METRICS:
             missing = [key for key in NEEDED_FOR_BIAS if getattr(self, key) in (None, ())]
             if missing:
-                raise fault(
-                    f"needs {', '.join(NEEDED_FOR_BIAS)}; {', '.join(missing)} missing",
-                    at=("check",),
-                )
+                raise fault(f"needs {', '.join(missing)}", at=("check",))
         return self
 
     @model_validator(mode="after")

@@ -22,6 +22,11 @@ ask: Lambda, function: ask, outputs: {ok: Boolean}
 tell: Lambda, function: 'arn:aws:lambda:eu-west-1:111122223333:function:tell:live'
 wait: Callback, queue: people, inputs: {ok: '${ask.outputs.ok}'}
 check: QualityCheck, check: data_quality, baseline_dataset: 's3://company-data/x.csv'
+fit: Training
+serve: CreateModel
+why: ClarifyCheck, check: model_explainability, baseline_dataset: 's3://company-data/x.csv', \
+shap: {baseline: 's3://SMP_S3BUCKETNAME/rows.csv'}
+keep: RegisterModel
 there: EMRServerless, application_id: 00f1, execution_role: spark, spark: {entry_point: preprocess.py}
 """
 
@@ -58,6 +63,18 @@ def test_the_pipeline_calls_asks_and_looks_up_no_more_than_is_named(stack: Synth
         f"arn:aws:sagemaker:{PLACE}:model-package-group/demo-demo",
         f"arn:aws:sagemaker:{PLACE}:model-package/demo-demo/*",
     ]
+
+
+def test_a_check_makes_endpoints_under_the_name_that_clarify_gives_them(stack: Synthesis) -> None:
+    found = shown(stack.statements(STACK, "PipelineJobRoleRuntimePolicy"))
+    assert found["AskModels"]["Resource"] == [
+        f"arn:aws:sagemaker:{PLACE}:endpoint/sm-clarify-*",
+        f"arn:aws:sagemaker:{PLACE}:endpoint-config/sm-clarify-*",
+    ]
+    assert found["DescribeModels"]["Resource"] == [f"arn:aws:sagemaker:{PLACE}:model/pipelines-*"]
+    (resource,) = stack.resources(STACK, "AWS::SageMaker::Pipeline").values()
+    text = str(shown(resource["Properties"]["PipelineDefinition"]))
+    assert "131013547314.dkr.ecr.eu-west-1.amazonaws.com/sagemaker-clarify-processing:1.0" in text
 
 
 def test_jobs_on_emr_serverless_run_in_this_application_with_this_role(stack: Synthesis) -> None:

@@ -1,4 +1,4 @@
-"""Local stand-ins of QualityCheck steps: the data they get, the baselines that come back, violations."""
+"""Local stand-ins of checks: the data they get, the baselines that come back, violations."""
 
 from __future__ import annotations
 
@@ -129,4 +129,56 @@ def test_fails_without_a_stand_in_before_anything_starts(workspace: Workspace) -
     with pytest.raises(RunError) as caught:
         plan_run(workspace.pipeline(check(workspace)))
     assert "is of type QualityCheck, which does not run here" in str(caught.value)
+    assert "give it a local_stand_in" in str(caught.value)
+
+
+EXPLAINS = """
+import json, os, pathlib
+place = pathlib.Path("/opt/ml/processing")
+config = json.loads((place / "input/config/analysis_config.json").read_text())
+data = sorted(p.name for p in (place / "input/data").iterdir())
+(place / "output/analysis.json").write_text(json.dumps({"label": config["label"], "files": data}))
+"""
+
+
+def clarify_check(workspace: Workspace, text: str, **members: Any) -> CompiledPipeline:
+    config = {
+        "S3Uri": workspace.put("config/analysis_config.json", '{"label": "y"}'),
+        "LocalPath": "/opt/ml/processing/input/config",
+        "S3DataType": "S3Prefix",
+        "S3InputMode": "File",
+    }
+    step = check(workspace, CheckType="MODEL_EXPLAINABILITY", **members)
+    inputs = step["Arguments"]["ProcessingInputs"]
+    inputs.append({"InputName": "analysis_config", "S3Input": config})
+    return replace(
+        workspace.pipeline({**step, "Type": "ClarifyCheck"}),
+        stand_ins={"ask": stand_in(workspace, text)},
+    )
+
+
+@pytest.mark.parametrize(("new", "used"), [(True, f"{BUCKET}/{RESULTS}/"), (False, "s3://old/")])
+def test_a_stand_in_of_clarify_gets_data_and_configuration(
+    new: bool, used: str, workspace: Workspace
+) -> None:
+    supplied = {"SuppliedBaselineConstraints": "s3://old/analysis.json"}
+    compiled = clarify_check(workspace, EXPLAINS, RegisterNewBaseline=new, **supplied)
+    record = step_of(workspace.run(compiled), "ask")
+    assert record.status == "Succeeded", record.reason
+    assert workspace.read(f"{RESULTS}/analysis.json") == '{"label": "y", "files": ["x.csv"]}'
+    assert record.result["CalculatedBaselineConstraints"] == f"{BUCKET}/{RESULTS}/analysis.json"
+    assert record.result["BaselineUsedForDriftCheckConstraints"] == f"{used}analysis.json"
+    assert "CalculatedBaselineStatistics" not in record.result
+
+
+def test_fails_where_a_stand_in_of_clarify_writes_no_analysis(workspace: Workspace) -> None:
+    run = workspace.run(clarify_check(workspace, "pass"))
+    expected = "the stand-in wrote no analysis.json below /opt/ml/processing/output"
+    assert expected in str(step_of(run, "ask").reason)
+
+
+def test_fails_without_a_stand_in_of_clarify_before_anything_starts(workspace: Workspace) -> None:
+    with pytest.raises(RunError) as caught:
+        plan_run(replace(clarify_check(workspace, ""), stand_ins={}))
+    assert "is of type ClarifyCheck, which does not run here" in str(caught.value)
     assert "give it a local_stand_in" in str(caught.value)
