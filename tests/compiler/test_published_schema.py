@@ -24,6 +24,7 @@ pytestmark = pytest.mark.skipif(
 )
 STALE: dict[str, frozenset[str]] = {
     "QualityCheck": frozenset({"FailOnViolation"}),
+    "ClarifyCheck": frozenset({"FailOnViolation"}),
     "Processing": frozenset({"ContainerEntrypoint", "ContainerArguments", "PropertyFiles"}),
     "Training": frozenset({"ContainerEntrypoint", "ContainerArguments", "CompressionType"}),
     "Model": frozenset({"ModelDataUrl"}),
@@ -79,7 +80,9 @@ wait: Callback, queue: people, inputs: {ok: '${ask.outputs.ok}'}, outputs: {id: 
 data: QualityCheck, check: data_quality, baseline_dataset: 's3://data/x.csv'
 """
     steps += "model: QualityCheck, check: model_quality, baseline_dataset: 's3://data/y.csv', "
-    steps += "problem_type: Regression, ground_truth_attribute: y, inference_attribute: p"
+    steps += "problem_type: Regression, ground_truth_attribute: y, inference_attribute: p\n"
+    steps += "fit: Training\nserve: CreateModel\n"
+    steps += "why: ClarifyCheck, check: model_explainability, baseline_dataset: 's3://data/y.csv'"
     assert faults_of(compile_demo(tmp_path, steps).definition) == []
 
 
