@@ -69,6 +69,7 @@ def test_every_example_has_its_stack(app: Path) -> None:
         "Smp-Pipeline-churn-lightgbm",
         "Smp-Pipeline-housing",
         "Smp-Pipeline-summarization-llm",
+        "Smp-Pipeline-video-recommender",
     }
 
 

@@ -56,6 +56,7 @@ def test_the_example_settings_deliver_every_example_to_dev_and_prod(app: Path) -
             "Pipeline-churn-lightgbm",
             "Pipeline-housing",
             "Pipeline-summarization-llm",
+            "Pipeline-video-recommender",
         }
     report = json.loads((app / "cdk.out" / "validation-report.json").read_text())
     assert report["pluginReports"] == []

@@ -19,7 +19,7 @@ from smp.config.load import load_project
 from smp.graph import build_graphs
 
 ROOT = Path(__file__).resolve().parents[2]
-EXAMPLES = ("churn-batch", "churn-lightgbm", "housing", "summarization-llm")
+EXAMPLES = ("churn-batch", "churn-lightgbm", "housing", "summarization-llm", "video-recommender")
 EXAMPLES_WITHOUT_NAMED_IMAGES = ("churn-batch", "churn-lightgbm", "summarization-llm")
 IMAGE = "111122223333.dkr.ecr.eu-west-1.amazonaws.com/sagemaker-scikit-learn:9.9"
 

@@ -92,9 +92,9 @@ def _scripts_of(config: Json) -> Iterator[str]:
                 yield f"{model['source_directory']}/{section['entry_point']}"
 
 
-def example_graphs() -> tuple[PipelineGraph, ...]:
-    """Return the graphs of the bundled examples."""
-    return build_graphs(load_project(ROOT))
+def example_graphs(environment: str | None = None) -> tuple[PipelineGraph, ...]:
+    """Return the graphs of the bundled examples, as they are for an environment."""
+    return build_graphs(load_project(ROOT, environment=environment))
 
 
 def seed_graphs(workspace: Path) -> tuple[PipelineGraph, ...]:

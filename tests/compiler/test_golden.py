@@ -18,7 +18,13 @@ from smp.graph import PipelineGraph
 from tests.compiler.compiling import SEEDS, example_graphs, seed_graphs
 
 GOLDEN = Path(__file__).with_name("golden")
-EXAMPLES = ("churn-batch", "churn-lightgbm", "housing", "summarization-llm")
+EXAMPLES = (
+    "churn-batch",
+    "churn-lightgbm",
+    "housing",
+    "summarization-llm",
+    "video-recommender",
+)
 SEED_PIPELINES = ("Falcon40b-fine-tune", "calhousing-test", "lgbm-test")
 
 needs_seeds = pytest.mark.skipif(
@@ -41,8 +47,8 @@ def masked(compiled: CompiledPipeline) -> str:
     return text
 
 
-def check_golden(compiled: CompiledPipeline, update: bool) -> None:
-    path = GOLDEN / f"{compiled.name}.json"
+def check_golden(compiled: CompiledPipeline, update: bool, kind: str = "") -> None:
+    path = GOLDEN / f"{compiled.name}{kind}.json"
     if update:
         path.write_text(masked(compiled), encoding="utf-8")
     assert path.is_file(), "no golden definition: pytest tests/compiler --update-golden"
@@ -60,6 +66,15 @@ def test_a_bundled_example_compiles_to_its_golden_definition(
 ) -> None:
     compiled = compile_pipeline(examples()[name], tmp_path)
     check_golden(compiled, update_golden)
+    assert check_requests(compiled) == []
+
+
+def test_a_search_in_place_of_a_training_compiles_to_its_golden_definition(
+    tmp_path: Path, update_golden: bool
+) -> None:
+    graphs = {graph.name: graph for graph in example_graphs("prod")}
+    compiled = compile_pipeline(graphs["video-recommender"], tmp_path)
+    check_golden(compiled, update_golden, kind=".prod")
     assert check_requests(compiled) == []
 
 

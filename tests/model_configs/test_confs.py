@@ -34,6 +34,7 @@ def test_every_model_directory_is_complete() -> None:
         "housing_mlp",
         "housing_pca",
         "summarization_llm",
+        "video_recommender",
     ]
     for model in MODELS:
         for name in ("README.md", "prepare_data.py", "requirements-local.txt"):
@@ -92,6 +93,12 @@ def test_image_of_churn_holds_the_pinned_lightgbm() -> None:
         ),
         ("summarization_llm", "preprocess.py", ["raw_dialogues"]),
         ("summarization_llm", "train.py", ["SM_CHANNEL_SUMMARIZATION_PREPROCESS_"]),
+        ("video_recommender", "prepare.py", ["export"]),
+        (
+            "video_recommender",
+            "evaluate.py",
+            ["recommender-transform-ratings", "recommender-prepare-ratings"],
+        ),
     ],
 )
 def test_scripts_read_what_the_conf_connects(model: str, script: str, names: list[str]) -> None:

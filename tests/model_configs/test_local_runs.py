@@ -179,6 +179,36 @@ def test_housing_predicts_prices_from_components(tmp_path: Path) -> None:
     assert {item["group"] for item in shown["registered"]} == {"housing-pca", "housing-mlp"}
 
 
+@pytest.mark.parametrize(
+    ("options", "least_gain"),
+    [((), 0.085), (("--environment", "prod"), 0.09)],
+    ids=["trained", "tuned"],
+)
+def test_the_recommender_beats_both_averages(
+    options: tuple[str, ...], least_gain: float, recommender: Workspace
+) -> None:
+    recommender.smp("run", "video-recommender", *options)
+    shown = recommender.json("show", "last")
+    assert shown["status"] == "Succeeded"
+    metrics = metrics_of(shown)
+    assert metrics["regression_metrics.rmse"] < metrics["baselines.item_mean.rmse"] - 0.08
+    assert metrics["regression_metrics.rmse"] < metrics["baselines.global_mean.rmse"] - 0.17
+    assert metrics["gain.over_item_mean"] > least_gain
+    assert metrics["test:rmse"] < 0.88
+    ran = {step["name"]: step["stand_in"] for step in shown["step_records"]}
+    assert ran["recommender-training"] == "local_train.py"
+    assert ran["recommender-transform"] == "local_serve.py"
+    assert [item["group"] for item in shown["registered"]] == ["video-recommender"]
+
+
+@pytest.fixture(scope="module")
+def recommender(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """The workspace with the ratings."""
+    workspace = workspace_of(tmp_path_factory.mktemp("recommender"), "video_recommender")
+    workspace.smp("stage", "video-recommender")
+    return workspace
+
+
 def test_summarization_tunes_a_tiny_model(tmp_path: Path) -> None:
     workspace = workspace_of(tmp_path, "summarization_llm")
     workspace.smp("stage", "summarization-llm")
