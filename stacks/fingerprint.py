@@ -6,13 +6,10 @@ says that something changed.
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
 import re
 import shutil
-import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +17,14 @@ from typing import Any
 
 from smp.atomic import write_atomically
 from smp.config.files import FileSet, find_files
+from smp.config.fingerprint import (
+    digest,
+    file_digest,
+    identity,
+    installation_lines,
+    walk,
+    workspace_lines,
+)
 from smp.errors import SmpError
 
 STAMP = ".smp-synth.json"
@@ -48,13 +53,9 @@ UNCOUNTED_CONTEXT = frozenset({"aws:cdk:bundling-stacks"})
 
 OWN_DIRECTORIES = ("constructs_lib", "smp", "stacks")
 OWN_SUFFIXES = frozenset({".cfg", ".in", ".json", ".lock", ".py", ".toml", ".txt"})
-SKIPPED_DIRECTORIES = frozenset({".git", ".venv", "__pycache__", "cdk.out", "node_modules"})
 
 CLI_FILES = frozenset({"error.txt", "performance-counters.json"})
 """What the CDK's command line reads and removes in an assembly."""
-
-LARGE_BYTES = 4 * 1024 * 1024
-"""Larger files count by size, times and inode: a change of content always changes one of them."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ class Assembly:
         except (OSError, SmpError):
             return cls(directory, None)
         lines = _inputs(workspace, environ, context, files)
-        return cls(directory, _hash([str(directory), *lines]))
+        return cls(directory, digest([str(directory), *lines]))
 
     def is_current(self) -> bool:
         """Whether it was made from these inputs and is as it was then."""
@@ -95,7 +96,7 @@ class Assembly:
             if stamp["inputs"] != self.inputs:
                 return False
             return all(
-                _file_digest(self.directory / name) == digest
+                file_digest(self.directory / name) == digest
                 for name, digest in stamp["outputs"].items()
             )
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
@@ -107,12 +108,14 @@ class Assembly:
         (self.directory / STAMP).unlink(missing_ok=True)
         yield
         if self.inputs is not None and _passed_validation(self.directory):
-            outputs = {name: _file_digest(self.directory / name) for name in self._files()}
+            outputs = {name: file_digest(self.directory / name) for name in self._files()}
             stamp = {"inputs": self.inputs, "outputs": outputs}
             write_atomically(self.directory / STAMP, json.dumps(stamp))
 
     def _files(self) -> Iterator[str]:
-        for path in _walk(self.directory):
+        for path in walk(self.directory):
+            if path.is_dir() and not path.is_symlink():
+                continue
             name = path.relative_to(self.directory)
             cached = name.parts[0] == ".cache"
             if not cached and name.name not in CLI_FILES and path.suffix != ".lock":
@@ -129,11 +132,10 @@ def _inputs(
         sort_keys=True,
     )
     own = [path for path in sorted(workspace.iterdir()) if path.suffix in OWN_SUFFIXES]
-    directories = [workspace / name for name in OWN_DIRECTORIES]
-    directories += sorted({_model_directory(file, workspace, files.base) for file in files.files})
+    own += [path for name in OWN_DIRECTORIES for path in walk(workspace / name)]
+    yield from (f"{path} {file_digest(path)}" for path in own)
+    yield from workspace_lines(workspace, files)
     counted = {name for name in environ if COUNTED_VARIABLES.fullmatch(name)} - UNCOUNTED_VARIABLES
-    for path in (*own, *files.files, *(path for top in directories for path in _walk(top))):
-        yield f"{path} {_file_digest(path)}"
     for file in files.files:
         found = CONFIG_VARIABLE.findall(file.read_bytes())
         counted |= {name.decode() for name in found}
@@ -143,58 +145,10 @@ def _inputs(
 
 def _tools(environ: Mapping[str, str]) -> Iterator[str]:
     """Yield what runs the app: Python, every installed package, Node."""
-    yield f"{sys.version} {sys.executable} {sys.path}"
-    for directory in map(Path, sys.path):
-        if directory.is_dir():
-            names = sorted(path.name for path in directory.iterdir())
-            yield " ".join(name for name in names if name.endswith(".dist-info"))
+    yield from installation_lines()
     node = environ.get("JSII_NODE") or shutil.which("node", path=environ.get("PATH"))
     if node and Path(node).is_file():
-        yield f"{node} {_identity(Path(node))}"
-
-
-def _model_directory(file: Path, workspace: Path, base: Path) -> Path:
-    """Return the directory that holds all that a configuration file may refer to."""
-    for parent in file.parents:
-        if parent.name == "conf":
-            return parent.parent
-        if parent in (workspace, base):
-            break
-    return file.parent
-
-
-def _walk(top: Path) -> Iterator[Path]:
-    """Yield every file and link below a directory, in a fixed order."""
-    for directory, names, files in os.walk(top):
-        names[:] = sorted(name for name in names if name not in SKIPPED_DIRECTORIES)
-        for name in sorted(files):
-            yield Path(directory, name)
-        for name in names:
-            if Path(directory, name).is_symlink():
-                yield Path(directory, name)
-
-
-def _file_digest(path: Path) -> str:
-    """Return what changes when a file's content or a link's target does; a pipe is never opened."""
-    link = f"-> {path.readlink()} " if path.is_symlink() else ""
-    if link and not path.is_file():
-        return link
-    if not path.is_file() or path.stat().st_size > LARGE_BYTES:
-        return link + _identity(path)
-    return link + hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def _identity(path: Path) -> str:
-    status = path.stat()
-    times = (status.st_mtime_ns, status.st_ctime_ns)
-    return f"{path.resolve()} {status.st_size} {times} {status.st_dev} {status.st_ino}"
-
-
-def _hash(lines: Iterable[str]) -> str:
-    digest = hashlib.sha256()
-    for line in lines:
-        digest.update(line.encode("utf-8", "surrogateescape") + b"\0")
-    return digest.hexdigest()
+        yield f"{node} {identity(Path(node))}"
 
 
 def _passed_validation(directory: Path) -> bool:

@@ -207,7 +207,8 @@ def _is_svg(arguments: argparse.Namespace) -> bool:
 
 
 def _compile_one(arguments: argparse.Namespace) -> CompiledPipeline:
-    from smp.compiler.cache import compile_all, compiled_in
+    from smp.compiler.cache import compile_all
+    from smp.compiler.kept import compiled_in
     from smp.graph import build_graph
 
     graph = build_graph(load_workspace(arguments), arguments.pipeline)

@@ -1,6 +1,7 @@
-"""Loads and compiles one pipeline in a child process, while this process gets ready to run it.
+"""Gets one pipeline: recalled, or loaded and compiled in a child process.
 
-Both take about as long, and neither needs the other. It never runs a step.
+Meanwhile this process gets ready to run it: both take about as long, and neither needs the other. It
+never runs a step.
 """
 
 from __future__ import annotations
@@ -9,47 +10,46 @@ import argparse
 import contextlib
 import gc
 import os
-import pickle
 import signal
 import threading
-import traceback
-from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING
 
-from smp.answer_pipe import end_with_reader
-from smp.cli.workspace import WORK_DIRECTORY, load_workspace
+from smp.cli.workspace import WORK_DIRECTORY, load_workspace, pattern_of
+from smp.compiler.kept import compiled_in
+from smp.compiler.recall import Asked, Consulted, Prepared
 from smp.errors import SetupError, SmpError
-
-if TYPE_CHECKING:
-    from smp.compiler.compiled import CompiledPipeline
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """A compiled pipeline, and the directory of each configured model that its steps belong to."""
-
-    compiled: CompiledPipeline
-    model_directories: Mapping[str, Path]
 
 
 def prepare(arguments: argparse.Namespace) -> Prepared:
     """Load the workspace that the arguments name and compile the pipeline they name."""
-    from smp.compiler.cache import compile_all, compiled_in
+    from smp.compiler.cache import compile_all
     from smp.graph import build_graph
 
-    project = load_workspace(arguments)
+    asked = asked_for(arguments)
+    before = asked.fingerprint()
+    environ = Consulted(os.environ)
+    project = load_workspace(arguments, environ)
     graph = build_graph(project, arguments.pipeline)
-    work = (arguments.workspace / WORK_DIRECTORY).resolve()
-    kept_in = compiled_in(arguments.environment)
-    (compiled,) = compile_all([graph], work, kept_in).result()
+    compilation = compile_all([graph], asked.work, compiled_in(arguments.environment))
+    (compiled,) = compilation.result()
+    if before is not None and asked.fingerprint() == before:
+        asked.remember(before, environ.read, project, compilation.keys[graph.name])
     return Prepared(compiled, {name: model.directory for name, model in project.models.items()})
 
 
+def asked_for(arguments: argparse.Namespace) -> Asked:
+    """Return what the arguments ask for."""
+    return Asked(
+        workspace=arguments.workspace,
+        pattern=pattern_of(arguments),
+        environment=arguments.environment,
+        pipeline=arguments.pipeline,
+        work=(arguments.workspace / WORK_DIRECTORY).resolve(),
+    )
+
+
 class Preparation:
-    """`prepare` on its way. Within a `with`: the child does not outlive the block.
+    """`prepare` on its way, where nothing can be recalled. The child does not outlive a `with`.
 
     Where this process has threads, or cannot fork, the work is done when its result is asked for.
     """
@@ -58,8 +58,12 @@ class Preparation:
         self._arguments = arguments
         self._child: int | None = None
         self._answer = -1
+        self._recalled: Prepared | None = None
 
     def __enter__(self) -> Preparation:
+        self._recalled = asked_for(self._arguments).recall(os.environ)
+        if self._recalled is not None:
+            return self
         if hasattr(os, "fork") and threading.active_count() == 1:
             self._answer, write_end = os.pipe()
             self._child = os.fork()
@@ -71,8 +75,12 @@ class Preparation:
 
     def result(self) -> Prepared:
         """Wait for the result; raises what `prepare` raised."""
+        if self._recalled is not None:
+            return self._recalled
         if self._child is None:
             return prepare(self._arguments)
+        import pickle
+
         with os.fdopen(self._answer, "rb", closefd=False) as answer:
             data = answer.read()
         if not data:
@@ -98,6 +106,11 @@ class Preparation:
 
 def _be_child(arguments: argparse.Namespace, write_end: int) -> None:
     """Write the result, or the error, and end without anything that this process has to do at its end."""
+    import pickle
+    import traceback
+
+    from smp.answer_pipe import end_with_reader
+
     status = 1
     try:
         signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -53,7 +53,8 @@ def add_commands(commands: Commands) -> None:
 def _refresh(arguments: argparse.Namespace) -> int:
     from smp.atomic import write_atomically
     from smp.aws.price_list import fetch_prices, instance_types
-    from smp.compiler.cache import compile_all, compiled_in
+    from smp.compiler.cache import compile_all
+    from smp.compiler.kept import compiled_in
     from smp.graph import build_graphs
     from smp.review.prices import PRICE_FILE
 

@@ -16,13 +16,13 @@ from smp.cli.console import chosen_format, write_json, write_output
 from smp.cli.environments import known_environments
 from smp.cli.workspace import (
     DEPLOYED,
-    PATTERN_VARIABLE,
     STATES,
     WORK_DIRECTORY,
     Commands,
     add_base_option,
     add_models_option,
     add_workspace_option,
+    pattern_of,
 )
 
 if TYPE_CHECKING:
@@ -103,12 +103,12 @@ def read_states(
 
 def workspace_of(arguments: argparse.Namespace) -> Workspace:
     """Return the workspace that `--workspace` and `--models` name."""
-    from smp.config.load import DEFAULT_PATTERN
     from smp.review.state import Workspace
 
-    pattern = arguments.models or os.environ.get(PATTERN_VARIABLE) or DEFAULT_PATTERN
     known = known_environments(arguments.workspace)
-    return Workspace(arguments.workspace, pattern, os.environ, arguments.environment, known)
+    return Workspace(
+        arguments.workspace, pattern_of(arguments), os.environ, arguments.environment, known
+    )
 
 
 def _read(workspace: Workspace, name: str) -> ReadingState:

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from smp.cli.console import write_output
-from smp.cli.preparation import Preparation, Prepared
 from smp.cli.workspace import (
     WORK_DIRECTORY,
     Commands,
@@ -26,6 +25,7 @@ from smp.cli.workspace import (
 from smp.errors import Problem, RunError, SetupError, SmpError
 
 if TYPE_CHECKING:
+    from smp.compiler.recall import Prepared
     from smp.config.project import Model
     from smp.local.places import Places
     from smp.local.run_store import Run
@@ -135,6 +135,8 @@ def places_of(arguments: argparse.Namespace) -> Places:
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    from smp.cli.preparation import Preparation
+
     with Preparation(arguments) as preparation:
         from smp.compiler.parameters import parameter_values, read_assignments
         from smp.local.places import local_parameters

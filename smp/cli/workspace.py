@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from smp.cli.aws_options import add_aws_options
 from smp.cli.environments import add_environment_option, known_environments
+from smp.config.files import DEFAULT_PATTERN
 
 if TYPE_CHECKING:
     from smp.config.project import Project
@@ -57,15 +59,21 @@ def add_base_option(command: argparse.ArgumentParser) -> None:
     add_aws_options(command)
 
 
-def load_workspace(arguments: argparse.Namespace) -> Project:
+def load_workspace(
+    arguments: argparse.Namespace, environ: Mapping[str, str] = os.environ
+) -> Project:
     """Load the configs that `--workspace` and `--models` name."""
-    from smp.config.load import DEFAULT_PATTERN, load_project
+    from smp.config.load import load_project
 
-    pattern = arguments.models or os.environ.get(PATTERN_VARIABLE) or DEFAULT_PATTERN
     return load_project(
         arguments.workspace,
-        pattern,
-        os.environ,
+        pattern_of(arguments),
+        environ,
         arguments.environment,
         known_environments(arguments.workspace),
     )
+
+
+def pattern_of(arguments: argparse.Namespace) -> str:
+    """Return the pattern of the config files, relative to the workspace."""
+    return arguments.models or os.environ.get(PATTERN_VARIABLE) or DEFAULT_PATTERN

@@ -20,17 +20,20 @@ from pathlib import Path
 from typing import Any
 
 import smp
-from smp.atomic import write_atomically
 from smp.compiler.code_store import CodeStore, code_tree, stand_in_of
 from smp.compiler.compiled import CompiledPipeline
+from smp.compiler.engine import engine_files
+from smp.compiler.kept import (
+    CODE_DIRECTORY,
+    COMPILED_DIRECTORY,
+    REVIEWED_DIRECTORY,
+    read_kept,
+    write_kept,
+)
 from smp.config.project import STAND_INS
 from smp.errors import ScriptError, SetupError, SmpError
 from smp.graph.nodes import PipelineGraph
 
-CODE_DIRECTORY = "code"
-COMPILED_DIRECTORY = "compiled"
-REVIEWED_DIRECTORY = "reviewed"
-"""Where states other than the working tree's are kept: the two do not push each other out."""
 WORKER = (sys.executable, "-P", "-m", "smp.compiler.worker")
 
 
@@ -53,7 +56,8 @@ class Compilation:
         known = (work_dir / name for name in (COMPILED_DIRECTORY, REVIEWED_DIRECTORY))
         self._lookup = dict.fromkeys((self._directory, *known))
         self._graphs = graphs
-        self._keys = _compile_keys(graphs, self._store)
+        self.keys = _compile_keys(graphs, self._store)
+        """The hash of everything that each pipeline's compilation depends on."""
         kept = {graph.name: self._read(graph) for graph in graphs}
         self._compiled = {name: value for name, value in kept.items() if value is not None}
         self.compiling = tuple(g.name for g in graphs if g.name not in self._compiled)
@@ -68,25 +72,14 @@ class Compilation:
         return tuple(self._compiled[graph.name] for graph in self._graphs)
 
     def _read(self, graph: PipelineGraph) -> CompiledPipeline | None:
+        key = self.keys[graph.name]
         for directory in self._lookup:
-            text = self._kept_text(graph, directory)
-            if text is not None:
+            compiled = read_kept(directory, graph.name, key, self._store.root)
+            if compiled is not None:
                 if directory != self._directory:
-                    self._write(graph, text)
-                return CompiledPipeline.from_json(text, self._store.root)
+                    write_kept(self._directory, compiled, key)
+                return compiled
         return None
-
-    def _kept_text(self, graph: PipelineGraph, directory: Path) -> str | None:
-        """Return a pipeline's JSON if a directory has it of the same inputs, with all of its code."""
-        try:
-            kept = json.loads((directory / f"{graph.name}.json").read_text(encoding="utf-8"))
-            if kept["key"] != self._keys[graph.name]:
-                return None
-            text: str = kept["compiled"]
-            compiled = CompiledPipeline.from_json(text, self._store.root)
-        except (OSError, ValueError, KeyError, TypeError):
-            return None
-        return text if self._store.holds(compiled.local_code()) else None
 
     def _start(self) -> subprocess.Popen[bytes]:
         environment = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "SMP_"))}
@@ -122,17 +115,9 @@ class Compilation:
         return (graph for graph in self._graphs if graph.name in self.compiling)
 
     def _keep(self, graph: PipelineGraph, text: str) -> None:
-        self._compiled[graph.name] = CompiledPipeline.from_json(text, self._store.root)
-        self._write(graph, text)
-
-    def _write(self, graph: PipelineGraph, text: str) -> None:
-        kept = {"key": self._keys[graph.name], "compiled": text}
-        write_atomically(self._directory / f"{graph.name}.json", json.dumps(kept))
-
-
-def compiled_in(environment: str | None, usual: str = COMPILED_DIRECTORY) -> str:
-    """Return the directory that keeps an environment's results: they push none of another's out."""
-    return usual if environment is None else f"{usual}-{environment}"
+        compiled = CompiledPipeline.from_json(text, self._store.root)
+        self._compiled[graph.name] = compiled
+        write_kept(self._directory, compiled, self.keys[graph.name])
 
 
 def compile_all(
@@ -186,12 +171,12 @@ def compile_key(graph: PipelineGraph, store: CodeStore) -> str:
 
 @lru_cache(maxsize=1)
 def _engine_hash() -> str:
-    """Hash the engine's own sources and the versions of what it compiles with."""
+    """Hash the sources that compile, and the versions of what they compile with."""
     digest = hashlib.sha256()
     for name in ("sagemaker", "sagemaker-core", "sagemaker-mlops", "sagemaker-train"):
         digest.update(f"{name}=={version(name)}\n".encode())
     digest.update(f"{version('botocore')} {sys.version}\n".encode())
     root = Path(smp.__file__).parent
-    for path in sorted(root.rglob("*.py")):
+    for path in engine_files():
         digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()

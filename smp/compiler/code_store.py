@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
 from smp.compiler.compiled import CodeFile, CodeTree, StandIn
+from smp.compiler.kept import holds
 from smp.compiler.source_files import read_source_files
 from smp.config.project import STAND_INS, Model
 from smp.config.shipped_files import IGNORE_FILE
@@ -61,11 +62,7 @@ class CodeStore:
 
     def holds(self, trees: Iterable[CodeTree]) -> bool:
         """Whether every file of every tree is there, by size."""
-        return all(
-            _size(self.path_of(tree) / file.path) == file.size
-            for tree in trees
-            for file in tree.files
-        )
+        return holds(self.root, trees)
 
     def put(self, tree: CodeTree, files: Mapping[str, bytes]) -> None:
         """Write a tree under a temporary name and rename it: a half-written tree is never seen."""
@@ -176,10 +173,3 @@ def _tree_hash(files: Iterable[CodeFile]) -> str:
     for file in files:
         digest.update(f"{file.path}\0{file.sha256}\0{int(file.is_template)}\n".encode())
     return digest.hexdigest()
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return -1

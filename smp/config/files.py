@@ -16,6 +16,9 @@ from pathlib import Path
 
 from smp.errors import ConfigError, Location, Problem
 
+DEFAULT_PATTERN = "model_configs/*/conf/*.yaml"
+CONF_DIRECTORY = "conf"
+
 MAX_BYTES = 1024 * 1024
 """A hand-written configuration stays far below; a larger file is something else."""
 
@@ -53,6 +56,16 @@ def find_files(workspace: Path, pattern: str) -> FileSet:
     if not files:
         raise ConfigError([_nothing_matches(pattern, base)])
     return FileSet(base, tuple(sorted(files)))
+
+
+def model_directory(file: Path, workspace: Path, base: Path) -> Path:
+    """Return the directory that holds the `conf/` with the file, else the file's own directory."""
+    for parent in file.parents:
+        if parent.name == CONF_DIRECTORY:
+            return parent.parent
+        if parent in (workspace, base):
+            break
+    return file.parent
 
 
 def _nothing_matches(pattern: str, base: Path) -> Problem:

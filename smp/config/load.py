@@ -13,7 +13,13 @@ from typing import Any
 from pydantic import ValidationError
 
 from smp.config.faults import problems_of
-from smp.config.files import FileSet, find_files, read_text
+from smp.config.files import (
+    DEFAULT_PATTERN,
+    FileSet,
+    find_files,
+    model_directory,
+    read_text,
+)
 from smp.config.framework import ConfigFile, without_effect
 from smp.config.merge import MODELS, MergedModel, check_group_names, merge_models, merge_pipelines
 from smp.config.overlays import Chosen, check_overlays, overlay_names, with_overlay
@@ -32,7 +38,6 @@ from smp.config.source_tree import (
     find_scripts,
     is_inside,
     lookup_roots,
-    model_directory,
 )
 from smp.config.wording import dotted, shown_name
 from smp.config.yaml_tree import Document, read_document
@@ -40,8 +45,6 @@ from smp.errors import ConfigError, Location, Problem, ScriptError
 
 MAX_PROBLEMS = 500
 """What a message lists; a file of anything else would fill the screen for minutes."""
-
-DEFAULT_PATTERN = "model_configs/*/conf/*.yaml"
 
 NO_VARIABLES: Mapping[str, str] = MappingProxyType({})
 

@@ -17,8 +17,6 @@ from smp.config.wording import dotted, shown
 from smp.config.yaml_tree import Path_
 from smp.errors import Location, Problem
 
-CONF_DIRECTORY = "conf"
-
 SCRIPT_SUFFIXES = {("train", "entry_point"): (".py", ".sh")}
 PYTHON = (".py",)
 MISSING = "there is no such "
@@ -38,16 +36,6 @@ class PathFault:
         """Return it as the problem of a model, whose path this is, at a place in a file."""
         path = dotted((*model, *self.path))
         return Problem(self.reason, place, path, self.found, self.allowed, self.hint)
-
-
-def model_directory(file: Path, workspace: Path, base: Path) -> Path:
-    """Return the directory that holds the `conf/` with the file, else the file's own directory."""
-    for parent in file.parents:
-        if parent.name == CONF_DIRECTORY:
-            return parent.parent
-        if parent in (workspace, base):
-            break
-    return file.parent
 
 
 def is_inside(path: Path, directory: Path) -> bool:

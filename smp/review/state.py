@@ -11,16 +11,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
-from smp.compiler.cache import (
+from smp.compiler.cache import Compilation, compile_all
+from smp.compiler.compiled import CompiledPipeline
+from smp.compiler.kept import (
     CODE_DIRECTORY,
     COMPILED_DIRECTORY,
     REVIEWED_DIRECTORY,
-    Compilation,
-    compile_all,
     compiled_in,
 )
-from smp.compiler.compiled import CompiledPipeline
-from smp.config.load import DEFAULT_PATTERN, load_project
+from smp.config.files import DEFAULT_PATTERN
+from smp.config.load import load_project
 from smp.config.project import Project
 from smp.errors import ConfigError, Problem, SmpError, near_names
 from smp.graph import PipelineGraph, build_graphs

@@ -53,6 +53,7 @@ def test_a_shape_is_what_botocore_makes_of_it(
     found = input_shape(service, operation, tmp_path if times else None)
     description = botocore.loaders.Loader().load_service_model(service, "service-2")
     theirs = model.ServiceModel(description, service).operation_model(operation).input_shape
+    assert theirs is not None
     assert_same(theirs, found)
 
 

@@ -16,10 +16,10 @@ from smp.compiler.cache import compile_all
 from smp.compiler.compiled import CompiledPipeline
 from smp.compiler.limits import check_limits
 from smp.compiler.request_check import check_requests
-from smp.config.files import find_files
-from smp.config.load import DEFAULT_PATTERN, load_project
+from smp.config.files import DEFAULT_PATTERN, find_files, model_directory
+from smp.config.load import load_project
 from smp.config.project import Project
-from smp.config.source_tree import is_inside, model_directory
+from smp.config.source_tree import is_inside
 from smp.graph import PipelineGraph, build_graphs
 from stacks.context import config_pattern, read_context
 

@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from stacks.fingerprint import DELIVERY_VARIABLES, LARGE_BYTES, STAMP, Assembly
+from smp.config.fingerprint import LARGE_BYTES
+from stacks.fingerprint import DELIVERY_VARIABLES, STAMP, Assembly
 
 ROOT = Path(__file__).resolve().parents[2]
 CONTEXT: dict[str, Any] = {"smp": {"modelConfigs": "models/*/conf/*.yaml"}, "flag": True}

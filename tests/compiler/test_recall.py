@@ -1,0 +1,293 @@
+"""What a pipeline was compiled to is recalled until anything that counts has changed, and in no doubt."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+import smp
+import smp.compiler.recall as recall
+from smp.compiler.cache import compile_key
+from smp.compiler.code_store import CodeStore
+from smp.compiler.compiled import CompiledPipeline
+from smp.compiler.engine import engine_files
+from smp.compiler.kept import compiled_in, write_kept
+from smp.compiler.recall import Asked, Consulted, Prepared
+from smp.config.load import load_project
+from smp.graph import build_graph
+from tests.compiler.test_cache import CONF, write_model
+
+PATTERN = "model_configs/*/conf/*.yaml"
+ENVIRON = {"TEAM": "churn", "OTHER": "1"}
+CONF_WITH_VARIABLE = CONF.replace("depth: 3", "depth: 3, team: '${env:TEAM}'")
+OVERLAY = "  environments: {prod: {models: {one: {train: {hyperparameters: {depth: 9}}}}}}\n"
+
+Change = Callable[[Path], object]
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Path:
+    """Two models; the first is asked for."""
+    root = tmp_path / "workspace"
+    for name in ("one", "two"):
+        write_model(root, name, CONF_WITH_VARIABLE)
+    (root / "model_configs/one/scripts/nested").mkdir()
+    (root / "cdk.json").write_text("{}")
+    return root
+
+
+def asked(workspace: Path, environment: str | None = None, pattern: str = PATTERN) -> Asked:
+    return Asked(workspace, pattern, environment, "one", (workspace / ".smp").resolve())
+
+
+def prepare(asked: Asked, meanwhile: Callable[[], object] = lambda: None) -> Prepared:
+    """Load and compile, as a run does, but without the SDK: a pipeline of no steps and one tree."""
+    before = asked.fingerprint()
+    environ = Consulted(ENVIRON)
+    project = load_project(asked.workspace, asked.pattern, environ, asked.environment)
+    meanwhile()
+    graph = build_graph(project, asked.pipeline)
+    store = CodeStore(asked.work / "code")
+    key = compile_key(graph, store)
+    tree = store.add_files({"sm_train.sh": b"exit 0\n"}, "sdk drivers")
+    compiled = CompiledPipeline(graph.name, {"Steps": [], "Key": key}, (tree,), store.root)
+    write_kept(asked.work / compiled_in(asked.environment), compiled, key)
+    if before is not None and asked.fingerprint() == before:
+        asked.remember(before, environ.read, project, key)
+    return Prepared(compiled, {name: m.directory for name, m in project.models.items()})
+
+
+def is_recalled(asked: Asked, environ: Mapping[str, str] = ENVIRON) -> bool:
+    return asked.recall(environ) is not None
+
+
+def write(name: str, text: str = "changed\n") -> Change:
+    return lambda workspace: (workspace / name).write_text(text)
+
+
+def in_place_at_the_same_time(workspace: Path) -> None:
+    script = workspace / "model_configs/one/scripts/train.py"
+    status = script.stat()
+    script.write_text(script.read_text().swapcase())
+    os.utime(script, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def test_what_was_compiled_is_recalled_as_it_was(workspace: Path) -> None:
+    assert not is_recalled(asked(workspace))
+    prepared = prepare(asked(workspace))
+    assert asked(workspace).recall(ENVIRON) == prepared
+
+
+CHANGES: Mapping[str, Change] = {
+    "a config": write("model_configs/one/conf/conf.yaml"),
+    "a config of another pipeline": write("model_configs/two/conf/conf.yaml"),
+    "a config more": write("model_configs/one/conf/second.yaml"),
+    "a config less": lambda root: (root / "model_configs/two/conf/conf.yaml").unlink(),
+    "a model more": lambda root: shutil.copytree(
+        root / "model_configs/one", root / "model_configs/three"
+    ),
+    "a model's name": lambda root: (root / "model_configs/two").rename(root / "model_configs/duo"),
+    "a script": write("model_configs/one/scripts/train.py"),
+    "a script of the same size and time": in_place_at_the_same_time,
+    "a script more": write("model_configs/one/scripts/nested/new.py"),
+    "a script less": lambda root: (root / "model_configs/one/scripts/train.py").unlink(),
+    "an ignore file": write("model_configs/one/scripts/.smpignore", "nested\n"),
+    "a link": lambda root: (root / "model_configs/one/scripts/link.py").symlink_to("train.py"),
+    "an empty directory": lambda root: (root / "model_configs/one/scripts/empty").mkdir(),
+    "a pipe, which nobody opens": lambda root: os.mkfifo(root / "model_configs/one/scripts/pipe"),
+    "a module of git": write("model_configs/one/.gitmodules"),
+    "the settings": write("cdk.json", '{"context": {"smp": {"environments": {"prod": {}}}}}'),
+    "the settings less": lambda root: (root / "cdk.json").unlink(),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES.keys())
+def test_a_change_of_a_file_is_noticed(workspace: Path, change: Change) -> None:
+    prepare(asked(workspace))
+    assert is_recalled(asked(workspace))
+    change(workspace)
+    assert not is_recalled(asked(workspace))
+
+
+@pytest.mark.parametrize("value", [None, "", "other"])
+def test_a_variable_that_was_read_is_noticed(workspace: Path, value: str | None) -> None:
+    prepare(asked(workspace))
+    environ = {k: v for k, v in {**ENVIRON, "TEAM": value}.items() if v is not None}
+    assert not is_recalled(asked(workspace), environ)
+    assert is_recalled(asked(workspace), {**ENVIRON, "OTHER": "2", "MORE": "3"})
+
+
+def test_a_variables_value_is_not_written_down(workspace: Path) -> None:
+    prepare(asked(workspace))
+    (kept,) = (workspace / ".smp" / recall.RECALLED_DIRECTORY).rglob("*.json")
+    assert "TEAM" in kept.read_text()
+    assert "churn" not in kept.read_text()
+
+
+def test_each_environment_has_its_own(workspace: Path) -> None:
+    conf = workspace / "model_configs/one/conf/conf.yaml"
+    conf.write_text(conf.read_text() + OVERLAY)
+    usual = prepare(asked(workspace))
+    assert not is_recalled(asked(workspace, "prod"))
+    prod = prepare(asked(workspace, "prod"))
+    assert usual != prod
+    assert asked(workspace).recall(ENVIRON) == usual
+    assert asked(workspace, "prod").recall(ENVIRON) == prod
+
+
+def test_a_change_of_an_overlay_is_noticed(workspace: Path) -> None:
+    conf = workspace / "model_configs/one/conf/conf.yaml"
+    conf.write_text(conf.read_text() + OVERLAY)
+    prepare(asked(workspace, "prod"))
+    conf.write_text(conf.read_text().replace("depth: 9", "depth: 8"))
+    assert not is_recalled(asked(workspace, "prod"))
+
+
+def test_another_pattern_is_asked_for_anew(workspace: Path) -> None:
+    prepare(asked(workspace))
+    assert not is_recalled(asked(workspace, pattern="model_configs/one/conf/*.yaml"))
+
+
+@pytest.mark.parametrize("pattern", ["nothing/*.yaml", "[", "model_configs/**"])
+def test_a_doubtful_pattern_is_a_change(workspace: Path, pattern: str) -> None:
+    prepare(asked(workspace))
+    assert not is_recalled(asked(workspace, pattern=pattern))
+
+
+def test_a_linked_model_that_leads_elsewhere_is_noticed(workspace: Path) -> None:
+    elsewhere = workspace.parent / "elsewhere"
+    shutil.move(workspace / "model_configs/one", elsewhere)
+    (workspace / "model_configs/one").symlink_to(elsewhere)
+    prepare(asked(workspace))
+    assert is_recalled(asked(workspace))
+    shutil.copytree(elsewhere, workspace.parent / "copy")
+    (workspace / "model_configs/one").unlink()
+    (workspace / "model_configs/one").symlink_to(workspace.parent / "copy")
+    assert not is_recalled(asked(workspace))
+
+
+def test_a_change_behind_a_link_is_noticed(workspace: Path) -> None:
+    elsewhere = workspace.parent / "elsewhere"
+    shutil.move(workspace / "model_configs/one", elsewhere)
+    (workspace / "model_configs/one").symlink_to(elsewhere)
+    prepare(asked(workspace))
+    (elsewhere / "scripts/train.py").write_text("changed")
+    assert not is_recalled(asked(workspace))
+
+
+def test_a_source_directory_behind_a_link_of_the_workspace_is_not_recalled(
+    workspace: Path,
+) -> None:
+    """The link lies where no fingerprint looks."""
+    conf = workspace / "model_configs/one/conf/conf.yaml"
+    conf.write_text(conf.read_text().replace("directory: scripts", "directory: linked/scripts"))
+    (workspace / "linked").symlink_to("model_configs/one")
+    prepare(asked(workspace))
+    assert not is_recalled(asked(workspace))
+
+
+def test_a_source_directory_that_is_named_from_the_workspace_is_recalled(workspace: Path) -> None:
+    conf = workspace / "model_configs/one/conf/conf.yaml"
+    written = "directory: model_configs/one/scripts"
+    conf.write_text(conf.read_text().replace("directory: scripts", written))
+    prepare(asked(workspace))
+    assert is_recalled(asked(workspace))
+    (workspace / "model_configs/one/model_configs/one/scripts").mkdir(parents=True)
+    assert not is_recalled(asked(workspace)), "it is looked up in the model's directory first"
+
+
+def test_another_installation_is_noticed(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    packages = workspace.parent / "packages"
+    (packages / "botocore-1.0.dist-info").mkdir(parents=True)
+    monkeypatch.syspath_prepend(packages)
+    prepare(asked(workspace))
+    assert is_recalled(asked(workspace))
+    (packages / "botocore-1.0.dist-info").rename(packages / "botocore-1.1.dist-info")
+    assert not is_recalled(asked(workspace))
+
+
+def test_a_change_of_the_engine_is_noticed(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    package = tmp_path / "smp"
+    for name in ("compiler/render.py", "errors.py", "local/run.py"):
+        (package / name).parent.mkdir(parents=True, exist_ok=True)
+        (package / name).write_text("1")
+    monkeypatch.setattr(smp, "__file__", str(package / "__init__.py"))
+    assert [file.name for file in engine_files()] == ["render.py", "errors.py"]
+    before = asked(workspace).fingerprint()
+    (package / "local/run.py").write_text("what runs a pipeline has no part in compiling it")
+    assert asked(workspace).fingerprint() == before
+    (package / "compiler/render.py").write_text("2")
+    assert asked(workspace).fingerprint() != before
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", "{}", '{"fingerprint": 1}', "\udcff"])
+def test_a_file_that_cannot_be_read_recalls_nothing(workspace: Path, text: str) -> None:
+    prepare(asked(workspace))
+    (kept,) = (workspace / ".smp" / recall.RECALLED_DIRECTORY).rglob("*.json")
+    kept.write_bytes(text.encode("utf-8", "surrogateescape"))
+    assert not is_recalled(asked(workspace))
+    prepare(asked(workspace))
+    assert is_recalled(asked(workspace))
+
+
+@pytest.mark.parametrize("member", ["read", "key", "models"])
+@pytest.mark.parametrize("value", [None, 1, [1], {"x": 1}])
+def test_a_file_of_another_form_recalls_nothing(
+    workspace: Path, member: str, value: object
+) -> None:
+    prepare(asked(workspace))
+    (kept,) = (workspace / ".smp" / recall.RECALLED_DIRECTORY).rglob("*.json")
+    kept.write_text(json.dumps({**json.loads(kept.read_text()), member: value}))
+    assert not is_recalled(asked(workspace))
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda work: (work / "compiled/one.json").unlink(),
+        lambda work: (work / "compiled/one.json").write_text("{"),
+        lambda work: shutil.rmtree(work / "code"),
+    ],
+    ids=["the compiled pipeline", "a half of it", "its code"],
+)
+def test_nothing_is_recalled_where_a_part_of_it_is_gone(workspace: Path, spoil: Change) -> None:
+    prepare(asked(workspace))
+    spoil(workspace / ".smp")
+    assert not is_recalled(asked(workspace))
+
+
+def test_what_changes_while_it_is_compiled_is_not_remembered(workspace: Path) -> None:
+    script = workspace / "model_configs/one/scripts/train.py"
+    prepare(asked(workspace), meanwhile=lambda: script.write_text("edited meanwhile"))
+    assert not is_recalled(asked(workspace))
+
+
+def test_a_workspace_of_very_many_files_is_loaded_each_time(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recall, "MAX_FILES", 5)
+    assert asked(workspace).fingerprint() is None
+
+
+def test_a_pipelines_name_leads_nowhere_else(workspace: Path) -> None:
+    prepare(asked(workspace))
+    odd = Asked(workspace, PATTERN, None, "../one", (workspace / ".smp").resolve())
+    assert not is_recalled(odd)
+
+
+def test_recalling_imports_nothing_large() -> None:
+    program = (
+        "import sys, smp.compiler.recall; print([name for name in "
+        "('pydantic', 'yaml', 'boto3', 'botocore', 'sagemaker') if name in sys.modules])"
+    )
+    printed = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    assert printed.stdout.strip() == b"[]"
