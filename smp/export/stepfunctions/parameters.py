@@ -1,0 +1,121 @@
+"""The states that take an execution's input as the pipeline's parameters, or refuse it.
+
+Values are checked as a start of the pipeline anywhere checks them; text that reads as a number or a flag
+counts as one, for schedules send text. It never leaves a fault for a job to find.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from smp.compiler.compiled import Json
+from smp.config.parameter_text import MAX_VALUE
+from smp.export.stepfunctions.jsonata import INPUT, code, literal, member
+from smp.export.stepfunctions.names import RUN, run_digits
+from smp.export.workflow import Parameter
+
+CHECK, ASK, TAKE, REFUSE = (
+    "Check the parameters",
+    "Are the parameters right?",
+    "Take the parameters",
+    "Wrong parameters",
+)
+
+NUMBERS = {
+    "Integer": "/^\\s*[-+]?[0-9]+\\s*$/",
+    "Float": "/^\\s*[-+]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][-+]?[0-9]+)?\\s*$/",
+}
+"""Text that is a number of a type."""
+
+
+def parameter_states(parameters: Iterable[Parameter], following: str) -> dict[str, Json]:
+    """Return the states before the first step, from `CHECK` on."""
+    declared = list(parameters)
+    faults = [_unknown(declared), *(fault for item in declared for fault in _faults(item))]
+    found = "$filter($Faults, function($fault) { $fault != '' })"
+    taken = {item.name: code(_value(item)) for item in declared}
+    return {
+        CHECK: {
+            "Type": "Pass",
+            "Assign": {"Faults": [code(fault) for fault in faults]},
+            "Next": ASK,
+        },
+        ASK: {
+            "Type": "Choice",
+            "Choices": [{"Condition": code("$join($Faults) != ''"), "Next": REFUSE}],
+            "Default": TAKE,
+        },
+        REFUSE: {
+            "Type": "Fail",
+            "Error": "WrongParameters",
+            "Cause": code(f"$join({found}, '; ')"),
+        },
+        TAKE: {
+            "Type": "Pass",
+            "Assign": {"Parameters": taken, RUN.removeprefix("$"): code(run_digits())},
+            "Output": {},
+            "Next": following,
+        },
+    }
+
+
+def _unknown(parameters: list[Parameter]) -> str:
+    names = ", ".join(literal(item.name) for item in parameters)
+    has = ", ".join(item.name for item in parameters)
+    text = f": no such parameter, the pipeline has {has or 'none'}"
+    return (
+        f"($unknown := $filter($keys({INPUT}), function($name) {{ $not($name in [{names}]) }}); "
+        f"$exists($unknown) ? $join($unknown, ', ') & {literal(text)} : '')"
+    )
+
+
+def _faults(parameter: Parameter) -> Iterator[str]:
+    """Yield JSONata for each way in which a value may be wrong; it is empty text where it is right."""
+    value = member(INPUT, parameter.name)
+    if parameter.default is None:
+        needed = literal(f"{parameter.name}: is required")
+        yield f"$exists({value}) ? '' : {needed}"
+    given = f"$not($exists({value}))"
+    kind = literal(f"{parameter.name}: must be of type {parameter.type}")
+    yield f"{given} or {_fits(parameter, value)} ? '' : {kind}"
+    if parameter.type == "String":
+        long = literal(f"{parameter.name}: at most {MAX_VALUE:,} characters are allowed")
+        yield f"{given} or $length($string({value})) <= {MAX_VALUE} ? '' : {long}"
+    if parameter.allowed:
+        allowed = ", ".join(literal(item) for item in parameter.allowed)
+        listed = literal(f"{parameter.name}: must be one of {_listed(parameter)}")
+        yield f"{given} or {_taken(parameter, value)} in [{allowed}] ? '' : {listed}"
+
+
+def _fits(parameter: Parameter, value: str) -> str:
+    kind = f"$type({value})"
+    if parameter.type == "String":
+        return f"{kind} = 'string'"
+    if parameter.type == "Boolean":
+        return (
+            f"{kind} = 'boolean' or {kind} = 'string' and $lowercase({value}) in ['true', 'false']"
+        )
+    text = f"{kind} = 'string' and $contains({value}, {NUMBERS[parameter.type]})"
+    if parameter.type == "Float":
+        return f"{kind} = 'number' or {text}"
+    return f"{kind} = 'number' and $floor({value}) = {value} or {text}"
+
+
+def _value(parameter: Parameter) -> str:
+    value = member(INPUT, parameter.name)
+    if parameter.default is None:
+        return _taken(parameter, value)
+    return f"$exists({value}) ? {_taken(parameter, value)} : {literal(parameter.default)}"
+
+
+def _taken(parameter: Parameter, value: str) -> str:
+    """Return the JSONata of a given value in its type."""
+    if parameter.type == "String":
+        return value
+    if parameter.type == "Boolean":
+        return f"$lowercase($string({value})) = 'true'"
+    return f"$number({value})"
+
+
+def _listed(parameter: Parameter) -> str:
+    return ", ".join(map(str, parameter.allowed))

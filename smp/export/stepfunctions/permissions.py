@@ -1,0 +1,149 @@
+"""What the role of a state machine may do: start the jobs of its steps, by name, and hand them their role.
+
+It never grants what the state machine's logs and traces take: whoever deploys it does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from smp.compiler.access import analyse_access
+from smp.compiler.compiled import CompiledPipeline
+from smp.compiler.deploy_values import PARTITION
+from smp.compiler.lookup_permissions import NUMBERED, group_arns, package_arns
+from smp.compiler.permissions import plan_permissions
+from smp.compiler.statement import Statement, key_arns, regional_arn, through_s3
+from smp.export.service_calls import SERVICE_CALLS
+from smp.export.stepfunctions.names import job_prefix
+from smp.export.workflow import PropertyFile, Task, Workflow, is_expression, read_workflow
+
+NAMED_ANEW = "Each execution names its jobs and models anew."
+BY_EXECUTION = "Each execution writes its reports to a directory of its own."
+
+AS_PIPELINE = ("PassJobRole", "UseVersions", "CallFunctions")
+"""Statements that are those of a pipeline's own role."""
+
+RESULTS = ("ReadResults", "DecryptResults")
+"""Those as well where the state machine registers models: the registry reads what it is given."""
+
+RULES = {
+    "Processing": "StepFunctionsGetEventsForSageMakerProcessingJobsRule",
+    "Training": "StepFunctionsGetEventsForSageMakerTrainingJobsRule",
+    "Transform": "StepFunctionsGetEventsForSageMakerTransformJobsRule",
+    "Tuning": "StepFunctionsGetEventsForSageMakerTuningJobsRule",
+}
+"""The rules by which Step Functions hears of the end of jobs, which it makes itself in the account.
+
+Source: "IAM policies for Amazon SageMaker" in the developer guide of Step Functions.
+"""
+
+
+def state_machine_permissions(compiled: CompiledPipeline) -> tuple[Statement, ...]:
+    """Return the statements of the role of the state machine that runs a pipeline."""
+    workflow = read_workflow(compiled)
+    statements = [
+        *_creating(workflow),
+        *_registering(compiled, workflow),
+        *_reading(compiled, workflow),
+        *_as_pipeline(compiled, workflow),
+    ]
+    return tuple(statement for statement in statements if statement.resources)
+
+
+def _creating(workflow: Workflow) -> Iterator[Statement]:
+    """Create, describe and stop jobs under the names that the steps give them, and hear of their end."""
+    kinds = {task.kind for task in workflow.tasks}
+    for kind in sorted(kinds & set(RULES)):
+        call = SERVICE_CALLS[kind]
+        assert call.stop is not None
+        verbs = (call.operation, call.describe, call.stop, "AddTags", "ListTags")
+        yield _by_name(f"Run{kind}Jobs", verbs, _of(workflow, kind))
+    yield _by_name("MakeModels", ("CreateModel", "AddTags"), _of(workflow, "Model"))
+    yield Statement(
+        "HearOfJobs",
+        ["events:DescribeRule", "events:PutRule", "events:PutTargets"],
+        [regional_arn("events", f"rule/{RULES[kind]}") for kind in sorted(kinds & set(RULES))],
+    )
+
+
+def _by_name(sid: str, operations: Iterable[str], tasks: Sequence[Task]) -> Statement:
+    return Statement(
+        sid,
+        sorted(f"sagemaker:{operation}" for operation in operations),
+        [
+            regional_arn("sagemaker", f"{SERVICE_CALLS[task.kind].resource}/{job_prefix(task)}-*")
+            for task in tasks
+        ],
+        wildcard=NAMED_ANEW,
+    )
+
+
+def _registering(compiled: CompiledPipeline, workflow: Workflow) -> Iterator[Statement]:
+    if not _of(workflow, "RegisterModel"):
+        return
+    groups = [group.name for group in compiled.model_package_groups]
+    yield Statement(
+        "MakeGroups",
+        [
+            "sagemaker:AddTags",
+            "sagemaker:CreateModelPackageGroup",
+            "sagemaker:DescribeModelPackageGroup",
+        ],
+        group_arns(groups),
+    )
+    yield Statement(
+        "RegisterModels",
+        ["sagemaker:AddTags", "sagemaker:CreateModelPackage"],
+        [*group_arns(groups), *package_arns(groups)],
+        wildcard=NUMBERED,
+    )
+
+
+def _reading(compiled: CompiledPipeline, workflow: Workflow) -> Iterator[Statement]:
+    """Read the property files that steps look into."""
+    files = {(file.step, file.name): file for task in workflow.tasks for file in task.reads}
+    if not files or _of(workflow, "RegisterModel"):
+        return
+    keys = [_key(workflow, file) for file in files.values()]
+    yield Statement(
+        "ReadReports",
+        ["s3:GetObject"],
+        sorted({f"arn:{PARTITION}:s3:::{key}" for key in keys}),
+        wildcard=BY_EXECUTION,
+    )
+    yield Statement(
+        "DecryptReports", ["kms:Decrypt"], key_arns(analyse_access(compiled)), through_s3()
+    )
+
+
+def _as_pipeline(compiled: CompiledPipeline, workflow: Workflow) -> Iterator[Statement]:
+    wanted = (*AS_PIPELINE, *(RESULTS if _of(workflow, "RegisterModel") else ()))
+    for statement in plan_permissions(compiled).pipeline:
+        if statement.sid in wanted:
+            yield statement
+
+
+def _key(workflow: Workflow, file: PropertyFile) -> str:
+    """Return the bucket and key of a property file, with a `*` for what is only known at run time."""
+    written = workflow.task(file.step)
+    item = next(
+        item for item in written.step["PropertyFiles"] if item["PropertyFileName"] == file.name
+    )
+    outputs = written.arguments["ProcessingOutputConfig"]["Outputs"]
+    output = next(out for out in outputs if out["OutputName"] == item["OutputName"])
+    place = _pattern(output["S3Output"]["S3Uri"]).removeprefix("s3://").rstrip("/")
+    return f"{place}/{item['FilePath']}"
+
+
+def _pattern(value: Any) -> str:
+    if not is_expression(value):
+        return str(value)
+    if "Std:Join" not in value:
+        return "*"
+    join = value["Std:Join"]
+    return str(join.get("On", "")).join(_pattern(item) for item in join["Values"])
+
+
+def _of(workflow: Workflow, kind: str) -> list[Task]:
+    return [task for task in workflow.tasks if task.kind == kind]

@@ -1,0 +1,118 @@
+"""What a state machine cannot express of a pipeline, all of it, each with what to do instead.
+
+It never refuses what is only done differently: docs/targets.md tells of that.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+
+from smp.compiler.compiled import Json
+from smp.errors import Problem
+from smp.export.refusal import refusal
+from smp.export.service_calls import SERVICE_CALLS
+from smp.export.stepfunctions.jsonata import EXECUTION, path_parts
+from smp.export.stepfunctions.states import COMPARISONS, used_properties
+from smp.export.workflow import Task, Workflow, expressions_in, is_expression, step_property
+
+TARGET = "Step Functions"
+MAX_DEFINITION = 1_048_576
+"""Characters of StateMachine.Definition (botocore 1.44.5)."""
+
+KINDS = frozenset({*SERVICE_CALLS, "Condition", "Fail", "Lambda"})
+ON_SAGEMAKER = (
+    "keep `sagemaker` as its target, or take the step into a pipeline of its own that stays there"
+)
+_SCRIPT = "compute the same by a script in a Processing step, or keep `sagemaker` as its target"
+INSTEAD: Mapping[str, str] = {
+    "Callback": "who reads the queue answers SageMaker: do the work in a function, with a Function step, "
+    "or keep `sagemaker` as its target",
+    "QualityCheck": _SCRIPT,
+    "ClarifyCheck": _SCRIPT,
+    "ForEach": "write the steps out, or keep `sagemaker` as its target",
+}
+"""What to do instead of a step of a type that cannot be expressed."""
+
+CONDITIONS = frozenset({*COMPARISONS, "In", "Not", "Or", "And"})
+
+
+def find_refusals(workflow: Workflow) -> list[Problem]:
+    """Return everything that cannot be expressed, in the order of the steps."""
+    used = used_properties(workflow)
+    return [
+        problem
+        for task in workflow.tasks
+        for problem in (*_kind(task), *_expressions(task), *_properties(task, used), *_rest(task))
+    ]
+
+
+def too_large(machine: Json) -> list[Problem]:
+    """Return a problem where a definition is longer than Step Functions takes."""
+    length = len(json.dumps(machine, separators=(",", ":"), ensure_ascii=False))
+    if length <= MAX_DEFINITION:
+        return []
+    return [
+        Problem(
+            f"{TARGET} takes definitions of at most {MAX_DEFINITION:,} characters",
+            found=f"{length:,}",
+            hint="divide the pipeline",
+        )
+    ]
+
+
+def _kind(task: Task) -> Iterator[Problem]:
+    if task.kind not in KINDS:
+        instead = INSTEAD.get(task.kind, ON_SAGEMAKER)
+        yield refusal(TARGET, task.name, f"a step of type {task.kind}", instead)
+
+
+def _expressions(task: Task) -> Iterator[Problem]:
+    own = {**task.step, "Arguments": task.arguments}
+    for expression in expressions_in(own):
+        reference = expression.get("Get")
+        if reference is None or step_property(reference):
+            continue
+        kind, _, name = reference.partition(".")
+        if kind == "Execution" and name not in EXECUTION:
+            instead = f"use one of {', '.join(sorted(EXECUTION))}"
+            yield refusal(TARGET, task.name, f"the value {reference}", instead)
+        elif kind not in ("Execution", "Parameters"):
+            yield refusal(TARGET, task.name, f"the reference {reference}", ON_SAGEMAKER)
+
+
+def _properties(task: Task, used: Mapping[str, tuple[str, ...]]) -> Iterator[Problem]:
+    """Yield what other steps read of a step and its call does not answer."""
+    call = SERVICE_CALLS.get(task.kind)
+    for path in used.get(task.name, ()):
+        first = str(next(path_parts(path))[0])
+        if call and call.answer and path != call.answer:
+            construct = f"the property {path} of a {task.kind} step"
+            yield refusal(TARGET, task.name, construct, f"read its {call.answer} instead")
+        elif task.kind == "Tuning" and first == "TrainingJobSummaries":
+            construct = f"the property {path}: only the best training job is known"
+            yield refusal(TARGET, task.name, construct, "read its BestTrainingJob instead")
+        elif task.kind in ("Condition", "Fail"):
+            construct = f"the property {path} of a {task.kind} step"
+            yield refusal(TARGET, task.name, construct, ON_SAGEMAKER)
+
+
+def _rest(task: Task) -> Iterator[Problem]:
+    call = SERVICE_CALLS.get(task.kind)
+    if call and is_expression(task.arguments.get(call.name_member or "")):
+        construct = "a job name that is only known at run time: its role is given names"
+        yield refusal(TARGET, task.name, construct, f"leave {call.name_member} out")
+    for condition in task.arguments.get("Conditions", []) if task.kind == "Condition" else []:
+        for kind in _condition_types(condition):
+            if kind not in CONDITIONS:
+                construct = f"a condition of type {kind}"
+                yield refusal(TARGET, task.name, construct, f"use {', '.join(sorted(CONDITIONS))}")
+
+
+def _condition_types(condition: Json) -> Iterator[str]:
+    yield condition["Type"]
+    for inner in [
+        *condition.get("Conditions", []),
+        *([condition["Condition"]] if "Condition" in condition else []),
+    ]:
+        yield from _condition_types(inner)

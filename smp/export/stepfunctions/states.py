@@ -1,0 +1,240 @@
+"""The states that do a step's work, without where they lead.
+
+It never decides whether, or after what, a step runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from smp.compiler.compiled import Json
+from smp.compiler.deploy_values import PARTITION
+from smp.export.service_calls import SERVICE_CALLS, ServiceCall
+from smp.export.stepfunctions.jsonata import (
+    INPUT,
+    RESULT,
+    code,
+    follow,
+    literal,
+    property_key,
+    record,
+    rendered,
+    report_key,
+    template,
+)
+from smp.export.stepfunctions.names import job_name
+from smp.export.stepfunctions.retries import ATTEMPTS, JobRetry, call_retriers, job_retries
+from smp.export.workflow import (
+    PropertyFile,
+    Task,
+    Workflow,
+    expressions_in,
+    property_file_of,
+    step_property,
+)
+
+REASON, STOPPED_MEMBER, SINCE = "FailureReason", "Stopped", "Since"
+"""Members of the record of a step that failed."""
+
+OUTCOME = "Outcome"
+"""Member of the record of a condition."""
+
+COMPARISONS: Mapping[str, str] = {
+    "Equals": "=",
+    "GreaterThan": ">",
+    "GreaterThanOrEqualTo": ">=",
+    "LessThan": "<",
+    "LessThanOrEqualTo": "<=",
+}
+
+_ERROR = "$states.errorOutput"
+
+
+def resource(service: str, action: str) -> str:
+    """Return the ARN of an integration."""
+    return f"arn:{PARTITION}:states:::{service}:{action}"
+
+
+def used_properties(workflow: Workflow) -> dict[str, tuple[str, ...]]:
+    """Map each step to the paths of its properties that other steps read, property files included."""
+    used: dict[str, dict[str, None]] = {}
+    for task in workflow.tasks:
+        read = [task.step | {"Arguments": task.arguments}, *(file.location for file in task.reads)]
+        for expression in expressions_in(read):
+            found = step_property(expression["Get"]) if "Get" in expression else None
+            if found:
+                used.setdefault(found[0], {})[found[1]] = None
+    return {step: tuple(paths) for step, paths in used.items()}
+
+
+def work_state(task: Task, paths: Iterable[str]) -> Json:
+    """Return the state that calls what a step calls and keeps the properties that others read."""
+    call = SERVICE_CALLS.get(task.kind)
+    if call is None:
+        arguments: Json = {
+            "FunctionName": task.step["FunctionArn"],
+            "Payload": template(task.arguments),
+        }
+        service = resource("lambda", "invoke")
+    else:
+        arguments = template(task.arguments)
+        if call.name_member:
+            arguments = {call.name_member: code(job_name(task)), **_without(arguments, call)}
+        service = _service(task, call)
+    kept = {property_key(path): _property(task, path) for path in paths}
+    retriers = call_retriers(task)
+    return {
+        "Type": "Task",
+        "Resource": service,
+        "Arguments": arguments,
+        "Output": code(recorded(task.name, kept)),
+        **({"Retry": retriers} if retriers else {}),
+    }
+
+
+def recorded(step: str, kept: Mapping[str, str]) -> str:
+    """Return the input with the record of a step put in; `kept` maps its keys to JSONata."""
+    members = ", ".join(f"{literal(key)}: {value}" for key, value in kept.items())
+    return f"$merge([{INPUT}, {{{literal(step)}: {{{members}}}}}])"
+
+
+def failure_output(task: Task, tells_stopped: bool) -> str:
+    """Return the JSONata of the output after an error: the input with why the step failed."""
+    cause = f"{_ERROR}.Cause"
+    kept = {
+        REASON: f"$contains({cause} & '', '\"{REASON}\":') ? $parse({cause}).{REASON} "
+        f": {_ERROR}.Error & ': ' & {cause}"
+    }
+    if tells_stopped:
+        kept[STOPPED_MEMBER] = f"$contains({cause} & '', 'JobStatus\":\"Stopped\"')"
+    retries = job_retries(task)
+    before = record(task.name)
+    if retries:
+        counted = f"{before}.{ATTEMPTS}"
+        kept[ATTEMPTS] = f"$exists({counted}) ? {counted} + 1 : 1"
+    if any(retry.expire_after_minutes is not None for retry in retries):
+        began = f"{before}.{SINCE}"
+        kept[SINCE] = f"$exists({began}) ? {began} : $states.context.State.EnteredTime"
+    return recorded(task.name, kept)
+
+
+def is_tried_again(task: Task, retry: JobRetry) -> str:
+    """Return the JSONata that tells whether a failed job is started again."""
+    before = record(task.name)
+    reasons = f"$contains({before}.{REASON}, /^({'|'.join(retry.reasons)})/)"
+    if retry.expire_after_minutes is not None:
+        spent = f"$millis() - $toMillis({before}.{SINCE})"
+        return f"{reasons} and {spent} < {60_000 * retry.expire_after_minutes}"
+    return f"{reasons} and {before}.{ATTEMPTS} <= {retry.max_attempts}"
+
+
+def pause_seconds(task: Task, retry: JobRetry) -> Any:
+    """Return how long to wait before a failed job is started again: a number, or JSONata."""
+    if retry.backoff_rate == 1 or retry.max_attempts is None:
+        return retry.interval_seconds
+    power = f"$power({retry.backoff_rate:g}, {record(task.name)}.{ATTEMPTS} - 1)"
+    return code(f"$round({retry.interval_seconds} * {power})")
+
+
+def read_state(file: PropertyFile, paths: Iterable[str]) -> Json:
+    """Return the state that reads values of a property file into the record of the step that wrote it."""
+    address = f"$substringAfter({rendered(file.location)}, 's3://')"
+    report = "$report"
+    kept = ", ".join(
+        f"{literal(report_key(_get(file, path))[1])}: {_value(file, path, report)}"
+        for path in paths
+    )
+    merged = f"$merge([{record(file.step)}, {{{kept}}}])"
+    return {
+        "Type": "Task",
+        "Resource": resource("aws-sdk:s3", "getObject"),
+        "Arguments": {
+            "Bucket": code(f"$substringBefore({address}, '/')"),
+            "Key": code(f"$substringAfter({address}, '/')"),
+        },
+        "Output": code(
+            f"({report} := $parse({RESULT}.Body); "
+            f"$merge([{INPUT}, {{{literal(file.step)}: {merged}}}]))"
+        ),
+    }
+
+
+def paths_read(task: Task, file: PropertyFile) -> tuple[str, ...]:
+    """Return the paths of the values that a task's expressions read of a property file."""
+    read = task.step | {"Arguments": task.arguments}
+    gets = (item["Std:JsonGet"] for item in expressions_in(read) if "Std:JsonGet" in item)
+    wanted = (file.step, file.name)
+    return tuple(dict.fromkeys(str(g["Path"]) for g in gets if property_file_of(g) == wanted))
+
+
+def keys_read(task: Task) -> frozenset[tuple[str, str]]:
+    """Return the (step, key) pairs of the values of property files that a task's expressions read."""
+    return frozenset(
+        report_key(_get(file, path)) for file in task.reads for path in paths_read(task, file)
+    )
+
+
+def condition(conditions: Iterable[Json]) -> str:
+    """Return the JSONata that tells whether all conditions of the definition hold."""
+    return " and ".join(_condition(item) for item in conditions) or "true"
+
+
+def group_states(task: Task) -> tuple[Json, Json]:
+    """Return the states that look for a model package group and that make it."""
+    group = {"ModelPackageGroupName": template(task.arguments["ModelPackageGroupName"])}
+    kept = {"Arguments": group, "Output": code(INPUT)}
+    return (
+        {"Type": "Task", "Resource": resource(_SDK, "describeModelPackageGroup"), **kept},
+        {"Type": "Task", "Resource": resource(_SDK, "createModelPackageGroup"), **kept},
+    )
+
+
+_SDK = "aws-sdk:sagemaker"
+
+
+def _service(task: Task, call: ServiceCall) -> str:
+    action = call.operation[0].lower() + call.operation[1:]
+    if task.kind == "RegisterModel":
+        return resource(_SDK, action)
+    return resource("sagemaker", f"{action}.sync" if call.is_job else action)
+
+
+def _without(arguments: Json, call: ServiceCall) -> Json:
+    return {key: value for key, value in arguments.items() if key != call.name_member}
+
+
+def _property(task: Task, path: str) -> str:
+    """Return the JSONata of a property of the step whose call has just been answered."""
+    if task.kind == "Model":
+        return f"$substringAfter({RESULT}.ModelArn, ':model/')"
+    if task.kind == "Lambda":
+        return follow(f"{RESULT}.Payload", path.removeprefix("OutputParameters"))
+    return follow(RESULT, path)
+
+
+def _get(file: PropertyFile, path: str) -> Json:
+    return {"PropertyFile": {"Get": f"Steps.{file.step}.PropertyFiles.{file.name}"}, "Path": path}
+
+
+def _value(file: PropertyFile, path: str, report: str) -> str:
+    value = follow(report, path)
+    missing = literal(f"{file.name} of {file.step} has no {path}")
+    return f"$exists({value}) ? {value} : $error({missing})"
+
+
+def _condition(item: Json) -> str:
+    kind = item["Type"]
+    if kind == "Not":
+        return f"$not({_condition(item['Condition'])})"
+    if kind in ("Or", "And"):
+        return f"({f' {kind.lower()} '.join(map(_condition, item['Conditions']))})"
+    if kind == "In":
+        values = ", ".join(map(rendered, item["Values"]))
+        return f"{_side(item['QueryValue'])} in [{values}]"
+    return f"{_side(item['LeftValue'])} {COMPARISONS[kind]} {_side(item['RightValue'])}"
+
+
+def _side(value: Any) -> str:
+    text = rendered(value)
+    return f"({text})" if " & " in text else text
