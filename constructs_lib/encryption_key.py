@@ -63,3 +63,20 @@ class EncryptionKey(Construct):
                 },
             )
         )
+
+    def serve_log_delivery(self) -> None:
+        """Let logs of encrypted state machines of this account be delivered to encrypted groups."""
+        stack = cdk.Stack.of(self)
+        logs = f"arn:{stack.partition}:logs:{stack.region}:{stack.account}:*"
+        self.key.add_to_resource_policy(
+            iam.PolicyStatement(
+                sid="DecryptLogsOfStateMachinesOfThisAccount",
+                principals=[iam.ServicePrincipal("delivery.logs.amazonaws.com")],
+                actions=["kms:Decrypt"],
+                resources=["*"],
+                conditions={
+                    "ArnLike": {"aws:SourceArn": logs},
+                    "StringEquals": {"aws:SourceAccount": stack.account},
+                },
+            )
+        )

@@ -54,7 +54,7 @@ class Network(Construct):
         super().__init__(scope, construct_id)
         self.vpc = _add_vpc(self, internet_egress)
         self.security_group = _add_job_security_group(self, self.vpc)
-        _add_endpoints(self, self.vpc, self.security_group)
+        self.endpoints = _add_endpoints(self, self.vpc, self.security_group)
         _add_flow_logs(self, self.vpc, key, flow_log_days)
         self.subnet_ids = [subnet.subnet_id for subnet in self.vpc.isolated_subnets]
         self.egress_subnet_ids = [subnet.subnet_id for subnet in self.vpc.private_subnets]
@@ -138,7 +138,8 @@ def _add_job_security_group(scope: Network, vpc: ec2.Vpc) -> ec2.SecurityGroup:
     return group
 
 
-def _add_endpoints(scope: Network, vpc: ec2.Vpc, jobs: ec2.SecurityGroup) -> None:
+def _add_endpoints(scope: Network, vpc: ec2.Vpc, jobs: ec2.SecurityGroup) -> ec2.SecurityGroup:
+    """Return the firewall of the private endpoints."""
     vpc.add_gateway_endpoint("S3", service=ec2.GatewayVpcEndpointAwsService.S3)
     endpoints = ec2.SecurityGroup(
         scope,
@@ -165,6 +166,7 @@ def _add_endpoints(scope: Network, vpc: ec2.Vpc, jobs: ec2.SecurityGroup) -> Non
             security_groups=[endpoints],
             subnets=ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_ISOLATED),
         )
+    return endpoints
 
 
 def _add_flow_logs(

@@ -54,6 +54,7 @@ class PipelineBasis:
         """What has to be there before anything runs the pipeline."""
         self._scope = scope
         self._stack = cdk.Stack.of(scope)
+        self._files: PipelineFiles | None = None
         self._subnets = environment.subnets_for(pipeline)
         self._images = ImageMapping(scope, "Images", images=pipeline.images)
         self._lookup_arn = self._add_lookup() if self.permissions.lookup else ""
@@ -70,16 +71,26 @@ class PipelineBasis:
     def add_files(self, definition: tuple[str, str] | None = None) -> None:
         """Upload what jobs read, and a definition that is too large for a template, if there is any."""
         if self.compiled.code or definition:
-            files = PipelineFiles(
-                self._scope,
-                "Files",
-                code=self.compiled.code,
-                code_store=self.compiled.code_store,
-                definition=definition,
-                environment=self.environment,
-                resolve=self.resolve_text,
-            )
-            self.needed_first += files.deployments
+            self._files = self._new_files(definition)
+            self.needed_first += self._files.deployments
+
+    @property
+    def files(self) -> PipelineFiles:
+        """What uploads, for a target's own files; after `add_files`."""
+        if self._files is None:
+            self._files = self._new_files(None)
+        return self._files
+
+    def _new_files(self, definition: tuple[str, str] | None) -> PipelineFiles:
+        return PipelineFiles(
+            self._scope,
+            "Files",
+            code=self.compiled.code,
+            code_store=self.compiled.code_store,
+            definition=definition,
+            environment=self.environment,
+            resolve=self.resolve_text,
+        )
 
     def leave_for_review(self) -> None:
         """Leave the compiled pipeline in the assembly, and a line for each part in the template's metadata.

@@ -1,17 +1,19 @@
-"""The files that one pipeline reads from its bucket: code trees, and a definition that is too large.
+"""The files that one pipeline needs: code trees and large definitions in its bucket, a DAG in Airflow's.
 
-It never deletes an object: a running execution or a registered model may still point to it.
+It never deletes an object of the pipeline's bucket: a running execution or a registered model may still
+point to it.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
+from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_s3_assets as s3_assets
 from aws_cdk import aws_s3_deployment as s3_deployment
 from constructs import Construct
@@ -25,11 +27,18 @@ from smp.compiler.permissions import Statement
 DEFINITION_PREFIX = "definitions"
 
 MEBIBYTE = 1024 * 1024
+KEEPING = ("s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload")
+REPLACING = (*KEEPING, "s3:DeleteObject")
+
 GITIGNORE_SPECIAL = re.compile(r"([\\*?\[\]!# ])")
 
 
 class PipelineFiles(Construct):
-    """Uploads to `code/<sha256>/` and `definitions/` of the bucket, before the pipeline changes."""
+    """Uploads to `code/<sha256>/` and `definitions/` of the bucket, before the pipeline changes.
+
+    The library has one copying function for all uploads of a stack: so they share a role, and each has
+    a policy of its own.
+    """
 
     def __init__(
         self,
@@ -67,44 +76,88 @@ class PipelineFiles(Construct):
             self._upload("Code", CODE_PREFIX, list(_code_sources(code, code_store, resolve)))
         if definition:
             self._upload("Definition", DEFINITION_PREFIX, [s3_deployment.Source.data(*definition)])
-        _acknowledge_copy_function(cdk.Stack.of(self))
-        self._grant()
+        if self.deployments:
+            prefixes = (CODE_PREFIX, DEFINITION_PREFIX)
+            self._allow("Policy", self.deployments, environment.bucket, prefixes, KEEPING)
 
-    def _upload(self, name: str, prefix: str, sources: Sequence[s3_deployment.ISource]) -> None:
-        large = self._size > 200 * MEBIBYTE
-        self.deployments.append(
-            s3_deployment.BucketDeployment(
-                self,
-                name,
-                sources=sources,
-                destination_bucket=self._environment.bucket,
-                destination_key_prefix=prefix,
-                prune=False,
-                retain_on_delete=True,
-                memory_limit=_memory_mib(self._size),
-                ephemeral_storage_size=cdk.Size.gibibytes(4) if large else None,
-                role=self._role.without_policy_updates(),
-                log_group=self._log_group,
-                output_object_keys=False,
-            )
-        )
-
-    def _grant(self) -> None:
-        """Let the upload read exactly the assets of this stack and write below its prefixes."""
+    def add_definition(self, name: str, definition: tuple[str, str]) -> Construct:
+        """Upload a further definition to `definitions/`; return what whoever reads it waits for."""
+        source = s3_deployment.Source.data(*definition)
+        deployment = self._upload(name, DEFINITION_PREFIX, [source])
         bucket = self._environment.bucket
-        prefixes = (CODE_PREFIX, DEFINITION_PREFIX)
+        self._allow(f"{name}Policy", [deployment], bucket, [DEFINITION_PREFIX], KEEPING)
+        return deployment
+
+    def add_directory(
+        self,
+        name: str,
+        bucket: s3.IBucket,
+        prefix: str,
+        files: Mapping[str, str],
+        *,
+        keep: bool = False,
+    ) -> Construct:
+        """Put texts below a prefix of another bucket; return what whoever reads them waits for.
+
+        Without `keep` nothing else stays below the prefix, and with the stack all of it goes.
+        """
+        sources = [s3_deployment.Source.data(path, text) for path, text in sorted(files.items())]
+        deployment = self._upload(name, prefix, sources, bucket=bucket, keep=keep)
+        actions = KEEPING if keep else REPLACING
+        self._allow(f"{name}Policy", [deployment], bucket, [prefix], actions)
+        return deployment
+
+    def _upload(
+        self,
+        name: str,
+        prefix: str,
+        sources: Sequence[s3_deployment.ISource],
+        *,
+        bucket: s3.IBucket | None = None,
+        keep: bool = True,
+    ) -> s3_deployment.BucketDeployment:
+        large = self._size > 200 * MEBIBYTE
+        deployment = s3_deployment.BucketDeployment(
+            self,
+            name,
+            sources=sources,
+            destination_bucket=bucket or self._environment.bucket,
+            destination_key_prefix=prefix,
+            prune=not keep,
+            retain_on_delete=keep,
+            memory_limit=_memory_mib(self._size),
+            ephemeral_storage_size=cdk.Size.gibibytes(4) if large else None,
+            role=self._role.without_policy_updates(),
+            log_group=self._log_group,
+            output_object_keys=False,
+        )
+        self.deployments.append(deployment)
+        _acknowledge_copy_function(cdk.Stack.of(self))
+        return deployment
+
+    def _allow(
+        self,
+        name: str,
+        deployments: Sequence[s3_deployment.BucketDeployment],
+        bucket: s3.IBucket,
+        prefixes: Sequence[str],
+        actions: Sequence[str],
+    ) -> None:
+        """Let uploads read exactly their assets, write below their prefixes, and log."""
         policy = RolePolicy(
             self,
-            "Policy",
+            name,
             role=self._role,
             description="Copies code and definitions into the bucket of the pipelines",
             statements=[
-                Statement("ReadAssets", ["s3:GetObject"], sorted(self._assets())),
+                Statement("ReadAssets", ["s3:GetObject"], sorted(_assets(deployments))),
                 Statement(
                     "WriteFiles",
-                    ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"],
+                    actions,
                     [bucket.arn_for_objects(f"{prefix}/*") for prefix in prefixes],
-                    wildcard="Keys below these prefixes are hashes of content.",
+                    wildcard="Keys below these prefixes are hashes of content."
+                    if actions is KEEPING
+                    else "What lies below this prefix is this pipeline's alone.",
                 ),
                 Statement(
                     "ListFiles",
@@ -125,14 +178,15 @@ class PipelineFiles(Construct):
                 ),
             ],
         )
-        for deployment in self.deployments:
+        for deployment in deployments:
             deployment.node.add_dependency(policy.resource)
 
-    def _assets(self) -> Iterator[str]:
-        for deployment in self.deployments:
-            for child in deployment.node.children:
-                if isinstance(child, s3_assets.Asset):
-                    yield child.bucket.arn_for_objects(child.s3_object_key)
+
+def _assets(deployments: Sequence[s3_deployment.BucketDeployment]) -> Iterator[str]:
+    for deployment in deployments:
+        for child in deployment.node.children:
+            if isinstance(child, s3_assets.Asset):
+                yield child.bucket.arn_for_objects(child.s3_object_key)
 
 
 def _code_sources(

@@ -33,6 +33,7 @@ from constructs_lib.delivery_network import DeliveryNetwork
 from constructs_lib.delivery_permissions import settle_permissions
 from constructs_lib.encryption_key import EncryptionKey
 from smp.compiler.compiled import CompiledPipeline
+from smp.compiler.triggers import SAGEMAKER
 from smp.review.stack_names import DELIVERY
 from stacks.delivery_access import DeliveryAccess, review_role_name, start_role_name
 from stacks.delivery_checks import add_checks, add_notices, reviewers
@@ -41,25 +42,10 @@ from stacks.delivery_region import DeliveryRegion
 from stacks.delivery_settings import BuildNetwork
 from stacks.delivery_sources import make_sources, start_on_push
 from stacks.environment import Environment
+from stacks.log_retention import LOG_RETENTION
 from stacks.tool_versions import ToolVersions, read_tool_versions
 
 RETAIN = cdk.RemovalPolicy.RETAIN
-Days = logs.RetentionDays
-LOG_RETENTION = {
-    30: Days.ONE_MONTH,
-    60: Days.TWO_MONTHS,
-    90: Days.THREE_MONTHS,
-    120: Days.FOUR_MONTHS,
-    150: Days.FIVE_MONTHS,
-    180: Days.SIX_MONTHS,
-    365: Days.ONE_YEAR,
-    400: Days.THIRTEEN_MONTHS,
-    545: Days.EIGHTEEN_MONTHS,
-    731: Days.TWO_YEARS,
-    1096: Days.THREE_YEARS,
-    1827: Days.FIVE_YEARS,
-    3653: Days.TEN_YEARS,
-}
 
 
 class Delivery(cdk.Stack):
@@ -163,7 +149,9 @@ class Delivery(cdk.Stack):
         compiled = self._compiled[planned.deployment.name]
         environment = Environment(stage, planned.deployment)
         environment.add_pipelines(compiled)
-        self._add_access(stage, planned, environment, [pipeline.name for pipeline in compiled])
+        self._add_access(
+            stage, planned, environment, [p.name for p in compiled if SAGEMAKER in p.targets]
+        )
         target = _target(planned, stage)
         self._pipeline.add_stage(
             stage, pre=self._before(planned, target), post=self._after(planned, target)

@@ -10,16 +10,13 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from smp.config.fields import ConfigModel, fault, pattern
-from stacks.setting_values import Account, BucketName, EnvironmentName, Region
+from stacks.setting_values import Account, BucketName, EnvironmentName, LogDays, Region
 
 MAX_SOURCES = 50
 """Actions that one stage of a CodePipeline takes (CodePipeline quotas); each source is one."""
 
 MAX_PATHS = 8
 """Patterns of a trigger's path filter (CodePipeline, GitFilePathFilterCriteria)."""
-
-LogDays = Literal[30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 3653]
-"""Of what CloudWatch Logs offers, from 30 days up."""
 
 
 def _without_dots(value: str) -> str:

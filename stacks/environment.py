@@ -7,14 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import aws_cdk as cdk
 
 from smp.compiler.compiled import CompiledPipeline
-from smp.review.stack_names import foundation_name
+from smp.compiler.triggers import AIRFLOW, STEP_FUNCTIONS
+from smp.review.stack_names import foundation_name, orchestration_name
 from stacks.foundation import Foundation
+from stacks.orchestration_settings import ServerlessSettings
 from stacks.pipeline import PipelineStack, pipeline_stack_id
 from stacks.settings import Deployment
+
+if TYPE_CHECKING:
+    from stacks.orchestration import Orchestration
 
 NO_TRACES = {"aws:cdk:disable-creation-stack-traces": True}
 """Traces name temporary directories: with them no two syntheses would be equal."""
@@ -33,6 +39,7 @@ def new_app(context: Mapping[str, object], directory: Path) -> cdk.App:
 class Environment:
     """`<prefix>-Foundation`, and `<prefix>-Pipeline-<name>` for each pipeline.
 
+    Between them `<prefix>-Orchestration`, where the settings ask for an Airflow of the environment's own.
     The scope is an app, or the stage of a delivery: stacks and templates are the same in both.
     """
 
@@ -52,6 +59,9 @@ class Environment:
         """Add one stack for each pipeline, to be deployed after the foundation."""
         pipelines = list(pipelines)
         self.foundation.serve_triggers(t for pipeline in pipelines for t in pipeline.triggers)
+        if any(STEP_FUNCTIONS in pipeline.targets for pipeline in pipelines):
+            self.foundation.serve_state_machines()
+        orchestration = self._add_orchestration()
         for pipeline in pipelines:
             name = pipeline_stack_id(self._deployment.stack_prefix, pipeline.name)
             stack = PipelineStack(
@@ -61,6 +71,31 @@ class Environment:
                 compiled=pipeline,
                 environment=self.foundation.job_environment,
                 settings=self._settings,
+                dag_home=orchestration.dag_home if orchestration else None,
                 env=self._place,
             )
             stack.add_stack_dependency(self.foundation)
+            if orchestration and AIRFLOW in pipeline.targets:
+                stack.add_stack_dependency(orchestration)
+
+    def _add_orchestration(self) -> Orchestration | None:
+        """Add Airflow where the settings ask for one of the environment's own, pipelines or not."""
+        airflow = self._settings.orchestration
+        if airflow is None or isinstance(airflow, ServerlessSettings):
+            return None
+        from stacks.orchestration import Orchestration
+
+        name = orchestration_name(self._deployment.name)
+        stack = Orchestration(
+            self._scope,
+            name,
+            stack_name=name,
+            airflow_name=f"{self._deployment.stack_prefix}-Airflow",
+            airflow=airflow,
+            settings=self._settings,
+            environment=self.foundation.job_environment,
+            place=self.foundation.place_for(airflow),
+            env=self._place,
+        )
+        stack.add_stack_dependency(self.foundation)
+        return stack

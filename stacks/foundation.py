@@ -11,12 +11,14 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from constructs_lib.airflow_place import AirflowPlace
 from constructs_lib.data_bucket import DataBucket
 from constructs_lib.encryption_key import EncryptionKey
 from constructs_lib.job_environment import JobEnvironment
 from constructs_lib.network import Network
 from smp.compiler.deploy_values import BUCKET
 from smp.compiler.triggers import DataArrival, Schedule, Trigger
+from stacks.orchestration_settings import MwaaSettings, SelfManagedSettings
 from stacks.settings import EnvironmentSettings
 
 
@@ -40,6 +42,7 @@ class Foundation(cdk.Stack):
         )
         self._encryption: EncryptionKey | None = None
         self._data: DataBucket | None = None
+        self._made_network: Network | None = None
         removal_policy = cdk.RemovalPolicy[settings.removal_policy.upper()]
         key = self._key(settings, removal_policy)
         bucket = self._bucket(settings, key, removal_policy)
@@ -70,6 +73,38 @@ class Foundation(cdk.Stack):
             cdk.Annotations.of(self).add_info(
                 f"the bucket was brought: it has to send its events to EventBridge for {names}"
             )
+
+    def serve_state_machines(self) -> None:
+        """Let logs of state machines be delivered encrypted.
+
+        Of a key that was brought, its owner does it.
+        """
+        if self._encryption:
+            self._encryption.serve_log_delivery()
+        else:
+            cdk.Annotations.of(self).add_info(
+                "the key was brought: its policy has to let delivery.logs.amazonaws.com use kms:Decrypt "
+                "for the logs of state machines"
+            )
+
+    def place_for(self, airflow: MwaaSettings | SelfManagedSettings) -> AirflowPlace:
+        """Return where Airflow runs: subnets of the network made here, or those that its settings name.
+
+        With a way out it has the subnets that have one.
+        """
+        brought = airflow.network
+        if brought is not None:
+            subnets = list(brought.subnet_ids)
+            return AirflowPlace(brought.vpc_id, subnets, subnets)
+        assert self._made_network is not None
+        shared, network = self.job_environment, self._made_network
+        reaches_out = isinstance(airflow, SelfManagedSettings) or airflow.internet_egress
+        return AirflowPlace(
+            vpc_id=self._share(network.vpc.vpc_id),
+            subnet_ids=shared.egress_subnet_ids if reaches_out else shared.subnet_ids,
+            isolated_subnet_ids=shared.subnet_ids,
+            endpoints_group_id=self._share(network.endpoints.security_group_id),
+        )
 
     @property
     def availability_zones(self) -> list[str]:
@@ -110,6 +145,7 @@ class Foundation(cdk.Stack):
                 "egress_subnet_ids": list(own.egress_subnet_ids),
             }
         network = Network(self, "Network", key=key, internet_egress=own.internet_egress)
+        self._made_network = network
         return {
             "subnet_ids": [self._share(subnet) for subnet in network.subnet_ids],
             "security_group_ids": [self._share(network.security_group.security_group_id)],

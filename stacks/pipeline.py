@@ -1,4 +1,4 @@
-"""The stack of one SageMaker pipeline."""
+"""The stack of one pipeline: what its targets share, and each of the targets that it has."""
 
 from __future__ import annotations
 
@@ -8,9 +8,14 @@ from typing import Any
 import aws_cdk as cdk
 from constructs import Construct
 
+from constructs_lib.dag import DagHome
 from constructs_lib.job_environment import JobEnvironment
+from constructs_lib.pipeline_basis import PipelineBasis
 from constructs_lib.sagemaker_pipeline import SageMakerPipeline
 from smp.compiler.compiled import CompiledPipeline
+from smp.compiler.triggers import AIRFLOW, SAGEMAKER, STEP_FUNCTIONS
+from stacks.log_retention import LOG_RETENTION
+from stacks.orchestration_settings import ServerlessSettings
 from stacks.settings import EnvironmentSettings
 
 MAX_STACK_NAME = 128
@@ -27,21 +32,89 @@ class PipelineStack(cdk.Stack):
         compiled: CompiledPipeline,
         environment: JobEnvironment,
         settings: EnvironmentSettings,
+        dag_home: DagHome | None = None,
         **stack_props: Any,
     ) -> None:
+        """`dag_home` is the environment's own Airflow, where it has one."""
         super().__init__(
             scope, construct_id, description=f"SageMaker pipeline {compiled.name}", **stack_props
         )
+        self._settings = settings
+        if SAGEMAKER in compiled.targets:
+            basis = self._add_pipeline(compiled, environment)
+        else:
+            basis = PipelineBasis(
+                Construct(self, "Pipeline"), pipeline=compiled, environment=environment
+            )
+            basis.add_files()
+            basis.leave_for_review()
+        if STEP_FUNCTIONS in compiled.targets:
+            self._add_state_machine(basis)
+        if AIRFLOW in compiled.targets and isinstance(settings.orchestration, ServerlessSettings):
+            self._add_workflow(basis, settings.orchestration)
+        elif AIRFLOW in compiled.targets and dag_home is not None:
+            self._add_dag(basis, dag_home)
+        self._output("Bucket", "Its data, code and results", environment.bucket.bucket_name)
+
+    def _add_pipeline(
+        self, compiled: CompiledPipeline, environment: JobEnvironment
+    ) -> PipelineBasis:
         pipeline = SageMakerPipeline(
             self,
             "Pipeline",
             pipeline=compiled,
             environment=environment,
-            max_inline_characters=settings.max_inline_definition_characters,
+            max_inline_characters=self._settings.max_inline_definition_characters,
         )
         self._output("PipelineArn", "The pipeline", pipeline.pipeline_arn)
         self._output("PipelineConsole", "Its page in the console", pipeline.console_url)
-        self._output("Bucket", "Its data, code and results", environment.bucket.bucket_name)
+        return pipeline.basis
+
+    def _add_state_machine(self, basis: PipelineBasis) -> None:
+        from constructs_lib.state_machine import StateMachine, StateMachineLogs
+        from smp.export.stepfunctions import render_state_machine, state_machine_permissions
+
+        kept = self._settings.state_machines
+        machine = StateMachine(
+            self,
+            "StateMachine",
+            basis=basis,
+            definition=render_state_machine(basis.compiled),
+            statements=state_machine_permissions(basis.compiled),
+            max_inline_characters=self._settings.max_inline_definition_characters,
+            kept=StateMachineLogs(kept.log_level, LOG_RETENTION[kept.log_days]),
+        )
+        self._output("StateMachineArn", "Its state machine", machine.arn)
+        self._output("StateMachineConsole", "The page of its state machine", machine.console_url)
+
+    def _add_dag(self, basis: PipelineBasis, home: DagHome) -> None:
+        from constructs_lib.dag import Dag
+        from smp.export.airflow import dag_permissions, dag_values, render_dag
+
+        dag = Dag(
+            self,
+            "Dag",
+            basis=basis,
+            home=home,
+            files=render_dag(basis.compiled),
+            values=dag_values(basis.compiled),
+            statements=dag_permissions(basis.compiled),
+        )
+        self._output("DagId", "Its DAG", dag.dag_id)
+
+    def _add_workflow(self, basis: PipelineBasis, settings: ServerlessSettings) -> None:
+        from constructs_lib.serverless_workflow import ServerlessWorkflow
+        from smp.export.airflow import dag_permissions, render_serverless
+
+        workflow = ServerlessWorkflow(
+            self,
+            "Workflow",
+            basis=basis,
+            definition=render_serverless(basis.compiled),
+            statements=dag_permissions(basis.compiled),
+            retention=LOG_RETENTION[settings.log_days],
+        )
+        self._output("WorkflowArn", "Its workflow", workflow.resource.ref)
 
     def _output(self, name: str, description: str, value: str) -> None:
         cdk.CfnOutput(self, name, description=description, value=value)

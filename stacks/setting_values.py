@@ -5,7 +5,7 @@ It never knows a setting.
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
@@ -38,6 +38,8 @@ RoleArn = Annotated[
         )
     ),
 ]
+LogDays = Literal[30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 3653]
+"""Of what CloudWatch Logs offers, from 30 days up."""
 BucketName = Annotated[
     str,
     Field(pattern=pattern(r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", "a bucket's name")),

@@ -13,7 +13,7 @@ from pydantic import ConfigDict, Field, ValidationError
 
 from smp.config.faults import problems_of
 from smp.config.fields import ConfigModel, ScalarText, Text, TextList
-from smp.config.load import DEFAULT_PATTERN
+from smp.config.files import DEFAULT_PATTERN
 from smp.config.project import Pipeline
 from smp.config.yaml_tree import Document, read_document
 from smp.errors import Location, Problem, SetupError, SmpError, near_names
@@ -21,6 +21,8 @@ from smp.graph import PipelineGraph
 from smp.review.stack_names import DEFAULT_ENVIRONMENT, stack_prefix
 from stacks.context import CDK_JSON, SETTINGS_KEY, Context
 from stacks.delivery_settings import DeliverySettings
+from stacks.orchestration_checks import orchestration_problems
+from stacks.orchestration_settings import OrchestrationSettings, StateMachineSettings
 from stacks.role_accounts import stranger_roles
 from stacks.setting_values import (
     Account,
@@ -60,6 +62,10 @@ class EnvironmentSettings(ConfigModel):
         default=100 * 1024, alias="maxInlineDefinitionCharacters", ge=0, le=400_000
     )
     tags: dict[Text, ScalarText] = Field(default={}, max_length=40)
+    state_machines: StateMachineSettings = Field(
+        default=StateMachineSettings(), alias="stateMachines"
+    )
+    orchestration: OrchestrationSettings | None = None
 
 
 class Settings(ConfigModel):
@@ -112,6 +118,7 @@ class Deployment(ConfigModel):
         graphs = list(graphs)
         own = self.environment
         yield from stranger_roles(self.name, own.account, own.job_role_arn, graphs)
+        yield from orchestration_problems(self.name, own, graphs)
         if not self.offers_egress:
             for graph in graphs:
                 if graph.pipeline.network.internet_egress:

@@ -23,6 +23,7 @@ from smp.aws.executions import (
 )
 from smp.aws.faults import fault
 from smp.compiler.parameters import parameter_values
+from smp.compiler.triggers import SAGEMAKER
 from smp.errors import Problem, RunError, SmpError
 
 DELIVERY_PREFIX = "delivery-"
@@ -42,7 +43,10 @@ class Start:
 
 
 def names_of_assembly(directory: Path) -> tuple[str, ...]:
-    """Return the names of the pipelines of an assembly (cdk.out). Raises RunError."""
+    """Return the names of the pipelines of an assembly (cdk.out) that run on SageMaker.
+
+    Raises RunError where there is no pipeline at all.
+    """
     files = sorted((directory / "pipelines").glob("*.json"))
     if not files:
         hint = "give the directory that `cdk synth` wrote, usually cdk.out"
@@ -51,7 +55,9 @@ def names_of_assembly(directory: Path) -> tuple[str, ...]:
     names = []
     for file in files:
         try:
-            names.append(str(json.loads(file.read_text("utf-8"))["name"]))
+            pipeline = json.loads(file.read_text("utf-8"))
+            if SAGEMAKER in pipeline.get("targets", (SAGEMAKER,)):
+                names.append(str(pipeline["name"]))
         except (ValueError, KeyError, TypeError) as error:
             raise RunError(f"{file} holds no compiled pipeline: {error}") from error
     return tuple(names)

@@ -148,6 +148,9 @@ def _start(arguments: argparse.Namespace) -> int:
     names = list(arguments.pipelines)
     if arguments.assembly is not None:
         names += names_of_assembly(arguments.assembly)
+    if not names and arguments.assembly is not None:
+        write_output("none of the assembly's pipelines runs on SageMaker: nothing is started\n")
+        return 0
     if not names:
         hint = "smp start PIPELINE, or smp start --assembly cdk.out"
         raise RunError([Problem("no pipeline is named", hint=hint)])

@@ -15,6 +15,7 @@ DELIVERY = f"{APP}-Delivery"
 """The delivery's own stack, and with a region behind it those beside it: of no environment."""
 
 FOUNDATION = "-Foundation"
+ORCHESTRATION = "-Orchestration"
 
 
 def stack_prefix(environment: str) -> str:
@@ -24,6 +25,10 @@ def stack_prefix(environment: str) -> str:
 
 def foundation_name(environment: str) -> str:
     return f"{stack_prefix(environment)}{FOUNDATION}"
+
+
+def orchestration_name(environment: str) -> str:
+    return f"{stack_prefix(environment)}{ORCHESTRATION}"
 
 
 def environments_of(stacks: Iterable[str]) -> set[str]:

@@ -1,0 +1,180 @@
+# Installs Airflow on Amazon Linux 2023 and keeps it running. The lines above set the values.
+#
+# airflow-env       writes /etc/airflow/environment from the two secrets
+# airflow-migrate   brings the database to the version that is installed
+# airflow-*         api-server (web interface, on this machine alone), scheduler with its tasks,
+#                   dag-processor, triggerer
+# airflow-sync      once a minute: DAGs from the bucket; a restart when the database has a new password
+set -euo pipefail
+umask 027
+
+HOME_DIR=/opt/airflow
+VENV=$HOME_DIR/venv
+CERTIFICATES=$HOME_DIR/rds-ca.pem
+CONSTRAINTS="https://raw.githubusercontent.com/apache/airflow/constraints-${AIRFLOW_VERSION}/constraints-${PYTHON_VERSION}.txt"
+
+retry() {
+  local tries=0
+  until "$@"; do
+    tries=$((tries + 1))
+    [ "$tries" -lt 10 ] || { echo "gave up: $*" >&2; return 1; }
+    sleep $((tries * 3))
+  done
+}
+
+echo "generation ${GENERATION}: Airflow ${AIRFLOW_VERSION}"
+retry dnf install -y "python${PYTHON_VERSION}" "python${PYTHON_VERSION}-pip" jq
+id airflow >/dev/null 2>&1 || useradd --system --home-dir "$HOME_DIR" --shell /sbin/nologin airflow
+install -d -o airflow -g airflow -m 750 "$HOME_DIR" "$HOME_DIR/dags" "$HOME_DIR/logs"
+install -d -o root -g airflow -m 750 /etc/airflow
+
+retry curl -fsS -o "$CERTIFICATES" "https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem"
+chmod 644 "$CERTIFICATES"
+
+"python${PYTHON_VERSION}" -m venv "$VENV"
+retry "$VENV/bin/pip" install --no-cache-dir \
+  "apache-airflow[amazon,postgres]==${AIRFLOW_VERSION}" --constraint "$CONSTRAINTS"
+chown -R root:airflow "$VENV"
+chmod -R g+rX "$VENV"
+
+cat > /etc/airflow/settings <<SETTINGS
+AWS_REGION=${AWS_REGION}
+AWS_DEFAULT_REGION=${AWS_REGION}
+DAG_ADDRESS=${DAG_ADDRESS}
+KEYS_SECRET_ARN=${KEYS_SECRET_ARN}
+DATABASE_SECRET_ARN=${DATABASE_SECRET_ARN}
+DATABASE_HOST=${DATABASE_HOST}
+DATABASE_PORT=${DATABASE_PORT}
+DATABASE_NAME=${DATABASE_NAME}
+CERTIFICATES=${CERTIFICATES}
+AIRFLOW_HOME=${HOME_DIR}
+AIRFLOW__CORE__DAGS_FOLDER=${HOME_DIR}/dags
+AIRFLOW__CORE__EXECUTOR=LocalExecutor
+AIRFLOW__CORE__LOAD_EXAMPLES=False
+AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS=True
+AIRFLOW__CORE__EXECUTION_API_SERVER_URL=http://127.0.0.1:${WEB_PORT}/execution/
+AIRFLOW__API__BASE_URL=http://127.0.0.1:${WEB_PORT}
+AIRFLOW__API__HOST=127.0.0.1
+AIRFLOW__API__PORT=${WEB_PORT}
+AIRFLOW__LOGGING__BASE_LOG_FOLDER=${HOME_DIR}/logs
+AIRFLOW__LOGGING__REMOTE_LOGGING=True
+AIRFLOW__LOGGING__REMOTE_BASE_LOG_FOLDER=cloudwatch://${LOG_GROUP_ARN%:\*}
+AIRFLOW_CONN_AWS_DEFAULT=aws://
+SETTINGS
+
+cat > /usr/local/bin/airflow-env <<'PROGRAM'
+#!/bin/bash
+# Writes the environment of Airflow from the secrets; nothing of them is on a command line.
+set -euo pipefail
+umask 027
+set -a; . /etc/airflow/settings; set +a
+
+read_secret() {
+  aws secretsmanager get-secret-value --secret-id "$1" --query SecretString --output text
+}
+quoted() { jq -rn --arg text "$1" '$text|@uri'; }
+
+login=$(read_secret "$DATABASE_SECRET_ARN")
+keys=$(read_secret "$KEYS_SECRET_ARN")
+user=$(quoted "$(jq -r .username <<<"$login")")
+password=$(quoted "$(jq -r .password <<<"$login")")
+address="${user}:${password}@${DATABASE_HOST}:${DATABASE_PORT}/${DATABASE_NAME}"
+{
+  cat /etc/airflow/settings
+  echo "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN=postgresql+psycopg2://${address}?sslmode=verify-full&sslrootcert=${CERTIFICATES}"
+  echo "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC=postgresql+asyncpg://${address}?ssl=require"
+  echo "AIRFLOW__CORE__FERNET_KEY=$(printf %s "${keys:0:32}" | base64 -w0 | tr '+/' '-_')"
+  echo "AIRFLOW__API_AUTH__JWT_SECRET=${keys:32:32}"
+  echo "AIRFLOW__API__SECRET_KEY=${keys:32:32}"
+} > /etc/airflow/environment.new
+chgrp airflow /etc/airflow/environment.new
+mv /etc/airflow/environment.new /etc/airflow/environment
+aws secretsmanager describe-secret --secret-id "$DATABASE_SECRET_ARN" --output json |
+  jq -r '.VersionIdsToStages | to_entries[] | select(.value | index("AWSCURRENT")) | .key' \
+  > /etc/airflow/password-version
+PROGRAM
+
+cat > /usr/local/bin/airflow-sync <<'PROGRAM'
+#!/bin/bash
+# Brings the DAGs here, and has Airflow restarted where its password is no longer the database's.
+set -euo pipefail
+set -a; . /etc/airflow/settings; set +a
+aws s3 sync "$DAG_ADDRESS/" "$AIRFLOW_HOME/dags/" --delete --exact-timestamps --only-show-errors
+chown -R airflow:airflow "$AIRFLOW_HOME/dags"
+current=$(aws secretsmanager describe-secret --secret-id "$DATABASE_SECRET_ARN" --output json |
+  jq -r '.VersionIdsToStages | to_entries[] | select(.value | index("AWSCURRENT")) | .key')
+if [ "$current" != "$(cat /etc/airflow/password-version)" ]; then
+  systemctl restart airflow-env.service
+  systemctl restart airflow-api-server airflow-scheduler airflow-dag-processor airflow-triggerer
+fi
+PROGRAM
+chmod 755 /usr/local/bin/airflow-env /usr/local/bin/airflow-sync
+
+cat > /etc/systemd/system/airflow-env.service <<UNIT
+[Unit]
+Description=The environment of Airflow, from its secrets
+After=network-online.target
+Wants=network-online.target
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/usr/local/bin/airflow-env
+UNIT
+
+cat > /etc/systemd/system/airflow-migrate.service <<UNIT
+[Unit]
+Description=The database of Airflow
+After=airflow-env.service
+Requires=airflow-env.service
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+User=airflow
+EnvironmentFile=/etc/airflow/environment
+ExecStart=${VENV}/bin/airflow db migrate
+UNIT
+
+for part in api-server scheduler dag-processor triggerer; do
+  cat > "/etc/systemd/system/airflow-${part}.service" <<UNIT
+[Unit]
+Description=Airflow ${part}
+After=airflow-env.service airflow-migrate.service
+Requires=airflow-env.service
+[Service]
+User=airflow
+EnvironmentFile=/etc/airflow/environment
+Environment=PATH=${VENV}/bin:/usr/local/bin:/usr/bin
+ExecStart=${VENV}/bin/airflow ${part}
+Restart=always
+RestartSec=10
+NoNewPrivileges=yes
+PrivateTmp=yes
+ProtectSystem=full
+[Install]
+WantedBy=multi-user.target
+UNIT
+done
+
+cat > /etc/systemd/system/airflow-sync.service <<UNIT
+[Unit]
+Description=DAGs of Airflow
+[Service]
+Type=oneshot
+ExecStart=/usr/local/bin/airflow-sync
+UNIT
+cat > /etc/systemd/system/airflow-sync.timer <<UNIT
+[Unit]
+Description=DAGs of Airflow, once a minute
+[Timer]
+OnBootSec=1min
+OnUnitInactiveSec=1min
+[Install]
+WantedBy=timers.target
+UNIT
+
+systemctl daemon-reload
+retry systemctl start airflow-env.service
+retry systemctl start airflow-migrate.service
+retry systemctl start airflow-sync.service
+systemctl enable --now airflow-sync.timer
+systemctl enable --now airflow-api-server airflow-scheduler airflow-dag-processor airflow-triggerer

@@ -1,0 +1,71 @@
+"""One pipeline's DAG on an Airflow: its files in the bucket, and what its tasks may do.
+
+It never changes what was rendered: deploy-time values stand in a file of their own beside the DAG.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from constructs_lib.dag_bucket import DAGS_PREFIX
+from constructs_lib.pipeline_basis import PipelineBasis
+from constructs_lib.role_policy import RolePolicy
+from smp.compiler.permissions import Statement
+from smp.export.airflow.runtime_files import runtime_files
+
+
+@dataclass(frozen=True)
+class DagHome:
+    """An Airflow that reads DAGs from a bucket, and the role of all its tasks."""
+
+    bucket: s3.IBucket
+    role: iam.IRole
+
+
+class Dag(Construct):
+    """The DAG and its values lie in a directory of their own, which goes with the stack."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        basis: PipelineBasis,
+        home: DagHome,
+        files: Mapping[str, str],
+        values: Collection[str],
+        statements: Sequence[Statement],
+    ) -> None:
+        """`files` are texts by name; `values` are the deploy-time names that the DAG needs.
+
+        Of the files only the DAG itself is put there: the others are there for all DAGs.
+        """
+        super().__init__(scope, construct_id)
+        self.dag_id = _dag_id(files)
+        policy = RolePolicy(
+            self,
+            "Policy",
+            role=home.role,
+            description=f"Steps of pipeline {basis.compiled.name} on Airflow"[:1000],
+            statements=[statement.resolved(basis.resolve) for statement in statements],
+        )
+        known = {name: basis.resolve(name) for name in sorted(values)}
+        written = {
+            f"{self.dag_id}.py": files[f"{self.dag_id}.py"],
+            f"{self.dag_id}_values.json": json.dumps(known, ensure_ascii=False, indent=2) + "\n",
+        }
+        uploaded = basis.files.add_directory(
+            "Dag", home.bucket, f"{DAGS_PREFIX}/{self.dag_id}", written
+        )
+        uploaded.node.add_dependency(*basis.needed_first, policy.resource)
+
+
+def _dag_id(files: Mapping[str, str]) -> str:
+    (name,) = files.keys() - runtime_files(has_lookup=True).keys()
+    return name.removesuffix(".py")

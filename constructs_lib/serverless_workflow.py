@@ -1,0 +1,118 @@
+"""One pipeline as a workflow of Amazon MWAA Serverless: definition in the bucket, role, logs, key.
+
+It never changes what was rendered: it puts values where the definition has deploy-time names.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+import aws_cdk as cdk
+import yaml
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_mwaaserverless as serverless
+from constructs import Construct
+
+from constructs_lib.definition_text import content_name
+from constructs_lib.pipeline_basis import PipelineBasis
+from constructs_lib.pipeline_files import DEFINITION_PREFIX
+from constructs_lib.role_policy import RolePolicy
+from smp.compiler.deploy_values import substitute
+from smp.compiler.permissions import Statement
+
+
+class ServerlessWorkflow(Construct):
+    """A workflow of the pipeline's name that follows its definition: another content is another object."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        basis: PipelineBasis,
+        definition: str,
+        statements: Sequence[Statement],
+        retention: logs.RetentionDays,
+    ) -> None:
+        """`definition`, which is YAML, and `statements` have deploy-time names in them."""
+        super().__init__(scope, construct_id)
+        self._basis = basis
+        self._stack = cdk.Stack.of(self)
+        compiled = basis.compiled
+        log_group = logs.LogGroup(
+            self,
+            "Log",
+            encryption_key=basis.environment.key,
+            retention=retention,
+            removal_policy=cdk.RemovalPolicy.DESTROY,
+        )
+        self.role = self._add_role()
+        text = self._text(definition)
+        name = content_name(self._stack, text, ".yaml")
+        key = f"{DEFINITION_PREFIX}/{name}"
+        policy = self._add_policy(statements, key, log_group)
+        uploaded = basis.files.add_definition("ServerlessWorkflow", (name, text))
+        self.resource = serverless.CfnWorkflow(
+            self,
+            "Resource",
+            name=compiled.name,
+            description=compiled.description,
+            role_arn=self.role.role_arn,
+            definition_s3_location={
+                "bucket": basis.environment.bucket.bucket_name,
+                "objectKey": key,
+            },
+            encryption_configuration={
+                "type": "CUSTOMER_MANAGED_KEY",
+                "kmsKeyId": basis.environment.key.key_arn,
+            },
+            logging_configuration={"logGroupName": log_group.log_group_name},
+            tags=dict(compiled.tags) or None,
+        )
+        self.resource.node.add_dependency(*basis.needed_first, policy.resource, uploaded)
+
+    def _text(self, definition: str) -> str:
+        """Return the definition with its values. JSON is YAML, and leaves nothing to be guessed."""
+        resolved = substitute(yaml.safe_load(definition), self._basis.resolve)
+        return json.dumps(resolved, ensure_ascii=False, indent=2) + "\n"
+
+    def _add_role(self) -> iam.Role:
+        return iam.Role(
+            self,
+            "Role",
+            description=f"Runs pipeline {self._basis.compiled.name} on Airflow"[:1000],
+            assumed_by=iam.ServicePrincipal(
+                "airflow-serverless.amazonaws.com",
+                conditions={"StringEquals": {"aws:SourceAccount": self._stack.account}},
+            ),
+        )
+
+    def _add_policy(
+        self, statements: Sequence[Statement], key: str, log_group: logs.LogGroup
+    ) -> RolePolicy:
+        environment = self._basis.environment
+        return RolePolicy(
+            self,
+            "Policy",
+            role=self.role,
+            description=f"Steps of pipeline {self._basis.compiled.name} on Airflow"[:1000],
+            statements=[
+                *(statement.resolved(self._basis.resolve) for statement in statements),
+                Statement(
+                    "ReadDefinition", ["s3:GetObject"], [environment.bucket.arn_for_objects(key)]
+                ),
+                Statement(
+                    "EncryptRuns",
+                    ["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"],
+                    [environment.key.key_arn],
+                ),
+                Statement(
+                    "WriteRunLogs",
+                    ["logs:CreateLogStream", "logs:PutLogEvents"],
+                    [log_group.log_group_arn],
+                    wildcard="An ARN of a log group ends in :*, which stands for its own streams.",
+                ),
+            ],
+        )

@@ -1,0 +1,90 @@
+"""What an environment needs so that its pipelines can run on Airflow, held against its settings.
+
+It never creates anything and never asks AWS.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from smp.compiler.triggers import AIRFLOW
+from smp.errors import Location, Problem
+from smp.graph import PipelineGraph
+from stacks.context import CDK_JSON, SETTINGS_KEY
+from stacks.orchestration_settings import MwaaSettings, SelfManagedSettings, ServerlessSettings
+
+if TYPE_CHECKING:
+    from stacks.settings import EnvironmentSettings
+
+KINDS = "type mwaa, mwaa_serverless or self_managed"
+
+
+def orchestration_problems(
+    name: str, settings: EnvironmentSettings, graphs: Iterable[PipelineGraph]
+) -> Iterator[Problem]:
+    """Yield what keeps Airflow out of an environment, and each pipeline that has nowhere to run."""
+    asking = [graph for graph in graphs if AIRFLOW in graph.pipeline.config.targets]
+    path = f"context.{SETTINGS_KEY}.environments.{name}.orchestration"
+    chosen = settings.orchestration
+    if chosen is None:
+        yield from (_nowhere(graph, name, path) for graph in asking)
+    elif not isinstance(chosen, ServerlessSettings):
+        yield from _place_problems(settings, chosen, path)
+        yield from _policy_problems(asking, chosen, path)
+
+
+def _nowhere(graph: PipelineGraph, name: str, path: str) -> Problem:
+    pipeline = graph.pipeline
+    return Problem(
+        f"pipeline '{graph.name}' has the target airflow and environment '{name}' has no Airflow",
+        pipeline.locate("sagemakerPipeline", "targets"),
+        "conf.sagemakerPipeline.targets",
+        allowed=f"with {CDK_JSON}: {path} of {KINDS}",
+        hint="set it (docs/orchestration.md), or take airflow out of the targets",
+    )
+
+
+def _place_problems(
+    settings: EnvironmentSettings, chosen: MwaaSettings | SelfManagedSettings, path: str
+) -> Iterator[Problem]:
+    place, network = Location(CDK_JSON), settings.network
+    if network.subnet_ids and chosen.network is None:
+        yield Problem(
+            "Airflow needs to know the network that was brought along",
+            place,
+            f"{path}.network",
+            allowed="vpcId, and subnetIds of two private subnets in two zones",
+        )
+    if chosen.network is not None and not network.subnet_ids:
+        yield Problem(
+            "is for a network that was brought along: here Airflow runs in the one made for the jobs",
+            place,
+            f"{path}.network",
+            hint="leave it out, or set the environment's network.subnetIds and securityGroupIds too",
+        )
+    wants_out = isinstance(chosen, SelfManagedSettings) or chosen.internet_egress
+    if wants_out and chosen.network is None and not network.internet_egress:
+        what = "installing Airflow" if isinstance(chosen, SelfManagedSettings) else "internetEgress"
+        yield Problem(
+            f"{what} takes a way out, and the environment has none",
+            place,
+            path,
+            allowed="with network.internetEgress of the environment",
+        )
+
+
+def _policy_problems(
+    asking: list[PipelineGraph], chosen: MwaaSettings | SelfManagedSettings, path: str
+) -> Iterator[Problem]:
+    """The role has a policy of its own, and one of each pipeline."""
+    most = chosen.policies_per_role - 1
+    if len(asking) > most:
+        yield Problem(
+            f"{len(asking)} pipelines have the target airflow, and each attaches a policy to one role",
+            Location(CDK_JSON),
+            f"{path}.policiesPerRole",
+            found=str(chosen.policies_per_role),
+            allowed=f"{most} pipelines",
+            hint="have IAM's quota 'Managed policies per role' raised, and set the new one here",
+        )
