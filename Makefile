@@ -28,7 +28,7 @@ export UV_CACHE_DIR := $(CACHE)/uv
 export XDG_CACHE_HOME := $(CACHE)/xdg
 export npm_config_cache := $(CACHE)/npm
 
-.PHONY: help setup demo check test lint unit format build-assembly bench lock clean pull-request-check pull-request-review smoke-run
+.PHONY: help setup demo check test airflow-environments lint unit format build-assembly bench lock clean pull-request-check pull-request-review smoke-run
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-19s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -40,9 +40,12 @@ demo: setup ## compile and synthesize the bundled examples; needs no AWS account
 
 check: lint unit ## format, lint, types, imports, fast tests
 
-test: lint ## everything that CI runs
+test: lint airflow-environments ## everything that CI runs
 	@echo "==> tests"
 	@$(PYTEST)
+
+airflow-environments: setup ## install the versions of Airflow that the tests run DAGs in (make test does it)
+	@python -m tools.airflow_environments
 
 lint: setup
 	@echo "==> format, lint"
@@ -90,11 +93,14 @@ pull-request-review: setup ## check and test every config, and write what a chan
 smoke-run: setup ## run the pipelines on this machine, as far as their models bring data
 	@python -m tools.pull_request smoke-run --model "$(MODEL)"
 
+UV_COMPILE = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-emit-find-links --custom-compile-command "make lock" $(LOCK_FLAGS)
+
 # Versions stay as locked unless a requirement changed; LOCK_FLAGS=--upgrade moves them.
 lock: setup ## write the lock files anew from requirements/*.in and package.json (uses the locked uv)
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-		--no-emit-find-links --custom-compile-command "make lock" $(LOCK_FLAGS) \
-		requirements/dev.in --output-file requirements.lock
+	$(UV_COMPILE) requirements/dev.in --output-file requirements.lock
+	for name in airflow-2 airflow-3 airflow-mwaa; do \
+		$(UV_COMPILE) requirements/$$name.in --output-file requirements/$$name.lock || exit 1; done
 	$(NPM) install --package-lock-only --no-progress
 
 clean: ## remove all that was installed, cached and generated

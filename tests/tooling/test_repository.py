@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tools.airflow_environments import NAMES as AIRFLOW_ENVIRONMENTS
+
 ROOT = Path(__file__).resolve().parents[2]
 GENERATED = {
     ".venv",
@@ -60,9 +62,16 @@ def texts() -> list[tuple[str, str]]:
     return found
 
 
-def locked_packages() -> list[str]:
+LOCKS = {
+    "requirements.lock": ("runtime", "dev"),
+    **{f"requirements/{name}.lock": (name,) for name in AIRFLOW_ENVIRONMENTS},
+}
+"""Which files `requirements/NAME.in` each lock file is made of."""
+
+
+def locked_packages(lock: str) -> list[str]:
     """The lock file's entries, each with its continuation lines."""
-    text = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    text = (ROOT / lock).read_text(encoding="utf-8")
     return re.findall(r"^[A-Za-z0-9].*(?:\n .*)*", text, flags=re.MULTILINE)
 
 
@@ -94,8 +103,9 @@ def test_nothing_generated_is_tracked() -> None:
     assert not generated
 
 
-def test_every_locked_python_package_has_one_version_and_a_hash() -> None:
-    entries = locked_packages()
+@pytest.mark.parametrize("lock", LOCKS)
+def test_every_locked_python_package_has_one_version_and_a_hash(lock: str) -> None:
+    entries = locked_packages(lock)
     assert len(entries) > 50
     assert not [
         entry.splitlines()[0]
@@ -104,21 +114,28 @@ def test_every_locked_python_package_has_one_version_and_a_hash() -> None:
     ]
 
 
-def test_the_python_lock_has_no_address_and_no_option() -> None:
-    text = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+@pytest.mark.parametrize("lock", LOCKS)
+def test_a_python_lock_has_no_address_and_no_option(lock: str) -> None:
+    text = (ROOT / lock).read_text(encoding="utf-8")
     assert "://" not in text
     assert not [line for line in text.splitlines() if line.startswith("-")]
 
 
-def test_every_required_python_package_is_locked() -> None:
-    locked = {re.split(r"[\[=]", entry)[0] for entry in locked_packages()}
+@pytest.mark.parametrize("lock", LOCKS)
+def test_every_required_python_package_is_locked(lock: str) -> None:
+    locked = {re.split(r"[\[=]", entry)[0] for entry in locked_packages(lock)}
     required = {
         re.split(r"[\[=<>~! ]", line)[0].lower().replace("_", "-")
-        for path in (ROOT / "requirements").glob("*.in")
-        for line in path.read_text(encoding="utf-8").splitlines()
+        for name in LOCKS[lock]
+        for line in (ROOT / "requirements" / f"{name}.in").read_text(encoding="utf-8").splitlines()
         if line[:1].isalpha()
     }
     assert required <= locked
+
+
+def test_every_list_of_requirements_has_a_lock_file() -> None:
+    named = {name for names in LOCKS.values() for name in names}
+    assert named == {path.stem for path in (ROOT / "requirements").glob("*.in")}
 
 
 def test_the_node_lock_has_hashes_and_no_address() -> None:

@@ -1,0 +1,10 @@
+"""Exports of a compiled pipeline to Apache Airflow.
+
+It never imports Airflow: what runs there is written as text.
+"""
+
+from smp.export.airflow.dag import render_dag
+from smp.export.airflow.permissions import dag_permissions
+from smp.export.airflow.values import dag_values
+
+__all__ = ["dag_permissions", "dag_values", "render_dag"]

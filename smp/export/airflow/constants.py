@@ -1,0 +1,84 @@
+"""What stands above the DAG in its file: deploy-time values, property files, retry policies.
+
+It never writes the DAG itself.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+
+from smp.compiler.compiled import Json
+from smp.compiler.deploy_values import names_in
+from smp.compiler.lookups import is_lookup
+from smp.export.airflow.expressions import Expressions
+from smp.export.airflow.source import Names, call, lines, literal, sequence
+from smp.export.workflow import PropertyFile, Task, Workflow
+
+
+def value_names(workflow: Workflow) -> list[str]:
+    """Return the deploy-time names that the tasks of a DAG hold, in order."""
+    found: set[str] = set()
+    for task in workflow.tasks:
+        found |= names_in(task.arguments)
+        found |= set() if is_lookup(task.step) else names_in(task.step.get("FunctionArn", ""))
+    return sorted(found)
+
+
+class Constants:
+    """The constants of one DAG file, each by what it stands for."""
+
+    def __init__(self, workflow: Workflow) -> None:
+        self._workflow = workflow
+        self._names = Names(("values",))
+        self.values: Mapping[str, str] = {name: self._take(name) for name in value_names(workflow)}
+        read = {(file.step, file.name): file for task in workflow.tasks for file in task.reads}
+        self._files = [(file, self._take(f"{file.step}-{file.name}")) for file in read.values()]
+        self._policies = dict(self._shared_policies())
+
+    def _take(self, text: str) -> str:
+        return self._names.take(text).upper()
+
+    @cached_property
+    def expressions(self) -> Expressions:
+        """What turns JSON values into source with these constants."""
+        return Expressions(self.values, self._files)
+
+    def retries(self, task: Task) -> str | None:
+        """Return the constant of a task's retry policies, None where it has none."""
+        return self._policies.get(repr(task.retries)) if task.retries else None
+
+    def blocks(self) -> Iterator[Sequence[str]]:
+        """Yield the lines of each group of constants."""
+        if self.values:
+            names = sequence(literal(name) for name in self.values)
+            yield [
+                *lines(call("read_values", "__file__", names), "VALUES = "),
+                *(f"{self.values[name]} = VALUES[{literal(name)}]" for name in self.values),
+            ]
+        if self._files:
+            yield [line for file, name in self._files for line in self._file(file, name)]
+        if self._policies:
+            yield [
+                line for text, name in self._policies.items() for line in self._policy(text, name)
+            ]
+
+    def _file(self, file: PropertyFile, name: str) -> Iterator[str]:
+        yield from lines(self.expressions.expression(file.location), f"{name} = ")
+
+    def _policy(self, text: str, name: str) -> Iterator[str]:
+        policies = next(task.retries for task in self._workflow.tasks if repr(task.retries) == text)
+        yield from lines(self.expressions.node(list(policies)), f"{name} = ")
+
+    def _shared_policies(self) -> Iterator[tuple[str, str]]:
+        """Yield a name for each set of policies: after the one step that has it, or what it is for."""
+        counts = Counter(repr(task.retries) for task in self._workflow.tasks if task.retries)
+        for text, count in counts.items():
+            task = next(task for task in self._workflow.tasks if repr(task.retries) == text)
+            yield text, self._take(f"{task.name if count == 1 else _purpose(task.retries)}_retries")
+
+
+def _purpose(policies: Sequence[Json]) -> str:
+    faults = [fault for policy in policies for fault in policy["ExceptionType"]]
+    return "job" if any(fault.startswith("SageMaker.") for fault in faults) else "call"

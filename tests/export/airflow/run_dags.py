@@ -1,0 +1,113 @@
+"""Runs DAGs inside an Airflow environment, as lines of JSON on standard input ask for.
+
+It never imports this project: it is started by the interpreter of the Airflow environment.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+import time
+import traceback
+
+
+def main() -> None:
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    from airflow.utils import db
+
+    db.initdb() if not os.environ.get("SMP_DATABASE_IS_READY") else None
+    print(json.dumps({"ready": True}), file=answers, flush=True)
+    for line in sys.stdin:
+        request = json.loads(line)
+        try:
+            answer = {"parse": parse, "run": run}[request.pop("do")](**request)
+        except BaseException:
+            answer = {"error": traceback.format_exc()}
+        print(json.dumps(answer, default=str), file=answers, flush=True)
+
+
+def bag(folder: str):
+    try:
+        from airflow.dag_processing.dagbag import DagBag
+    except ImportError:
+        from airflow.models.dagbag import DagBag
+    sys.path.insert(0, folder) if folder not in sys.path else None
+    for name in [name for name in sys.modules if name.startswith("smp_")]:
+        del sys.modules[name]
+    return DagBag(folder)
+
+
+def parse(folder: str) -> dict:
+    began = time.perf_counter()
+    found = bag(folder)
+    return {
+        "seconds": time.perf_counter() - began,
+        "import_errors": dict(found.import_errors),
+        "dags": {name: described(dag) for name, dag in found.dags.items()},
+    }
+
+
+def described(dag) -> dict:
+    return {
+        "schedule": str(getattr(dag.timetable, "summary", dag.timetable)),
+        "timezone": str(getattr(dag.timetable, "_timezone", "")),
+        "max_active_tasks": dag.max_active_tasks,
+        "params": {name: dag.params.get_param(name).dump() for name in dag.params},
+        "tasks": {
+            task.task_id: {
+                "type": type(task).__name__,
+                "retries": task.retries,
+                "retry_delay": task.retry_delay.total_seconds(),
+                "backoff": task.retry_exponential_backoff,
+                "trigger_rule": str(getattr(task.trigger_rule, "value", task.trigger_rule)),
+                "upstream": sorted(task.upstream_task_ids),
+                "bases": [base.__name__ for base in type(task).__mro__],
+            }
+            for task in dag.tasks
+        },
+    }
+
+
+def run(folder: str, dag_id: str, conf: dict | None = None) -> dict:
+    began = time.perf_counter()
+    found = bag(folder)
+    if dag_id not in found.dags:
+        return {"import_errors": dict(found.import_errors)}
+    messages = Messages()
+    logging.getLogger().addHandler(messages)
+    try:
+        run = found.dags[dag_id].test(run_conf=conf or {})
+    finally:
+        logging.getLogger().removeHandler(messages)
+    return {
+        "seconds": time.perf_counter() - began,
+        "run_id": run.run_id,
+        "state": text(run.state),
+        "tasks": {
+            ti.task_id: {"state": text(ti.state), "tries": ti.try_number}
+            for ti in run.get_task_instances()
+        },
+        "log": messages.lines,
+    }
+
+
+def text(state) -> str:
+    return str(getattr(state, "value", state))
+
+
+class Messages(logging.Handler):
+    """What was logged as a warning or worse."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.lines = []
+
+    def emit(self, record) -> None:
+        self.lines.append(record.getMessage())
+
+
+if __name__ == "__main__":
+    main()
