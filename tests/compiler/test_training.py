@@ -196,6 +196,48 @@ def test_an_image_s_algorithm_gets_chained_channels_by_the_names_it_knows(tmp_pa
     assert list(channels(compiled, "fit")) == ["train", "test"]
 
 
+def test_an_image_s_algorithm_takes_the_outputs_that_its_channels_name(tmp_path: Path) -> None:
+    prepared = (
+        f"{{image_uri: {IMAGE}, entry_point: preprocess.py, channels: {{train: , test: , held: }}}}"
+    )
+    tune = "{objective: {metric: 'test:rmse'}, ranges: {k: {type: integer, min: 1, max: 3}}}"
+    held = "dataFiles: [{fileName: s3://data/other}]"
+    train = f"{{algorithm: kmeans, channels: {{test: , train: , more: {{{held}}}}}}}"
+    for step_class in ("Training", "Tuning"):
+        compiled = compile_demo(
+            tmp_path,
+            f"prep: Processing\nfit: {step_class}, chain_input_source_step: prep",
+            demo__preprocess=prepared,
+            demo__train=train,
+            demo__tune=tune,
+        )
+        job = arguments(compiled, "fit")
+        found = job.get("TrainingJobDefinition", job)["InputDataConfig"]
+        assert sorted(channel["ChannelName"] for channel in found) == ["more", "test", "train"]
+
+
+def test_the_stand_ins_of_training_and_serving_are_packed_and_not_shipped(tmp_path: Path) -> None:
+    for script in ("fit.py", "serve.py"):
+        write(tmp_path / DIRECTORY / "scripts" / script, f"# {script}")
+    compiled = compile_demo(
+        tmp_path,
+        "prep: Processing\nfit: Training, chain_input_source_step: prep\nserve: CreateModel\n"
+        "predict: Transform, chain_input_source_step: prep",
+        demo__train="{algorithm: kmeans, local_stand_in: fit.py}",
+        demo__transform="{local_stand_in: serve.py, channels: test}",
+        demo__registry="{ModelRepack: 'False', InferenceSpecification: {algorithm: kmeans}}",
+    )
+    assert {name: found.script for name, found in compiled.stand_ins.items()} == {
+        "fit": "fit.py",
+        "predict": "serve.py",
+    }
+    shipped = {file.path for tree in compiled.code for file in tree.files}
+    assert "preprocess.py" in shipped
+    assert not shipped & {"fit.py", "serve.py"}
+    container = arguments(compiled, "serve-CreateModel")["PrimaryContainer"]
+    assert "SAGEMAKER_PROGRAM" not in container["Environment"]
+
+
 def test_a_stand_in_lies_in_the_code_store_and_is_not_shipped(tmp_path: Path) -> None:
     write(tmp_path / STAND_IN, "print('here')")
     compiled = compile_demo(tmp_path, "prep: Processing\nfit: Training", demo__train=ALGORITHM)

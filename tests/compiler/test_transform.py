@@ -103,6 +103,16 @@ def test_every_transform_setting_has_its_place(tmp_path: Path) -> None:
     assert found["TransformResources"]["InstanceCount"] == 3
 
 
+def test_answers_may_be_of_another_type_than_requests(tmp_path: Path) -> None:
+    section = (
+        "{entry_point: inference.py, channels: train, content_type: application/x-recordio-protobuf, "
+        "split_type: RecordIO, accept: application/jsonlines, assemble_with: Line}"
+    )
+    found = arguments(compile_demo(tmp_path, CHAINED, demo__transform=section), "predict")
+    assert found["TransformInput"]["ContentType"] == "application/x-recordio-protobuf"
+    assert found["TransformOutput"]["Accept"] == "application/jsonlines"
+
+
 def test_metrics_read_each_source_from_a_directory_named_by_it(tmp_path: Path) -> None:
     inputs = processing_inputs(compile_demo(tmp_path, SCORED), "score")
     assert {name: item["LocalPath"] for name, item in inputs.items()} == {

@@ -18,7 +18,8 @@ from smp.local.plan import plan_run, refuse_images
 from smp.local.report import render_report
 from smp.local.run_store import Run
 from tests.local.jobs.test_tuning import tuning
-from tests.local.pipelines import Workspace, cached, log_of, statuses, step_of, training
+from tests.local.jobs.workspace import transform_request
+from tests.local.pipelines import ROLE, Workspace, cached, log_of, statuses, step_of, training
 
 SCRIPT = "local/algorithm.py"
 WRITES = "open('/opt/ml/model/model', 'w').write('made here'); print('auc=0.5')"
@@ -152,6 +153,118 @@ def test_fails_before_a_tuning_step_without_a_stand_in(workspace: Workspace) -> 
     ):
         workspace.run(tuned(workspace, None))
     assert not workspace.places.runs.exists()
+
+
+REPORTS = """
+import sys
+open('/opt/ml/model/model', 'w').write('1.5')
+print('#quality_metric: host=algo-1, epoch=0, train rmse <loss>=0.9')
+print('[01/02/2026 03:04:05 INFO 1] #quality_metric: host=algo-1, epoch=1, train rmse <loss>=0.8')
+print('#quality_metric: host=algo-1, test rmse <loss>=' + (sys.argv[-1] if '--x' in sys.argv else '0.85'))
+print('#quality_metric: host=algo-1, test accuracy <score>=nothing')
+"""
+
+
+def test_metrics_are_read_as_the_algorithm_reports_them(workspace: Workspace) -> None:
+    run = workspace.run(pipeline(workspace, REPORTS, metrics=None))
+    record = step_of(run, "fit")
+    found = [(metric["name"], metric["value"]) for metric in record.metrics]
+    assert found == [("train:rmse", 0.9), ("train:rmse", 0.8), ("test:rmse", 0.85)]
+    assert [m["MetricName"] for m in record.result["FinalMetricDataList"]] == [
+        "train:rmse",
+        "test:rmse",
+    ]
+
+
+def test_metric_definitions_take_the_place_of_what_is_reported(workspace: Workspace) -> None:
+    run = workspace.run(pipeline(workspace, REPORTS, metrics={"error": "test rmse <loss>=(.+)"}))
+    assert [metric["name"] for metric in step_of(run, "fit").metrics] == ["error"]
+
+
+def test_a_search_goes_by_what_the_algorithm_reports(workspace: Workspace) -> None:
+    compiled = tuned(workspace, REPORTS)
+    (step,) = compiled.steps()
+    definition = step["Arguments"]["TrainingJobDefinition"]
+    del definition["AlgorithmSpecification"]["MetricDefinitions"]
+    config = step["Arguments"]["HyperParameterTuningJobConfig"]
+    config["HyperParameterTuningJobObjective"]["MetricName"] = "test:rmse"
+    run = workspace.run(compiled)
+    record = step_of(run, "fit")
+    assert record.status == "Succeeded", record.reason
+    assert len(record.metrics) == 2
+    assert {metric["name"] for metric in record.metrics} == {"test:rmse"}
+
+
+SERVES = """
+def model_fn(directory):
+    return float(open(directory + '/model').read())
+
+def transform_fn(model, body, content_type, accept):
+    lines = body.splitlines()
+    return ''.join(f'{{"score": {model * float(line)}}}\\n' for line in lines), accept
+"""
+
+
+def served(workspace: Workspace, text: str | None) -> CompiledPipeline:
+    """Training by a stand-in, a model of what it made, and its batch transform with this server."""
+    compiled = pipeline(workspace, REPORTS)
+    artefact = {"Get": "Steps.fit.ModelArtifacts.S3ModelArtifacts"}
+    container = {"Image": "image:1", "ModelDataUrl": artefact, "Environment": {}}
+    model = {"PrimaryContainer": container, "ExecutionRoleArn": ROLE}
+    uri = workspace.put("data/in.csv", "2\n4\n")
+    request = transform_request("", uri, Accept="application/jsonlines", AssembleWith="Line")
+    request["ModelName"] = {"Get": "Steps.model.ModelName"}
+    steps = [
+        *compiled.steps(),
+        {"Name": "model", "Type": "Model", "Arguments": model},
+        {"Name": "predict", "Type": "Transform", "Arguments": request, **cached()},
+    ]
+    server = {"predict": stand_in(workspace, text)} if text else {}
+    models = dict.fromkeys(("fit", "model", "predict"), "ratings")
+    whole = replace(workspace.pipeline(*steps), step_models=models)
+    return replace(whole, stand_ins={**compiled.stand_ins, **server})
+
+
+def test_a_stand_in_serves_what_a_stand_in_trained(workspace: Workspace) -> None:
+    run = workspace.run(served(workspace, SERVES))
+    record = step_of(run, "predict")
+    assert (record.status, record.stand_in) == ("Succeeded", SCRIPT), record.reason
+    assert workspace.read("out/in.csv.out") == '{"score": 3.0}\n{"score": 6.0}\n'
+    report = html.unescape(
+        re.sub(r"<[^>]+>", "", page_of(run, served(workspace, SERVES), workspace))
+    )
+    assert f"predict ran a stand-in: {SCRIPT}" in report
+
+
+def test_an_edited_server_predicts_again(workspace: Workspace) -> None:
+    first = workspace.run(served(workspace, SERVES))
+    second = workspace.run(served(workspace, SERVES.replace("model *", "2 * model *")))
+    assert step_of(second, "fit").reused_from == first.id
+    why = str(step_of(second, "predict").why)
+    assert "the local stand-in" in why
+    assert workspace.read("out/in.csv.out").startswith('{"score": 6.0}')
+
+
+def test_fails_before_anything_starts_where_nothing_serves_the_model(workspace: Workspace) -> None:
+    with pytest.raises(RunError) as error:
+        workspace.run(served(workspace, None))
+    assert str(error.value).splitlines() == [
+        "step predict of test-pipeline needs the server that its model's image brings, "
+        "which does not run here",
+        "    found: image:1",
+        "    hint: set conf.models.ratings.transform.local_stand_in to a script with model_fn that "
+        "runs here in its place, or go around it with --from",
+    ]
+    assert not workspace.places.runs.exists()
+
+
+def test_a_server_that_cannot_load_fails_its_step(workspace: Workspace) -> None:
+    run = workspace.run(
+        served(workspace, "def model_fn(directory): raise ValueError('no such model')")
+    )
+    assert step_of(run, "predict").reason == (
+        "AlgorithmError: the model could not be loaded: ValueError: no such model"
+    )
 
 
 def test_only_a_container_engine_may_run_what_the_image_brings(workspace: Workspace) -> None:

@@ -45,11 +45,9 @@ def run_training(context: StepContext) -> dict[str, Any]:
     arguments = context.arguments
     _lay_out(context)
     specification = arguments["AlgorithmSpecification"]
-    scraper = MetricScraper(
-        specification.get("MetricDefinitions", []),
-        context.metrics,
-        reports=is_own_algorithm(arguments),
-    )
+    definitions = specification.get("MetricDefinitions", [])
+    reports = not definitions and is_own_algorithm(arguments)
+    scraper = MetricScraper(definitions, context.metrics, reports=reports)
 
     def on_line(line: str) -> None:
         scraper.read(line)
@@ -173,17 +171,28 @@ def _upload_checkpoints(context: StepContext) -> None:
 
 def _upload_results(context: StepContext) -> str:
     """Upload the model, and the other output where there is any; return the model's URI."""
-    base = context.arguments["OutputDataConfig"]["S3OutputPath"].rstrip("/")
-    prefix = f"{base}/{context.job_name}/output"
     archive = context.directory / "model.tar.gz"
     directories(context.opt_ml, LAYOUT)
     pack(inside(context.opt_ml, "/opt/ml/model"), archive)
-    context.store.put(archive, f"{prefix}/model.tar.gz")
+    context.store.put(archive, f"{_results_prefix(context)}/model.tar.gz")
     archive.unlink()
+    upload_output(context)
+    return f"{_results_prefix(context)}/model.tar.gz"
+
+
+def upload_output(context: StepContext) -> str | None:
+    """Upload what a job wrote beside its model and return the URI; None where it wrote nothing."""
     data = inside(context.opt_ml, "/opt/ml/output/data")
-    if any(data.iterdir()):
-        archive = context.directory / "output.tar.gz"
-        pack(data, archive)
-        context.store.put(archive, f"{prefix}/output.tar.gz")
-        archive.unlink()
-    return f"{prefix}/model.tar.gz"
+    if not data.is_dir() or not any(data.iterdir()):
+        return None
+    archive = context.directory / "output.tar.gz"
+    uri = f"{_results_prefix(context)}/output.tar.gz"
+    pack(data, archive)
+    context.store.put(archive, uri)
+    archive.unlink()
+    return uri
+
+
+def _results_prefix(context: StepContext) -> str:
+    base = context.arguments["OutputDataConfig"]["S3OutputPath"].rstrip("/")
+    return f"{base}/{context.job_name}/output"
