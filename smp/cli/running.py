@@ -9,7 +9,6 @@ import argparse
 import os
 import signal
 import sys
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
     from smp.config.project import Model
     from smp.local.places import Places
     from smp.local.run_store import Run
-    from smp.local.sandbox.base import Sandbox
     from smp.local.step_run import RunOptions
 
 LOCAL_REQUIREMENTS = "requirements-local.txt"
@@ -136,16 +134,19 @@ def places_of(arguments: argparse.Namespace) -> Places:
 
 def _run(arguments: argparse.Namespace) -> int:
     from smp.cli.preparation import Preparation
+    from smp.local.sandbox.choose import choosing
 
-    with Preparation(arguments) as preparation:
+    with (
+        Preparation(arguments) as preparation,
+        choosing(arguments.sandbox) as chosen_sandbox,
+    ):
         from smp.compiler.parameters import parameter_values, read_assignments
         from smp.local.places import local_parameters
         from smp.local.progress import progress_for
         from smp.local.run import Machine, resume_run, start_run
         from smp.local.run_store import SUCCEEDED
-        from smp.local.sandbox.choose import choose_sandbox
 
-        sandbox: Sandbox = choose_sandbox(arguments.sandbox)
+        sandbox = chosen_sandbox()
         prepared = preparation.result()
     compiled, places = prepared.compiled, places_of(arguments)
     if sandbox.leaks:
@@ -249,6 +250,8 @@ def _stage(arguments: argparse.Namespace) -> int:
 
 def _stage_model(model: Model, places: Places) -> int:
     """Run a model's data script and put what it wrote into the local bucket; return the file count."""
+    import tempfile
+
     from smp.local.environments import Environments
     from smp.local.object_store import ObjectStore
     from smp.local.places import BUCKET

@@ -13,13 +13,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from smp.config.faults import problems_of
-from smp.config.files import (
-    DEFAULT_PATTERN,
-    FileSet,
-    find_files,
-    model_directory,
-    read_text,
-)
+from smp.config.file_text import read_text
+from smp.config.files import DEFAULT_PATTERN, FileSet, find_files, model_directory
 from smp.config.framework import ConfigFile, without_effect
 from smp.config.merge import MODELS, MergedModel, check_group_names, merge_models, merge_pipelines
 from smp.config.overlays import Chosen, check_overlays, overlay_names, with_overlay

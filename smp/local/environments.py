@@ -10,7 +10,6 @@ import hashlib
 import os
 import shutil
 import sys
-import sysconfig
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,6 +33,8 @@ class Environments:
         Without a file it is that of this interpreter. Raises SetupError with pip's last lines.
         """
         if requirements is None or not requirements.is_file():
+            import sysconfig  # takes long, for what few runs need
+
             return Path(sysconfig.get_path("scripts"))
         directory = self._directory(requirements)
         with self._only_one(directory.name):

@@ -8,10 +8,11 @@ from __future__ import annotations
 import importlib.util
 import shutil
 import sys
-import sysconfig
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Thread
 
 from smp.errors import Problem, SetupError
 from smp.local.process import Stop, run_job
@@ -43,6 +44,35 @@ def choose_sandbox(wanted: str | None = None) -> Sandbox:
     raise SetupError(problems)
 
 
+@contextmanager
+def choosing(wanted: str | None = None) -> Iterator[Callable[[], Sandbox]]:
+    """Choose while the caller does something else; what it gets waits for the sandbox.
+
+    That raises what `choose_sandbox` does.
+    """
+    outcomes: list[Sandbox | BaseException] = []
+
+    def choose() -> None:
+        try:
+            outcomes.append(choose_sandbox(wanted))
+        except BaseException as error:
+            outcomes.append(error)
+
+    def result() -> Sandbox:
+        thread.join()
+        (outcome,) = outcomes
+        if isinstance(outcome, BaseException):
+            raise outcome
+        return outcome
+
+    thread = Thread(target=choose)
+    thread.start()
+    try:
+        yield result
+    finally:
+        thread.join()
+
+
 def probe(sandbox: Sandbox) -> str | None:
     """Run a trivial job and return why it failed, or None where it worked."""
     with tempfile.TemporaryDirectory() as directory:
@@ -52,7 +82,7 @@ def probe(sandbox: Sandbox) -> str | None:
             command=("/bin/sh", "-c", f"echo {PROBE_TEXT} > /opt/ml/probe && cat /opt/ml/probe"),
             environment={},
             opt_ml=opt_ml,
-            python=Path(sysconfig.get_path("scripts")),
+            python=Path(sys.executable).parent,
         )
         lines: list[str] = []
         try:

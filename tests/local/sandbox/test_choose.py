@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from smp.errors import SetupError
 from smp.local.sandbox import choose
 from smp.local.sandbox.base import Job, Sandbox
-from smp.local.sandbox.choose import choose_sandbox, probe
+from smp.local.sandbox.choose import choose_sandbox, choosing, probe
 from smp.local.sandbox.rewriting import Rewriting
 
 
@@ -64,3 +65,20 @@ def test_fails_rewriting_in_a_directory_whose_name_breaks_scripts(tmp_path: Path
 
     with pytest.raises(SetupError, match="must be of letters, digits"):
         Rewriting().start(job)
+
+
+def test_a_sandbox_is_chosen_while_the_caller_goes_on() -> None:
+    with choosing() as chosen:
+        assert chosen() is chosen()
+
+
+def test_fails_when_it_is_asked_for_what_was_chosen_meanwhile() -> None:
+    with choosing("a box") as chosen, pytest.raises(SetupError, match="no sandbox 'a box'"):
+        chosen()
+
+
+def test_nothing_of_the_choice_is_left_where_the_caller_gives_up() -> None:
+    before = threading.active_count()
+    with pytest.raises(RuntimeError), choosing():
+        raise RuntimeError("a mistake in a config")
+    assert threading.active_count() == before
