@@ -1,6 +1,6 @@
 """The names of the jobs and models that a DAG creates: what permissions name, and what runs make unique.
 
-It never knows a run: `JobName` of the runtime puts the run and the try behind.
+It never knows a run: `JobName` of the runtime, or a template, puts the run and the try behind.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from smp.export.service_calls import SERVICE_CALLS
 from smp.export.workflow import Workflow
 
-SUFFIX_LENGTH = len("-01234567-999")
-"""What a run adds: eight digits of its hash and the number of the try."""
+SUFFIX_LENGTH = len("-261122050000-99")
+"""What a run adds at most: its time on MWAA Serverless, eight digits of its hash elsewhere; and the try."""
 
 
 def job_bases(workflow: Workflow) -> Mapping[str, str]:

@@ -1,0 +1,95 @@
+"""Writes a compiled pipeline as a workflow of MWAA Serverless: a DAG as YAML.
+
+It never decides what fits: `serverless_checks` does, before anything is written.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+
+from smp.compiler.access import analyse_access
+from smp.compiler.compiled import CompiledPipeline, Json
+from smp.compiler.job_permissions import data_statements, runtime_statements
+from smp.compiler.statement import Statement
+from smp.export.airflow.arrows import arrows
+from smp.export.airflow.job_names import job_bases
+from smp.export.airflow.permissions import dag_permissions
+from smp.export.airflow.schedule import read_schedule, schedule_triggers
+from smp.export.airflow.serverless_checks import serverless_problems
+from smp.export.airflow.templates import job_name, templated
+from smp.export.refusal import refuse
+from smp.export.service_calls import SERVICE_CALLS
+from smp.export.workflow import Parameter, Task, Workflow, read_workflow
+
+OPERATORS = "airflow.providers.amazon.aws.operators.sagemaker.SageMaker{}Operator"
+
+
+def render_serverless(compiled: CompiledPipeline) -> str:
+    """Return the YAML of a workflow, with deploy-time names in it.
+
+    Raises ExportError with all that does not fit. Tasks are not tried again: MWAA Serverless cannot tell
+    a fault of the service from one of a script.
+    """
+    workflow = read_workflow(compiled)
+    refuse(workflow.name, serverless_problems(compiled, workflow))
+    return yaml.safe_dump(
+        {compiled.name: _dag(compiled, workflow)}, sort_keys=False, width=100, allow_unicode=True
+    )
+
+
+def serverless_permissions(compiled: CompiledPipeline) -> tuple[Statement, ...]:
+    """Return what the role of the workflow needs: what a DAG does, and a look at the data of its jobs.
+
+    The provider's own operators look whether the inputs of a job are there before they start it.
+    """
+    access = analyse_access(compiled)
+    looks = [
+        *(item for item in data_statements(access) if item.sid == "ReadData"),
+        *(i for i in runtime_statements(access, compiled.images) if i.sid.startswith("ListData")),
+    ]
+    return (*dag_permissions(compiled), *(item for item in looks if item.resources))
+
+
+def _dag(compiled: CompiledPipeline, workflow: Workflow) -> Json:
+    schedules = schedule_triggers(compiled)
+    schedule = read_schedule(schedules[0]) if schedules else None
+    after = arrows(workflow)
+    head: Json = {"dag_id": compiled.name}
+    if compiled.description:
+        head["description"] = compiled.description
+    head["schedule"] = schedule.cron if schedule else None
+    if schedule:
+        head["default_args"] = {"start_date": schedule.start[:10]}
+    head["catchup"] = False
+    if schedule and schedule.end:
+        head["end_date"] = schedule.end[:10]
+    if compiled.max_parallel_steps:
+        head["max_active_tasks"] = compiled.max_parallel_steps
+    if workflow.parameters:
+        head["params"] = {item.name: _text(item) for item in workflow.parameters}
+    return {
+        **head,
+        "tasks": {task.name: _task(task, workflow, after) for task in workflow.tasks},
+    }
+
+
+def _text(parameter: Parameter) -> str:
+    value: Any = parameter.default
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "" if value is None else str(value)
+
+
+def _task(task: Task, workflow: Workflow, after: Any) -> Json:
+    name_member = SERVICE_CALLS[task.kind].name_member
+    name = {str(name_member): job_name(job_bases(workflow)[task.name])}
+    given = {key: item for key, item in task.arguments.items() if key not in name}
+    return {
+        "operator": OPERATORS.format(task.kind),
+        "task_id": task.name,
+        "config": {**name, **templated(given, workflow)},
+        "retries": 0,
+        "dependencies": [above for above, below in after.items() if task.name in below],
+    }

@@ -1,0 +1,77 @@
+"""Values of the definition language as Jinja templates, whose values are texts.
+
+It never renders one.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from smp.compiler.compiled import Json
+from smp.export.workflow import Workflow, is_expression, step_property
+
+EXECUTION = {
+    "PipelineName": "dag.dag_id",
+    "PipelineArn": "'airflow:' ~ dag.dag_id",
+    "PipelineExecutionId": "run_id | replace(':', '-') | replace('+', '-') | replace('.', '-') "
+    "| replace('_', '-')",
+    "PipelineExecutionArn": "'airflow:' ~ dag.dag_id ~ '/' ~ run_id",
+    "StartDateTime": "dag_run.start_date.strftime('%Y-%m-%dT%H:%M:%SZ')",
+}
+"""What a run knows of itself, by the names of the definition language."""
+
+NAMES = {
+    "Outputs": "OutputName",
+    "ProcessingInputs": "InputName",
+    "InputDataConfig": "ChannelName",
+    "FinalMetricDataList": "MetricName",
+}
+"""What the items of lists in descriptions are called by."""
+
+_PART = re.compile(r"\.?([^.\[\]]+)|\[(?:'([^']*)'|\"([^\"]*)\"|(\d+))\]")
+
+
+def job_name(base: str) -> str:
+    """Return a name that no other run or try has."""
+    return f"{base}-{{{{ dag_run.run_after.strftime('%y%m%d%H%M%S') }}}}-{{{{ ti.try_number }}}}"
+
+
+def templated(value: Any, workflow: Workflow) -> Any:
+    """Return a JSON value with templates in the place of expressions."""
+    if isinstance(value, list):
+        return [templated(item, workflow) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if is_expression(value):
+        return _template(value, workflow)
+    return {key: templated(item, workflow) for key, item in value.items()}
+
+
+def _template(value: Json, workflow: Workflow) -> str:
+    if "Std:Join" in value:
+        join = value["Std:Join"]
+        return str(join.get("On", "")).join(
+            str(templated(item, workflow)) for item in join["Values"]
+        )
+    return f"{{{{ {_read(value['Get'], workflow)} }}}}"
+
+
+def _read(reference: str, workflow: Workflow) -> str:
+    place = step_property(reference)
+    if place is None:
+        kind, _, name = reference.partition(".")
+        return f"params[{name!r}]" if kind == "Parameters" else EXECUTION[name]
+    step, path = place
+    read = f"ti.xcom_pull(task_ids={step!r})[{workflow.task(step).kind!r}]"
+    held_by = ""
+    for name, single, double, index in _PART.findall(path):
+        part = name or single or double
+        if index:
+            read = f"{read}[{index}]"
+        elif held_by in NAMES:
+            read = f"({read} | selectattr({NAMES[held_by]!r}, 'equalto', {part!r}) | first)"
+        else:
+            read = f"{read}[{part!r}]"
+        held_by = part
+    return read
