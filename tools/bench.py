@@ -42,6 +42,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5, help="measurements behind each median")
     rounds = parser.parse_args().rounds
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # else each process compiles its sources anew
     load_before = os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as directory:
         place = Path(directory)
