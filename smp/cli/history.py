@@ -146,7 +146,7 @@ def _report(arguments: argparse.Namespace) -> int:
     run, places = _get(arguments, arguments.run_id), places_of(arguments)
     target = arguments.output or run.directory / "report.html"
     write_output(
-        render_report(run, run.compiled(places.code), places, target.parent.resolve()), target
+        render_report(run, run.unrolled(places.code), places, target.parent.resolve()), target
     )
     write_output(f"{target}\n")
     return 0

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from smp.compiler.compiled import CompiledPipeline, Json
+from smp.compiler.compiled import CONTAINERS, CompiledPipeline, Json
 from smp.compiler.emr_jobs import EmrJob, emr_jobs
 from smp.compiler.lookups import Lookup, lookups_in
 
@@ -148,9 +148,8 @@ def _registered_files(step: Json) -> Json:
 
 def _own_arguments(step: Json) -> Any:
     """Return a step's arguments without the steps nested in them, which count for themselves."""
-    nested = ("IfSteps", "ElseSteps", "Steps")
     arguments = step.get("Arguments", {})
-    return {key: value for key, value in arguments.items() if key not in nested}
+    return {key: value for key, value in arguments.items() if key not in CONTAINERS}
 
 
 def _texts(value: Any, parameters: Json, path: Path = ()) -> Iterator[tuple[Path, str]]:

@@ -20,7 +20,7 @@ CODE_PREFIX = "code"
 EXECUTIONS_PREFIX = "executions"
 """Key prefix of what steps hand on within an execution: only this may expire by age."""
 
-CONTAINERS = ("IfSteps", "ElseSteps", "Steps")
+CONTAINERS = ("IfSteps", "ElseSteps", "ForEachBody")
 """Arguments of Condition and ForEach steps that hold steps."""
 
 Json = dict[str, Any]

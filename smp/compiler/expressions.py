@@ -1,4 +1,4 @@
-"""Puts a pipeline's parameters into its definition, in place of what the SDK saw of them.
+"""Puts a pipeline's parameters and the items of its loops into its definition, where the SDK saw text.
 
 Text passes through the SDK as it is written, `${parameters.NAME}`; a number passes as a constant that
 nothing else in a definition equals. It never hands the SDK a pipeline variable: half of its classes
@@ -12,10 +12,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from smp.compiler.compiled import Json
-from smp.config.expressions import BEGIN, Reference, parts_of, whole_name
+from smp.config.expressions import BEGIN, ITEM, Reference, items_in, parts_of, whole_name
 from smp.config.parameters import ParameterConfig
 from smp.errors import CompileError
 
+CURRENT_ITEM = "ForEach.CurrentItem"
+"""The item of an iteration, in the language of the definition."""
 _FIRST_NUMBER = 904_217_000_000_000
 
 
@@ -54,8 +56,6 @@ def _declaration(parameter: ParameterConfig) -> Json:
 def put_expressions(steps: list[Json], parameters: Iterable[ParameterConfig]) -> list[Json]:
     """Return steps with an expression wherever a parameter stands. Raises CompileError."""
     types = {parameter.name: parameter.type for parameter in parameters}
-    if not types:
-        return steps
     numbers = {_number(name): name for name in types}
     placed: list[Json] = _Placing(types, numbers).value(steps)
     return placed
@@ -72,7 +72,7 @@ class _Placing:
         """Return a JSON value with expressions in it."""
         if isinstance(value, str):
             self._refuse_leak(value)
-            return self._text(value) if BEGIN in value else value
+            return self._text(value) if BEGIN in value or items_in(value) else value
         if isinstance(value, (int, float)):
             name = self._numbers.get(int(value))
             return value if name is None else _get(name)
@@ -93,7 +93,10 @@ class _Placing:
         return _join("", values)
 
     def _items(self, text: str) -> list[Any]:
-        return [part if name is None else _get(name) for part, name in parts_of(text)]
+        found: list[Any] = []
+        for part, name in parts_of(text):
+            found += _with_items(part) if name is None else [_get(name)]
+        return found
 
     def _flat(self, join: Json) -> Json:
         """Return a join of texts and references: the language has no join inside another."""
@@ -115,8 +118,19 @@ class _Placing:
 
     def _refuse(self, value: Json) -> None:
         for key in value:
-            if BEGIN in key:
+            if BEGIN in key or items_in(key):
                 raise CompileError(f"a parameter stands in the name '{key}', which cannot vary")
+
+
+def _with_items(text: str) -> list[Any]:
+    """Return a text as a join has it: plain text, and an expression for each item of a loop."""
+    found: list[Any] = []
+    at = 0
+    for match in ITEM.finditer(text):
+        field = f".{match[1]}" if match[1] else ""
+        found += [text[at : match.start()], {"Get": f"{CURRENT_ITEM}{field}"}]
+        at = match.end()
+    return [part for part in (*found, text[at:]) if part != ""]
 
 
 def _spread(join: Json) -> list[Any]:

@@ -46,6 +46,7 @@ STEP_RESOURCES: dict[str, tuple[str, Sequence[str]] | None] = {
     ),
     "Condition": None,
     "Fail": None,
+    "ForEach": None,
     "Lambda": None,
     "Callback": None,
     "RegisterModel": None,

@@ -20,6 +20,7 @@ from smp.compiler.steps.clarify_check import render_clarify_check
 from smp.compiler.steps.condition import render_condition, render_fail
 from smp.compiler.steps.context import StepContext
 from smp.compiler.steps.emr_serverless import render_emr_serverless
+from smp.compiler.steps.for_each import render_for_each
 from smp.compiler.steps.model import render_create_model, render_register_model
 from smp.compiler.steps.outside import render_callback, render_lambda
 from smp.compiler.steps.processing import render_metrics, render_processing
@@ -48,6 +49,7 @@ RENDERERS: Mapping[str, Callable[[StepContext, StepNode], list[Any]]] = {
     "ClarifyCheck": render_clarify_check,
     "ApprovedModel": render_approved_model,
     "EMRServerless": render_emr_serverless,
+    "ForEach": render_for_each,
 }
 
 NAME_MEMBERS = {
@@ -68,9 +70,9 @@ def render(
     session = OfflineSession(store)
     context = StepContext(graph, session)
     with offline_environment():
-        for node in sorted(graph.in_order(), key=lambda node: node.step_class == "Condition"):
+        for node in sorted(graph.in_order(), key=_holds_others):
             context.made[node.name] = _render_node(context, node)
-    top = [node for node in graph.steps if node.branch is None]
+    top = [node for node in graph.steps if node.branch is None and node.loop is None]
     steps = [step for node in top for step in context.made[node.name]]
     definition = define(graph.name, steps, session)
     _name_jobs(graph, definition)
@@ -80,6 +82,11 @@ def render(
     add_retry_policies(graph, definition)
     trees = tuple(session.trees[key] for key in sorted(session.trees))
     return definition, trees, dict(sorted(context.images.items()))
+
+
+def _holds_others(node: StepNode) -> int:
+    """Return when a step is rendered: a loop after its steps, a condition after all on its sides."""
+    return {"ForEach": 1, "Condition": 2}.get(node.step_class, 0)
 
 
 def _name_jobs(graph: PipelineGraph, definition: Json) -> None:

@@ -30,6 +30,7 @@ PARAMETERS = "parameters"
 METRICS = "metrics"
 FINAL_METRICS = "final_metrics"
 OUTPUTS = "outputs"
+ITEM = "item"
 
 Operator = OneOf["==", "!=", "<", "<=", ">", ">="]
 OPPOSITES: dict[Operator, Operator] = {
@@ -52,6 +53,7 @@ TOKEN = re.compile(
     )""",
     re.VERBOSE,
 )
+ITEM_TEXT = re.compile(rf"{ITEM}(?:\.([A-Za-z_][A-Za-z0-9_]*))?")
 PART = re.compile(r'\.([A-Za-z_][\w-]*)|(\[\d+\])|\["([^"]*)"\]')
 
 
@@ -62,11 +64,13 @@ class Reference:
     owner: str
     """A step's name, or `parameters`."""
     kind: str
-    """`metrics`, `final_metrics`, `outputs` or `parameters`."""
+    """`metrics`, `final_metrics`, `outputs`, `parameters` or `item`."""
     path: str
-    """The name of the parameter, metric or output; in a report the path, as `Std:JsonGet` takes it."""
+    """The name of the parameter, metric, output or field; in a report the path of `Std:JsonGet`."""
 
     def __str__(self) -> str:
+        if self.kind == ITEM:
+            return f"{ITEM}.{self.path}" if self.path else ITEM
         inside = "" if self.kind == PARAMETERS else f".{self.kind}"
         return f"{self.owner}{inside}.{self.path}"
 
@@ -154,6 +158,9 @@ def references(condition: Expression) -> Iterator[Reference]:
 
 def read_reference(text: str) -> Reference | None:
     """Return the reference that a text is as a whole; None where it is none."""
+    item = ITEM_TEXT.fullmatch(text)
+    if item is not None:
+        return Reference(ITEM, ITEM, item[1] or "")
     match = TOKEN.fullmatch(text)
     if match is None or match["reference"] is None:
         return None

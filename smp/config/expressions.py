@@ -1,4 +1,5 @@
-"""Expressions: `${parameters.NAME}` in a configuration, which gets its value in each execution.
+"""Expressions: `${parameters.NAME}` in a configuration, which gets its value in each execution, and
+`${item}` in a loop, which gets it in each iteration.
 
 A dot marks an expression, a colon (`${env:NAME}`) what is put in when the file is read. It never
 evaluates one.
@@ -22,7 +23,10 @@ BEGIN = f"${{{SCOPE}."
 REFERENCE = re.compile(rf"\$\{{{SCOPE}\.({NAME})\}}")
 EVENT = re.compile(r"\$\{event\.([A-Za-z_][A-Za-z0-9_]*)\}")
 """A value of the event that started an execution: only triggers know it."""
-DOTTED = re.compile(r"\$\{\s*([A-Za-z_][A-Za-z0-9_-]*)\s*\.([^{}]*)\}")
+ITEM_SCOPE = "item"
+ITEM = re.compile(rf"\$\{{{ITEM_SCOPE}(?:\.([A-Za-z_][A-Za-z0-9_]*))?\}}")
+"""The item of a loop's iteration, or a field of it."""
+DOTTED = re.compile(rf"\$\{{\s*([A-Za-z_][A-Za-z0-9_-]*)\s*\.([^{{}}]*)\}}|\$\{{{ITEM_SCOPE}\}}")
 """What looks like an expression, known or not; `${HOME}` and `${FILE%.csv}` are text for a shell."""
 
 
@@ -54,8 +58,9 @@ class Reference:
 
 def unknown_in(text: str) -> str | None:
     """Return the first expression of a text that is no reference to a parameter, or None."""
-    found = (match[0] for match in DOTTED.finditer(text) if not REFERENCE.fullmatch(match[0]))
-    return next(found, None)
+    known = (REFERENCE, ITEM)
+    found = (match[0] for match in DOTTED.finditer(text))
+    return next((one for one in found if not any(k.fullmatch(one) for k in known)), None)
 
 
 def unknown_expression(expression: str) -> tuple[str, str, str | None]:
@@ -70,6 +75,11 @@ def unknown_expression(expression: str) -> tuple[str, str, str | None]:
         return f"unknown expression {shown(expression)}", "${env:NAME}", "'env' takes a colon"
     hint = f"did you mean {BEGIN}{rest}}}?" if near else None
     return f"unknown expression {shown(expression)}", f"{BEGIN}NAME}}", hint
+
+
+def items_in(text: str) -> tuple[str, ...]:
+    """Return the fields of a loop's item that a text refers to, in order; "" is the whole item."""
+    return tuple(match[1] or "" for match in ITEM.finditer(text))
 
 
 def names_in(text: str) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from smp.config.overlay_schema import SUFFIX
-from smp.config.schema import PARAMETER, VARIABLE, Schema, json_schema
+from smp.config.schema import ITEM, PARAMETER, VARIABLE, Schema, json_schema
 
 BEGIN = "<!-- keys: written by python -m smp.config.reference -->"
 END = "<!-- end of keys -->"
@@ -67,6 +67,8 @@ SECTIONS = {
     "Capacity": "….application.maximum_capacity",
     "SparkJob": "….spark of an EMRServerless step",
     "HiveJob": "….hive of an EMRServerless step",
+    "ForEachStep": "….steps[] with step_class: ForEach",
+    "Selector": "….selector of a ForEach step",
     "RetrySection": "….retry of the pipeline and of steps",
     "NetworkSecurity": "conf.sagemakerNetworkSecurity",
     "Tag": "….tags[]",
@@ -125,7 +127,7 @@ def _value(schema: Schema) -> str:
 
 def _is_usual(choice: Schema) -> bool:
     """Tell whether a choice goes without saying: no value, an environment variable, a parameter."""
-    usual = (f"^{VARIABLE}$", f"^({VARIABLE}|{PARAMETER})$")
+    usual = (f"^{VARIABLE}$", f"^({VARIABLE}|{PARAMETER}|{ITEM})$")
     return choice == {"type": "null"} or choice.get("pattern") in usual
 
 

@@ -26,6 +26,8 @@ VARIABLE = r"\$\{env:[A-Za-z_][A-Za-z0-9_]*\}"
 """Where a value is checked, an environment variable may stand for it or in it."""
 PARAMETER = rf"\$\{{parameters\.{NAME}\}}"
 """Where a value may vary, so may a parameter."""
+ITEM = r"\$\{item(\.[A-Za-z_][A-Za-z0-9_]*)?\}"
+"""And in a step of a loop its item."""
 TAKES_PARAMETERS = " Takes parameters."
 """Ends the description of every key whose value, or whose values, may vary."""
 
@@ -116,7 +118,7 @@ def _simplify(schema: Any) -> None:
         nested = [c["anyOf"] if set(c) == {"anyOf"} else [c] for c in schema["anyOf"]]
         schema["anyOf"] = [choice for choices in nested for choice in choices]
     kind = schema.pop("x-instance-kind", None)
-    stands_for = f"{VARIABLE}|{PARAMETER}" if schema.pop(IN_SCHEMA, False) else VARIABLE
+    stands_for = f"{VARIABLE}|{PARAMETER}|{ITEM}" if schema.pop(IN_SCHEMA, False) else VARIABLE
     if kind:
         _replace(schema, {"$ref": f"#/$defs/{kind}"}, stands_for)
     elif isinstance(schema.get("pattern"), str):

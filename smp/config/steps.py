@@ -14,6 +14,7 @@ from smp.config.clarify_check import ClarifyCheckStep
 from smp.config.condition import check_condition
 from smp.config.emr_serverless import EMRServerlessStep
 from smp.config.fields import Flag, Text, TextList
+from smp.config.for_each import ForEachStep
 from smp.config.function import CallbackStep, LambdaStep
 from smp.config.message import check_message
 from smp.config.quality_check import QualityCheckStep
@@ -80,6 +81,7 @@ AnyStep = Annotated[
     | CallbackStep
     | QualityCheckStep
     | ClarifyCheckStep
-    | EMRServerlessStep,
+    | EMRServerlessStep
+    | ForEachStep,
     Field(discriminator="step_class"),
 ]

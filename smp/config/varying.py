@@ -20,6 +20,7 @@ from smp.config.expressions import (
     Reference,
     Written,
     filled_in,
+    items_in,
     names_in,
     unknown_expression,
     unknown_in,
@@ -120,6 +121,8 @@ def _refuse_unknown(written: Written) -> None:
 def _whole(written: Written, kind: ParameterType) -> Reference:
     _refuse_unknown(written)
     name = whole_name(written.text)
+    if items_in(written.text):
+        raise fault("an item of a loop is taken as text, and no text is expected here")
     if name is None:
         allowed = f"{BEGIN}NAME}} with nothing beside it"
         raise fault("is text around a parameter, and no text is expected here", allowed)
@@ -149,6 +152,11 @@ class Use:
         """The parameters that it refers to."""
         return (self.value.name,) if isinstance(self.value, Reference) else names_in(self.value)
 
+    @property
+    def items(self) -> tuple[str, ...]:
+        """The fields of a loop's item that it refers to; "" is the whole item."""
+        return () if isinstance(self.value, Reference) else items_in(self.value)
+
 
 def uses_in(
     section: ConfigModel, path: Path_ = (), above: tuple[ConfigModel, ...] = ()
@@ -163,7 +171,7 @@ def uses_in(
 
 
 def _uses(value: Any, path: Path_, owners: tuple[ConfigModel, ...]) -> Iterator[Use]:
-    if isinstance(value, Reference) or (isinstance(value, str) and BEGIN in value):
+    if isinstance(value, Reference) or (isinstance(value, str) and _has_expression(value)):
         yield Use(path, value, owners)
     elif isinstance(value, ConfigModel):
         yield from uses_in(value, path, owners)
@@ -213,9 +221,9 @@ def _filled(value: Any, known: Known) -> Any:
     if isinstance(value, Reference):
         found = known(value.name)
         return Written(str(value)) if found is None else found
-    if isinstance(value, str) and BEGIN in value:
+    if isinstance(value, str) and _has_expression(value):
         text = filled_in(value, lambda name: _text(known(name)))
-        return Written(text) if BEGIN in text else text
+        return Written(text) if _has_expression(text) else text
     if isinstance(value, ConfigModel):
         return filled(value, known)
     if isinstance(value, dict):
@@ -223,6 +231,10 @@ def _filled(value: Any, known: Known) -> Any:
     if isinstance(value, tuple):
         return [_filled(item, known) for item in value]
     return value
+
+
+def _has_expression(text: str) -> bool:
+    return BEGIN in text or bool(items_in(text))
 
 
 def _text(value: str | int | float | bool | None) -> str | None:

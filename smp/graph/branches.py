@@ -176,6 +176,8 @@ def _on(node: StepNode, branch: Branch | None, found: Found) -> StepNode:
         approved=one(node.approved),
         create_model=one(node.create_model),
         metrics=one(node.metrics),
+        loop=one(node.loop),
+        selected=tuple(renamed(name) for name in node.selected if here(name)),
         branch=branch,
         copy_of=node.name if own != node.name else None,
     )

@@ -16,6 +16,8 @@ from smp.graph.condition_parameters import check_condition_parameters
 from smp.graph.declared import Declared
 from smp.graph.dependencies import find_cycle, links, read_line
 from smp.graph.findings import Findings, Sides
+from smp.graph.loop_items import check_items
+from smp.graph.loops import place_in_loops, read_loops
 from smp.graph.nodes import ChainedInput, PipelineGraph, StepNode, configured_name
 from smp.graph.parameters import check_parameters, unused_parameters
 from smp.graph.sections import check_sections, section_name
@@ -39,13 +41,15 @@ class GraphChecker(Findings):
         self._declare()
         after = self._read_dependencies()
         sides = self.sides = read_sides(self)
+        self.loops = read_loops(self)
         nodes = tuple(self._node(step, after) for step in self.steps.values())
-        nodes = wait_for_failures(self, nodes)
+        nodes = place_in_loops(self, wait_for_failures(self, nodes))
         if self._check_cycle(nodes, sides):
             nodes = place_on_sides(self, nodes, sides)
         self._check_emitted_names(nodes)
         check_parameters(self)
         check_condition_parameters(self)
+        check_items(self)
         triggers = check_triggers(self, self.project)
         if self.problems:
             return None

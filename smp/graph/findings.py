@@ -28,6 +28,8 @@ class Findings:
         """The model section and the position in it of each step."""
         self.steps: dict[str, Declared] = {}
         self.sides: Sides = {}
+        self.loops: dict[str, str] = {}
+        """The loop that each step is in, of those that are in one."""
         self.used_parameters: set[str] = set()
 
     def report(

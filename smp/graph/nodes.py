@@ -104,6 +104,10 @@ class StepNode:
     """Where it runs only by a Condition step's decision."""
     copy_of: str | None = None
     """The step that it repeats on the other side of a Condition step."""
+    loop: str | None = None
+    """The ForEach step that runs it once for each item."""
+    selected: tuple[str, ...] = ()
+    """The steps of loops that it reads from outside: those of the selected iterations."""
     section_name: str | None = None
     """The section of its model that it uses: its `step_type`, else the one of its class."""
 
@@ -152,8 +156,9 @@ class StepNode:
     @property
     def waits(self) -> tuple[str, ...]:
         """Names of all steps that come before it."""
-        condition = (self.branch.condition,) if self.branch else ()
-        return tuple(dict.fromkeys([*self.reads, *self.after, *self.after_failed, *condition]))
+        around = (self.branch.condition if self.branch else None, self.loop)
+        inside = [name for name in around if name is not None]
+        return tuple(dict.fromkeys([*self.reads, *self.after, *self.after_failed, *inside]))
 
 
 @dataclass(frozen=True)
@@ -191,8 +196,12 @@ class PipelineGraph:
         return self._by_name[name]
 
     def on_branch(self, branch: Branch) -> tuple[StepNode, ...]:
-        """Return the steps on one side of a Condition step, in the order of the graph."""
-        return tuple(node for node in self.steps if node.branch == branch)
+        """Return the steps on one side of a Condition step, in the order of the graph; none of a loop's."""
+        return tuple(node for node in self.steps if node.branch == branch and node.loop is None)
+
+    def in_loop(self, loop: str) -> tuple[StepNode, ...]:
+        """Return the steps that a ForEach step runs, in the order of the graph."""
+        return tuple(node for node in self.steps if node.loop == loop)
 
     @cached_property
     def _by_name(self) -> dict[str, StepNode]:

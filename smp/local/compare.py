@@ -30,7 +30,7 @@ ABSENT = "-"
 
 def comparison(before: Run, after: Run, places: Places) -> dict[str, Any]:
     """Return the differences; metrics and durations are listed even where they are equal."""
-    compiled = before.compiled(places.code), after.compiled(places.code)
+    compiled = before.unrolled(places.code), after.unrolled(places.code)
     metrics = [
         all_metrics(pipeline, list(run.steps()), StepData(pipeline, places))
         for pipeline, run in zip(compiled, (before, after), strict=True)

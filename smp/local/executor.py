@@ -11,6 +11,9 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any
 
 from smp.compiler.compiled import Json
+from smp.errors import SmpError
+from smp.local.loop_run import LoopRun, begin_loop
+from smp.local.loops import FOR_EACH
 from smp.local.plan import Plan
 from smp.local.run_store import FAILED, SKIPPED, STOPPED, SUCCEEDED, StepRecord
 from smp.local.step_run import StepRunner
@@ -25,6 +28,12 @@ class Executor:
         self.plan = plan
         self.runner = runner
         self.records = dict(done)
+        self.steps = dict(plan.steps)
+        """The steps by name, with those of iterations that have begun."""
+        self._upstream = dict(plan.upstream)
+        self._loops: dict[str, LoopRun] = {}
+        """The loops that have begun and not ended."""
+        self._loop_of: dict[str, str] = {}
         for name, record in done.items():
             if record.status == SUCCEEDED:
                 runner.scope.steps[name] = record.result
@@ -42,8 +51,10 @@ class Executor:
                 while waiting or running:
                     self._start_ready(waiting, running, pool)
                     self._collect(running)
+                    self._end_loops()
             except KeyboardInterrupt:
                 self._stop(running)
+                self._stop_loops()
             except BaseException:
                 self.runner.stop.set()
                 raise
@@ -74,13 +85,63 @@ class Executor:
     ) -> None:
         for name in list(waiting):
             verdict = self._verdict(name)
-            if verdict == "wait" or (verdict == "run" and len(running) >= self._most_at_once):
+            is_loop = self.steps[name]["Type"] == FOR_EACH
+            if verdict == "wait" or (
+                verdict == "run" and not is_loop and self._is_full(name, running)
+            ):
                 continue
             waiting.remove(name)
-            if verdict == "run":
-                running[pool.submit(self.runner.execute, self.plan.steps[name])] = name
-            else:
+            if verdict != "run":
                 self._skip(name, verdict)
+            elif is_loop:
+                self._begin_loop(name, waiting)
+            else:
+                running[pool.submit(self.runner.execute, self.steps[name])] = name
+        self._end_loops()
+
+    def _is_full(self, name: str, running: Mapping[Future[StepRecord], str]) -> bool:
+        """Tell whether a step has to wait for others to end: those of the run, or of its loop."""
+        if len(running) >= self._most_at_once:
+            return True
+        loop = self._loop_of.get(name)
+        if loop is None:
+            return False
+        beside = sum(1 for other in running.values() if self._loop_of.get(other) == loop)
+        return beside >= self._loops[loop].max_concurrency
+
+    def _begin_loop(self, name: str, waiting: list[str]) -> None:
+        """Put the steps of a loop's iterations among those that wait."""
+        try:
+            loop = begin_loop(self.runner, self.steps[name], self._upstream)
+        except SmpError as error:
+            now = time.time()
+            self._end(StepRecord(name, FOR_EACH, FAILED, now, now, reason=str(error)))
+            return
+        self._loops[name] = loop
+        for step in loop.steps:
+            self.steps[step["Name"]] = step
+            self._loop_of[step["Name"]] = name
+            if step["Name"] not in self.records:
+                waiting.append(step["Name"])
+        self._upstream.update(loop.upstream)
+
+    def _end_loops(self) -> None:
+        """End the loops whose iterations have all ended."""
+        for name, loop in list(self._loops.items()):
+            if all(step["Name"] in self.records for step in loop.steps):
+                del self._loops[name]
+                self._end(loop.outcome(self.records))
+
+    def _stop_loops(self) -> None:
+        """End the loops of a run that was stopped: nothing goes on with them."""
+        for loop in self._loops.values():
+            self._end(loop.outcome(self.records))
+        self._loops.clear()
+
+    def _end(self, record: StepRecord) -> None:
+        self.runner.run.write_step(record)
+        self.runner.on_change(record)
+        self._finish(record.name, record)
 
     def _verdict(self, name: str) -> str:
         """Return `run`, `wait`, or why the step will not run."""
@@ -92,8 +153,8 @@ class Executor:
             taken = "IfSteps" if condition.result.get("Outcome") else "ElseSteps"
             if condition.status == SUCCEEDED and taken != branch[1]:
                 return f"{branch[0]} took the other branch"
-        triggers = _triggers(self.plan.steps[name])
-        for above in self.plan.upstream[name]:
+        triggers = _triggers(self.steps[name])
+        for above in self._upstream[name]:
             record = self.records.get(above)
             if record is None:
                 return "wait"
@@ -103,7 +164,7 @@ class Executor:
 
     def _skip(self, name: str, reason: str) -> None:
         now = time.time()
-        record = StepRecord(name, self.plan.steps[name]["Type"], SKIPPED, now, now, reason=reason)
+        record = StepRecord(name, self.steps[name]["Type"], SKIPPED, now, now, reason=reason)
         self.runner.run.write_step(record)
         self.runner.on_change(record)
         self.records[name] = record

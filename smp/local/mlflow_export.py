@@ -50,7 +50,7 @@ def export_run(run: Run, places: Places, uri: str) -> str:
     ids of the MLflow runs are kept in `mlflow.json` of the run's directory.
     """
     try:
-        compiled = run.compiled(places.code)
+        compiled = run.unrolled(places.code)
         facts = logged_run(run, compiled, places)
         report = render_report(run, compiled, places, run.directory)
         with _quiet():

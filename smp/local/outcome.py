@@ -159,6 +159,10 @@ def came_to(step: StepRecord) -> str:
         return ""
     if "Outcome" in step.result and step.type == "Condition":
         return "the condition holds" if step.result["Outcome"] else "the condition does not hold"
+    if step.type == "ForEach":
+        chosen = step.result.get("Selector", {})
+        picked = f", {chosen['StepName']}-{chosen['Index']} was selected" if chosen else ""
+        return f"{counted(step.result['InputItemCount'], 'iteration')}{picked}"
     if step.type == "Tuning":
         return f"best of {counted(len(trials(step)), 'trial')}"
     return ""

@@ -14,6 +14,7 @@ from smp.compiler.compiled import CompiledPipeline, Json
 from smp.compiler.lookups import is_lookup
 from smp.errors import Problem, RunError, near_names
 from smp.local.jobs.script_mode import PROGRAM, is_script_mode
+from smp.local.loops import loops_of
 
 RUNNABLE = frozenset(
     {
@@ -25,6 +26,7 @@ RUNNABLE = frozenset(
         "RegisterModel",
         "Condition",
         "Fail",
+        "ForEach",
     }
 )
 
@@ -61,14 +63,23 @@ class Plan:
     """Names whose results an earlier run must have."""
     branch_of: Mapping[str, tuple[str, str]]
     """For a step inside a condition: the Condition step, and `IfSteps` or `ElseSteps`."""
+    in_loops: tuple[str, ...] = ()
+    """Names of the steps that loops of the run hold: their iterations run, under names of their own."""
+
+    @property
+    def jobs(self) -> tuple[str, ...]:
+        """Names of all steps whose work is done in this run."""
+        return (*self.run, *self.in_loops)
 
 
 def plan_run(compiled: CompiledPipeline, only: str | None = None, start: str | None = None) -> Plan:
     """Plan a run of all steps, of one, or of one and all after it; raises RunError."""
     steps = {step["Name"]: step for step in compiled.steps()}
     branch_of = _branches(compiled.definition["Steps"])
-    upstream = compiled.edges()
+    loops = loops_of(steps.values())
+    upstream = _around_loops(compiled.edges(), loops)
     for name in (only, start):
+        _refuse_inside(compiled, name, loops)
         if name is not None and name not in steps:
             raise RunError(
                 [
@@ -80,11 +91,31 @@ def plan_run(compiled: CompiledPipeline, only: str | None = None, start: str | N
                 ]
             )
     chosen = _chosen(compiled, upstream, only, start)
-    order = tuple(name for name in compiled.order() if name in chosen)
-    _refuse_unrunnable(compiled, [steps[name] for name in order])
+    order = tuple(name for name in compiled.order() if name in chosen and name not in loops)
+    inside = tuple(name for name, loop in loops.items() if loop in order)
+    _refuse_unrunnable(compiled, [steps[name] for name in (*order, *inside)])
     upstream = _without_outsiders(steps, upstream, chosen)
     needed = {above for name in order for above in upstream[name]} - set(order)
-    return Plan(steps, upstream, order, tuple(sorted(needed)), branch_of)
+    return Plan(steps, upstream, order, tuple(sorted(needed)), branch_of, inside)
+
+
+def _refuse_inside(compiled: CompiledPipeline, name: str | None, loops: Mapping[str, str]) -> None:
+    if name is not None and name in loops:
+        problem = Problem(
+            f"'{name}' of {compiled.name} runs once for each item of '{loops[name]}'",
+            hint=f"name the loop: {loops[name]}",
+        )
+        raise RunError([problem])
+
+
+def _around_loops(
+    upstream: Mapping[str, tuple[str, ...]], loops: Mapping[str, str]
+) -> dict[str, tuple[str, ...]]:
+    """Return what each step waits for, where a loop waits for all that its steps wait for outside it."""
+    found = {name: set(above) for name, above in upstream.items()}
+    for name, loop in loops.items():
+        found[loop] |= {above for above in upstream[name] if loops.get(above) != loop} - {loop}
+    return {name: tuple(sorted(above)) for name, above in found.items()}
 
 
 def _without_outsiders(
@@ -161,7 +192,7 @@ def refuse_several_machines(
             hint="make it a parameter and run with --param NAME=1, or set it to 1 in "
             "conf.environments",
         )
-        for name in plan.run
+        for name in plan.jobs
         for count in _machines(plan.steps[name], parameters)
         if count > 1 and name not in done
     ]
@@ -191,7 +222,7 @@ def refuse_images(
     if runs_images:
         _refuse_without_image(compiled, plan, done)
         return
-    waiting = [name for name in plan.run if name not in done and name not in compiled.stand_ins]
+    waiting = [name for name in plan.jobs if name not in done and name not in compiled.stand_ins]
     problems = [
         Problem(
             f"step {name} of {compiled.name} starts its processes by mpirun, which its image brings",
@@ -239,7 +270,7 @@ def _refuse_without_image(compiled: CompiledPipeline, plan: Plan, done: Collecti
             f"step {name} of {compiled.name} has a stand-in and no image to run it in",
             hint="run without --sandbox docker",
         )
-        for name in plan.run
+        for name in plan.jobs
         if name not in done and not _runs_here(plan.steps[name])
     ]
     if problems:

@@ -116,6 +116,8 @@ class LiveProgress(Progress):
     def step_changed(self, record: StepRecord) -> None:
         with self._lock:
             self._steps[record.name] = record
+            if record.name not in self._names:
+                self._names = (*self._names, record.name)
             if record.status in FINISHED:
                 self._view.lines.pop(record.name, None)
         self._draw_from_now_on()

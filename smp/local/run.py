@@ -111,9 +111,6 @@ def _execute(
     done: Mapping[str, StepRecord],
 ) -> RunRecord:
     scope = Scope(run.record().parameters, execution_values(compiled.name, run))
-    scope.read_json = read_property_file(
-        ObjectStore(machine.places.buckets), plan.steps, scope.steps
-    )
     runner = StepRunner(
         run=run,
         compiled=compiled,
@@ -125,9 +122,13 @@ def _execute(
         on_change=machine.listener.step_changed,
         on_line=machine.listener.log_line,
     )
+    executor = Executor(plan, runner, done)
+    scope.read_json = read_property_file(
+        ObjectStore(machine.places.buckets), executor.steps, scope.steps
+    )
     machine.listener.run_started(run.record(), done)
     try:
-        run.finish(Executor(plan, runner, done).execute())
+        run.finish(executor.execute())
     except OSError as error:
         raise RunError(
             [

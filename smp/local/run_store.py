@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import secrets
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from typing import Any
 from smp.atomic import write_atomically
 from smp.compiler.compiled import CompiledPipeline
 from smp.errors import Problem, RunError, near_names
+from smp.local.loops import FOR_EACH, ITEMS, with_iterations
 
 STARTING, EXECUTING, SUCCEEDED = "Starting", "Executing", "Succeeded"
 FAILED, STOPPED, SKIPPED = "Failed", "Stopped", "Skipped"
@@ -145,6 +146,14 @@ class Run:
         text = (self.directory / "compiled.json").read_text(encoding="utf-8")
         return CompiledPipeline.from_json(text, code_store)
 
+    def unrolled(self, code_store: Path) -> CompiledPipeline:
+        """Read the pipeline with the iterations of the loops that have begun in place of their steps."""
+        compiled = self.compiled(code_store)
+        loops = [step["Name"] for step in compiled.steps() if step["Type"] == FOR_EACH]
+        records = (self.step(name) for name in loops)
+        items = {record.name: record.arguments[ITEMS] for record in records if record}
+        return with_iterations(compiled, {name: list(one) for name, one in items.items()})
+
     def step(self, name: str) -> StepRecord | None:
         """Read a step's record; None where the step has not begun, or a power cut took its record."""
         path = self.step_directory(name) / "step.json"
@@ -165,6 +174,14 @@ class Run:
             record = self.step(name)
             if record is not None:
                 yield record
+
+    def insert_steps(self, loop: str, names: Sequence[str]) -> None:
+        """Put the steps of a loop's iterations behind the loop; those that are there stay."""
+        record = self.record()
+        added = [name for name in names if name not in record.steps]
+        place = record.steps.index(loop) + 1
+        steps = (*record.steps[:place], *added, *record.steps[place:])
+        self.write(replace(record, steps=steps))
 
     def finish(self, status: str, reason: str | None = None) -> None:
         """Say how the run ended."""

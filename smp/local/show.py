@@ -71,7 +71,7 @@ def runs_table(runs: Sequence[Run]) -> str:
 def show_fields(run: Run, places: Places) -> dict[str, Any]:
     """Return everything that `show_run` says."""
     record = run.record()
-    compiled = run.compiled(places.code)
+    compiled = run.unrolled(places.code)
     steps = list(run.steps())
     data = StepData(compiled, places)
     versions = [(step.name, registered_version(step)) for step in steps]

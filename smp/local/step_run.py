@@ -92,6 +92,8 @@ class StepRunner:
     on_change: Callable[[StepRecord], None]
     on_line: Callable[[str, str], None]
     stop: Stop = field(default_factory=Stop)
+    originals: dict[str, str] = field(default_factory=dict)
+    """The step of the definition that each step of an iteration repeats."""
 
     def execute(self, step: Json) -> StepRecord:
         """Run a step to its end; its record is on disk before this returns."""
@@ -157,7 +159,11 @@ class StepRunner:
 
     def _stand_in(self, step: str) -> StandIn | None:
         """Return what runs in place of the step's image, where the sandbox has no images."""
-        return None if self.sandbox.runs_images else self.compiled.stand_ins.get(step)
+        return (
+            None
+            if self.sandbox.runs_images
+            else self.compiled.stand_ins.get(self.originals.get(step, step))
+        )
 
     def _arguments(self, step: Json) -> Json:
         """Return the request that the step makes, checked against the API's shape."""
@@ -213,7 +219,7 @@ class StepRunner:
             compiled=self.compiled,
             store=ObjectStore(self.places.buckets),
             sandbox=self.sandbox,
-            python=self.python_of(record.name),
+            python=self.python_of(self.originals.get(record.name, record.name)),
             stop=self.stop,
             network=self.options.network,
             grace_seconds=self.options.grace_seconds,

@@ -243,7 +243,7 @@ def test_fails_before_anything_runs_for_a_step_that_cannot_run_here(workspace: W
     ]
     pipeline = workspace.pipeline(*steps)
 
-    with pytest.raises(RunError, match="step notify of test-pipeline is a Lambda step"):
+    with pytest.raises(RunError, match="step notify of test-pipeline is of type Lambda"):
         workspace.run(pipeline)
     assert RunStore(workspace.places.runs).all() == []
     assert workspace.run(pipeline, only="first").record().status == "Succeeded"

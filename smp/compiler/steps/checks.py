@@ -52,7 +52,7 @@ def dataset_of(context: StepContext, node: StepNode, config: CheckStep) -> Any:
     if config.baseline_dataset is not None:
         return config.baseline_dataset
     wanted = (chain for chain in node.chained if config.chain_output in (None, chain.output))
-    return context.uri_of(next(wanted))
+    return context.uri_of(node, next(wanted))
 
 
 def baseline_group(context: StepContext, node: StepNode, config: CheckStep) -> str | None:

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from sagemaker.core.workflow.execution_variables import ExecutionVariables
 from sagemaker.core.workflow.functions import Join
+from sagemaker.mlops.workflow.for_each_step import _ForEachPropertyReference
 from sagemaker.mlops.workflow.step_dependency import StepDependency, TriggerCondition
 from sagemaker.mlops.workflow.steps import CacheConfig
 
@@ -142,11 +143,28 @@ class StepContext:
         """Return `s3://<bucket>/executions/<pipeline>/<execution id>/<step>/output/<output>`."""
         execution = ExecutionVariables.PIPELINE_EXECUTION_ID
         parts = [base or f"s3://{self.bucket}/{EXECUTIONS_PREFIX}", self.graph.name, execution]
-        return Join(on="/", values=[*parts, node.name, "output", output])
+        apart = [self.iteration_of(node)] if node.loop else []
+        return Join(on="/", values=[*parts, node.name, *apart, "output", output])
 
-    def per_execution(self, prefix: str) -> Join:
-        """Return a prefix with the execution's id below it, so that executions never share files."""
-        return Join(on="/", values=[prefix.rstrip("/"), ExecutionVariables.PIPELINE_EXECUTION_ID])
+    def per_execution(self, prefix: str, node: StepNode) -> Join:
+        """Return a prefix with the execution's id below it, so that executions never share files.
+
+        A step in a loop has one more level, so that its iterations do not either.
+        """
+        apart = [self.iteration_of(node)] if node.loop else []
+        execution = ExecutionVariables.PIPELINE_EXECUTION_ID
+        return Join(on="/", values=[prefix.rstrip("/"), execution, *apart])
+
+    def iteration_of(self, node: StepNode) -> Any:
+        """Return what no two iterations of a step have in common.
+
+        The service has no number of the iteration to write: it is the name of the job, or for a batch
+        transform, which has no such variable, of the model that the iteration made.
+        """
+        if node.step_class == "Transform":
+            assert node.create_model is not None
+            return self.made[node.create_model][-1].properties.ModelName
+        return ExecutionVariables.PROCESSING_JOB_NAME
 
     def waits_for(self, node: StepNode) -> list[str | StepDependency]:
         """Return what the first step of a node depends on explicitly: emitted names, and failures."""
@@ -154,25 +172,36 @@ class StepContext:
         failed = [self.graph.node(name).emitted[-1] for name in node.after_failed]
         return [*done, *(StepDependency(name, TriggerCondition.FAILED) for name in failed)]
 
-    def uri_of(self, chain: ChainedInput) -> Any:
-        """Return the expression for what a chained input reads."""
+    def properties(self, node: StepNode, source: str) -> Any:
+        """Return the results of another step; of a step in a loop those of the iteration selected."""
+        if source in node.selected:
+            return selected_properties(str(self.graph.node(source).loop))
+        return self.made[source][-1].properties
+
+    def uri_of(self, node: StepNode, chain: ChainedInput) -> Any:
+        """Return the expression for what a chained input of a step reads."""
         if chain.output == MODEL_OUTPUT:
-            return self.artifact_of(chain.source)
-        properties = self.made[chain.source][-1].properties
+            return self.artifact_of(node, chain.source)
+        properties = self.properties(node, chain.source)
         if chain.output == PREDICTIONS_OUTPUT:
             return properties.TransformOutput.S3OutputPath
         return properties.ProcessingOutputConfig.Outputs[chain.output].S3Output.S3Uri
 
-    def artifact_of(self, name: str) -> Any:
-        """Return the expression for the artefact that a Training or Tuning step makes."""
-        step = self.made[name][-1]
+    def artifact_of(self, node: StepNode, name: str) -> Any:
+        """Return the expression for the artefact that a Training or Tuning step makes, for another step."""
         if self.graph.node(name).step_class == "Tuning":
+            step = self.made[name][-1]
             return Join(on="/", values=[step.output_path, *step.best_model])
-        return step.properties.ModelArtifacts.S3ModelArtifacts
+        return self.properties(node, name).ModelArtifacts.S3ModelArtifacts
 
     def code_tree(self, node: StepNode) -> CodeTree:
         """Pack the model's source directory."""
         return code_tree(node.model, self.store)
+
+
+def selected_properties(loop: str) -> Any:
+    """Return the results of the iteration that a loop's selector picks, of the step that it compares."""
+    return _ForEachPropertyReference(f"Steps.{loop}.Selected")
 
 
 def sdk_tags(tags: Iterable[Tag]) -> list[dict[str, str]] | None:

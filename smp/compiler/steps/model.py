@@ -11,15 +11,14 @@ from sagemaker.core.model_metrics import MetricsSource, ModelMetrics
 from sagemaker.core.training.configs import Networking
 from sagemaker.core.workflow.execution_variables import ExecutionVariables
 from sagemaker.core.workflow.functions import Join
-from sagemaker.core.workflow.properties import Properties
 from sagemaker.mlops.workflow.model_step import ModelStep
-from sagemaker.mlops.workflow.steps import Step, StepTypeEnum
+from sagemaker.mlops.workflow.steps import StepTypeEnum
 from sagemaker.serve.model_builder import ModelBuilder
 
-from smp.compiler.compiled import Json
 from smp.compiler.steps.checks import drift_baselines, registered_metrics
 from smp.compiler.steps.context import StepContext, sdk_view
 from smp.compiler.steps.images import section_image
+from smp.compiler.steps.request_step import RequestStep
 from smp.compiler.steps.training import render_repack
 from smp.config.jobs import EvaluateSection
 from smp.graph.nodes import REPORT_OUTPUT, StepNode, model_package_group_name
@@ -44,33 +43,24 @@ def render_create_model(context: StepContext, node: StepNode) -> list[Any]:
     return [*repack, step]
 
 
-class _PackageModelStep(Step):  # type: ignore[misc]
-    """A Model step of a version of the registry: the SDK's own wants an artefact."""
+def _of_package(context: StepContext, node: StepNode, approved: str) -> RequestStep:
+    """Return the step that makes a model of the version that an ApprovedModel step finds.
 
-    def __init__(self, name: str, request: Json, depends_on: list[Any]) -> None:
-        super().__init__(name, None, None, StepTypeEnum.CREATE_MODEL, depends_on or None)
-        self._request = request
-
-    @property
-    def arguments(self) -> Json:
-        """The request."""
-        return self._request
-
-    @property
-    def properties(self) -> Properties:
-        """What later steps may read."""
-        return Properties(step_name=self.name, step=self, shape_name="DescribeModelOutput")
-
-
-def _of_package(context: StepContext, node: StepNode, approved: str) -> _PackageModelStep:
-    """Return the step that makes a model of the version that an ApprovedModel step finds."""
+    The SDK's own wants an artefact.
+    """
     outputs = context.made[approved][-1].properties.Outputs
     request = {
         "ExecutionRoleArn": context.role,
         "PrimaryContainer": {"ModelPackageName": outputs[PACKAGE_ARN]},
         "VpcConfig": {"SecurityGroupIds": context.security_groups, "Subnets": context.subnets},
     }
-    return _PackageModelStep(node.emitted[-1], request, context.waits_for(node))
+    return RequestStep(
+        node.emitted[-1],
+        StepTypeEnum.CREATE_MODEL,
+        request,
+        context.waits_for(node),
+        described_by="DescribeModelOutput",
+    )
 
 
 def render_register_model(context: StepContext, node: StepNode) -> list[Any]:
@@ -105,7 +95,7 @@ def _repack(context: StepContext, node: StepNode) -> list[Any]:
     if not node.repacks:
         return []
     assert node.training is not None
-    return [render_repack(context, node, context.artifact_of(node.training))]
+    return [render_repack(context, node, context.artifact_of(node, node.training))]
 
 
 def _builder(context: StepContext, node: StepNode, repack: list[Any]) -> ModelBuilder:
@@ -132,7 +122,7 @@ def _artifact(context: StepContext, node: StepNode, repack: list[Any]) -> Any:
     elif registry.model_repack and node.create_model:
         source = context.made[node.create_model][0]
     else:
-        return context.artifact_of(node.training)
+        return context.artifact_of(node, node.training)
     return source.properties.ModelArtifacts.S3ModelArtifacts
 
 

@@ -41,7 +41,9 @@ def render_processing(context: StepContext, node: StepNode) -> list[Any]:
     inputs = _static_inputs(context, node, section, written)
     for chain in node.chained:
         name = f"{chain.label}-input-{chain.channel}"
-        inputs.append(_input(name, context.uri_of(chain), f"{INPUT_DIRECTORY}/{name}", section))
+        inputs.append(
+            _input(name, context.uri_of(node, chain), f"{INPUT_DIRECTORY}/{name}", section)
+        )
     outputs = [
         _output(context, node, section, name, channel)
         for name, channel in (section.channels or {"train": PreprocessChannel()}).items()
@@ -62,7 +64,7 @@ def render_metrics(context: StepContext, node: StepNode) -> list[Any]:
     ]
     for chain in node.chained:
         place = f"{base}/{chain.label}-{chain.channel}"
-        inputs.append(_input(f"{chain.label}-input", context.uri_of(chain), place, section))
+        inputs.append(_input(f"{chain.label}-input", context.uri_of(node, chain), place, section))
     bucket = channel.s3_bucket_name or context.bucket
     parts = (
         bucket,
@@ -73,7 +75,7 @@ def render_metrics(context: StepContext, node: StepNode) -> list[Any]:
     report = ProcessingOutput(
         output_name=REPORT_OUTPUT,
         s3_output=ProcessingS3Output(
-            s3_uri=context.per_execution("s3://" + "/".join(part for part in parts if part)),
+            s3_uri=context.per_execution("s3://" + "/".join(part for part in parts if part), node),
             local_path=channel.output_local_filepath,
             s3_upload_mode="EndOfJob",
         ),

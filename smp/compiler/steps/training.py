@@ -182,7 +182,7 @@ def data_channels(
     """Return the channels of a job's data: its own, those of chained steps, the model it begins with."""
     channels = _static_channels(context, node, section, written)
     channels += [
-        job_channel(training_channel(chain, section), context.uri_of(chain), section)
+        job_channel(training_channel(chain, section), context.uri_of(node, chain), section)
         for chain in node.chained
     ]
     if section.model_data_uri:

@@ -51,7 +51,7 @@ def _transformer(
         strategy=section.strategy,
         assemble_with=section.assemble_with,
         max_payload=section.max_payload,
-        output_path=context.per_execution(_output_prefix(context, node, channel)),
+        output_path=context.per_execution(_output_prefix(context, node, channel), node),
         output_kms_key=context.kms_key,
         volume_kms_key=context.volume_key(section.instance_type),
         accept=section.accept or section.content_type,
@@ -74,7 +74,7 @@ def _output_prefix(context: StepContext, node: StepNode, channel: Channel) -> st
 def _input_uri(context: StepContext, node: StepNode, channel: Channel) -> Any:
     if not node.chained:
         return channel.uri_of(channel.data_files[0])
-    uri = context.uri_of(node.chained[0])
+    uri = context.uri_of(node, node.chained[0])
     assert isinstance(node.config, StepConfig)
     prefix = node.config.chain_input_additional_prefix.strip("/")
     return Join(on="/", values=[uri, prefix]) if prefix else uri

@@ -9,11 +9,12 @@ from typing import Any
 
 from sagemaker.core.workflow.functions import Join, JsonGet
 from sagemaker.core.workflow.parameters import Parameter, ParameterTypeEnum
+from sagemaker.mlops.workflow.for_each_step import CurrentItem
 
 from smp.compiler.steps.approved_model import metric_of
 from smp.compiler.steps.context import StepContext
 from smp.compiler.steps.processing import EVALUATION_REPORT
-from smp.config.condition import FINAL_METRICS, OUTPUTS, PARAMETERS, Reference
+from smp.config.condition import FINAL_METRICS, ITEM, OUTPUTS, PARAMETERS, Reference
 from smp.config.message import message_parts
 from smp.errors import CompileError
 from smp.graph.nodes import StepNode
@@ -23,19 +24,24 @@ def value_of(context: StepContext, node: StepNode, reference: Reference) -> Any:
     """Return the expression for what a step's condition, message or input refers to."""
     if reference.kind == PARAMETERS:
         return _parameter(context, reference.path)
+    if reference.kind == ITEM:
+        return getattr(CurrentItem(), reference.path) if reference.path else CurrentItem()
     source = dict(node.reports).get(reference.owner)
     if source is None:
         raise CompileError(
             f"reads '{reference}' where '{reference.owner}' does not run: it is on the other side "
             f"of the condition '{node.branch.condition if node.branch else ''}'"
         )
-    step = context.made[source][-1]
+    step, properties = context.made[source][-1], context.properties(node, source)
+    if reference.kind == OUTPUTS and context.graph.node(source).step_class == "ForEach":
+        return getattr(properties, reference.path)
     if reference.kind == OUTPUTS:
-        return step.properties.Outputs[reference.path]
+        is_selected = source in node.selected
+        return (properties.OutputParameters if is_selected else properties.Outputs)[reference.path]
     if context.graph.node(source).packages is not None:
         return metric_of(context, context.graph.node(source), reference.path)
     if reference.kind == FINAL_METRICS:
-        return step.properties.FinalMetricDataList[reference.path].Value
+        return properties.FinalMetricDataList[reference.path].Value
     return JsonGet(step_name=step.name, property_file=EVALUATION_REPORT, json_path=reference.path)
 
 
@@ -57,7 +63,7 @@ def input_of(context: StepContext, node: StepNode, value: str | int | float | bo
 
 
 def _in_text(context: StepContext, node: StepNode, reference: Reference) -> Any:
-    if reference.kind == PARAMETERS:
+    if reference.kind in (PARAMETERS, ITEM):
         return f"${{{reference}}}"
     return value_of(context, node, reference)
 

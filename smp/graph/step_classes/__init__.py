@@ -12,6 +12,7 @@ from smp.graph.step_classes.base import StepClass
 from smp.graph.step_classes.clarify_check import CLARIFY_CHECK
 from smp.graph.step_classes.condition import CONDITION, FAIL
 from smp.graph.step_classes.emr_serverless import EMR_SERVERLESS
+from smp.graph.step_classes.for_each import FOR_EACH
 from smp.graph.step_classes.function import CALLBACK, LAMBDA
 from smp.graph.step_classes.metrics import METRICS
 from smp.graph.step_classes.model import CREATE_MODEL, REGISTER_MODEL
@@ -37,4 +38,5 @@ STEP_CLASSES: Mapping[str, StepClass] = {
     "ClarifyCheck": CLARIFY_CHECK,
     "ApprovedModel": APPROVED_MODEL,
     "EMRServerless": EMR_SERVERLESS,
+    "ForEach": FOR_EACH,
 }

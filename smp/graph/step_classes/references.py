@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from smp.config.approved_model import APPROVED_OUTPUTS, ApprovedModelStep
-from smp.config.condition import FINAL_METRICS, METRICS, OUTPUTS, PARAMETERS, Reference
+from smp.config.condition import FINAL_METRICS, ITEM, METRICS, OUTPUTS, PARAMETERS, Reference
 from smp.config.expressions import ParameterType
+from smp.config.for_each import COUNTS, ForEachStep
 from smp.config.function import OutsideStep
 from smp.config.step_base import StepBase
 from smp.errors import near_names
@@ -25,6 +26,8 @@ def typed_outputs(config: StepBase) -> Mapping[str, ParameterType]:
     """Return what `STEP.outputs.NAME` may name of a step, with its type."""
     if isinstance(config, ApprovedModelStep):
         return APPROVED_OUTPUTS
+    if isinstance(config, ForEachStep):
+        return COUNTS
     return config.outputs if isinstance(config, OutsideStep) else {}
 
 
@@ -34,7 +37,7 @@ def check_references(
     """Report what is read of steps that have no such value; return the steps that are read."""
     steps: list[str] = []
     for reference in read:
-        if reference.kind == PARAMETERS:
+        if reference.kind == PARAMETERS or _is_item(findings, step, place, reference):
             continue
         source = findings.steps.get(reference.owner)
         if reference.owner == step.config.step_name:
@@ -45,6 +48,15 @@ def check_references(
             steps.append(reference.owner)
             _check_name(findings, step, place, reference, source)
     return steps
+
+
+def _is_item(
+    findings: Findings, step: Declared, place: tuple[str | int, ...], reference: Reference
+) -> bool:
+    """Tell whether an item of a loop is read; what a condition asks of one is reported."""
+    if reference.kind == ITEM and step.config.step_class == "Condition":
+        _report(findings, step, place, f"reads '{reference}', which only steps of a loop have")
+    return reference.kind == ITEM
 
 
 def _has_kind(source: Declared, kind: str) -> bool:

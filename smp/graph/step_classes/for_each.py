@@ -1,0 +1,71 @@
+"""ForEach: the items of a loop, and what its iterations are compared by.
+
+It never puts steps into a loop: `smp.graph.loops` does.
+"""
+
+from __future__ import annotations
+
+from smp.config.condition import FINAL_METRICS, PARAMETERS, Reference
+from smp.config.for_each import ForEachStep
+from smp.config.function import OutsideStep
+from smp.config.message import message_parts
+from smp.graph.declared import Declared
+from smp.graph.findings import Findings
+from smp.graph.nodes import ChainedInput
+from smp.graph.step_classes.base import Implied, StepClass
+from smp.graph.step_classes.references import check_references, typed_outputs
+
+NUMBERS = ("Integer", "Float")
+
+
+def _check(findings: Findings, step: Declared, _: tuple[ChainedInput, ...]) -> Implied:
+    config = step.config
+    assert isinstance(config, ForEachStep)
+    _check_selector(findings, step, config)
+    if not isinstance(config.items, str):
+        return {}
+    (read,) = message_parts(config.items)
+    assert isinstance(read, Reference)
+    if read.kind == PARAMETERS:
+        return {}
+    steps = check_references(findings, step, ("items",), [read])
+    for name in steps:
+        kind = typed_outputs(findings.config_of(name)).get(read.path)
+        if kind is not None and kind != "String":
+            findings.report_step(
+                config,
+                f"'{read}' is of type {kind}, and items are a text that holds a list as JSON",
+                "items",
+                allowed="an output of type String",
+            )
+    return {"reports": tuple((name, name) for name in steps)}
+
+
+def _check_selector(findings: Findings, step: Declared, config: ForEachStep) -> None:
+    compared = config.selected
+    if compared is None:
+        return
+    place = ("selector", "field")
+    if compared.owner not in config.steps:
+        model, index = findings.places[config.step_name]
+        findings.report(
+            f"compares '{compared}', and '{compared.owner}' is no step of this loop",
+            *("models", model, "steps", index, *place),
+            allowed=", ".join(config.steps),
+        )
+        return
+    check_references(findings, step, place, [compared])
+    source = findings.steps.get(compared.owner)
+    if source is None or compared.kind == FINAL_METRICS:
+        return
+    kind = typed_outputs(source.config).get(compared.path)
+    if isinstance(source.config, OutsideStep) and kind is not None and kind not in NUMBERS:
+        model, index = findings.places[config.step_name]
+        findings.report(
+            f"compares '{compared}', which is of type {kind}",
+            *("models", model, "steps", index, *place),
+            allowed="a number",
+        )
+
+
+FOR_EACH = StepClass(None, _check, takes_chains=False)
