@@ -7,12 +7,9 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-
-from tests.jsii_kernel import renew_full_kernel
 
 LOOPBACK = ("127.", "::1", "localhost")
 
@@ -25,12 +22,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def update_golden(request: pytest.FixtureRequest) -> bool:
     """Whether what is written today becomes the golden text."""
     return bool(request.config.getoption("--update-golden"))
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _no_full_kernel() -> Iterator[None]:
-    yield
-    renew_full_kernel()
 
 
 @pytest.fixture(autouse=True)

@@ -18,8 +18,7 @@ from constructs_lib.pull_request_builds import BuildNetwork
 from constructs_lib.pull_request_checks import PullRequestChecks, ReviewTarget
 from constructs_lib.pull_request_door import ConnectedRepository
 from constructs_lib.review_role import ReviewRole
-from stacks.policy_checks import PolicyChecks
-from tests.stacks.synthesis import FLAGS, ROOT, Synthesis
+from tests.stacks.synthesis import FLAGS, ROOT, Synthesis, policy_checks
 
 os.environ.setdefault("JSII_RUNTIME_PACKAGE_CACHE_ROOT", str(ROOT / ".cache" / "jsii"))
 
@@ -36,7 +35,7 @@ ALONE = "Alone"
 def parts(tmp_path_factory: pytest.TempPathFactory) -> Synthesis:
     """`Parts` has everything, in a network; `Alone` the least: one repository, e-mail, no smoke run."""
     directory = tmp_path_factory.mktemp("parts")
-    checks = PolicyChecks().ready()
+    checks = policy_checks()
     app = cdk.App(context=FLAGS, outdir=str(directory), analytics_reporting=False)
     add_everything(_stack(app, PARTS))
     add_least(_stack(app, ALONE))

@@ -14,8 +14,7 @@ from smp.compiler.compiled import CompiledPipeline, Json
 from stacks.delivery import add_delivery
 from stacks.delivery_plan import load_delivery
 from stacks.environment import new_app
-from stacks.policy_checks import PolicyChecks
-from tests.stacks.synthesis import FLAGS, ROOT, Synthesis
+from tests.stacks.synthesis import FLAGS, ROOT, Synthesis, policy_checks
 
 DELIVERY_STACK = "Smp-Delivery"
 STAGES = ("dev", "prod")
@@ -67,7 +66,7 @@ def synthesize_delivery(
 ) -> Synthesis:
     """Make the delivery with the policy checks of the app and NIST 800-53 R5."""
     plan = load_delivery({"smp": smp}, NOTHING, directory)
-    checks = PolicyChecks().ready()
+    checks = policy_checks()
     app = new_app(FLAGS, directory)
     add_delivery(app, plan, {each.name: pipelines for each in plan.deployments}, ROOT)
     checks.add_to(app)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,21 @@ FLAGS = {
 }
 
 
+@dataclass(frozen=True)
+class Asked:
+    """An environment by its name: settings, and the pipelines that it is to have."""
+
+    name: str
+    settings: Mapping[str, Any]
+    pipelines: Iterable[CompiledPipeline]
+
+
+@cache
+def policy_checks() -> PolicyChecks:
+    """Return the checks of the app: their engine takes longer to start than most syntheses, and 150 MiB."""
+    return PolicyChecks().ready()
+
+
 def synthesize(
     directory: Path,
     pipelines: Iterable[CompiledPipeline],
@@ -31,14 +47,20 @@ def synthesize(
     name: str = "default",
 ) -> Synthesis:
     """Make every stack of an environment, with the policy checks of the app and NIST 800-53 R5."""
-    deployment = Deployment(
-        name=name,
-        model_configs="unused",
-        environment=EnvironmentSettings.model_validate(dict(settings)),
-    )
-    checks = PolicyChecks().ready()
+    return synthesize_all(directory, [Asked(name, settings, pipelines)])
+
+
+def synthesize_all(directory: Path, environments: Iterable[Asked]) -> Synthesis:
+    """Make several environments in one app: starting the CDK is the slow part."""
+    checks = policy_checks()
     app = new_app(FLAGS, directory)
-    Environment(app, deployment).add_pipelines(pipelines)
+    for asked in environments:
+        deployment = Deployment(
+            name=asked.name,
+            model_configs="unused",
+            environment=EnvironmentSettings.model_validate(dict(asked.settings)),
+        )
+        Environment(app, deployment).add_pipelines(asked.pipelines)
     checks.add_to(app)
     cdk.Validations.of(app).add_plugins(NIST80053R5Checks(app))
     app.synth()
