@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sqlite3
 import subprocess
+import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +89,15 @@ def airflow_variables(home: Path, service_url: str, database: Path | None = None
     }
 
 
+def _keep(database: Path, kept: Path) -> None:
+    """Keep a new database for the processes to come."""
+    with tempfile.NamedTemporaryFile(dir=kept.parent, delete=False) as file:
+        copied = Path(file.name)
+    with closing(sqlite3.connect(database)) as source, closing(sqlite3.connect(copied)) as target:
+        source.backup(target)
+    copied.replace(kept)
+
+
 @contextmanager
 def airflow_process(
     name: str, home: Path, service_url: str, more: Mapping[str, str] | None = None
@@ -97,6 +108,10 @@ def airflow_process(
             f"{name} is not installed: run make test, or python -m tools.airflow_environments"
         )
     (home / DAGS).mkdir(parents=True, exist_ok=True)
+    kept, database = environment(name) / "migrated.db", home / "airflow.db"
+    if kept.exists():
+        shutil.copyfile(kept, database)
+    ready = {"SMP_DATABASE_IS_READY": "1"} if kept.exists() else {}
     with (home / LOG).open("w") as said:
         process = subprocess.Popen(
             [str(environment(name) / "bin" / "python"), str(RUNNER)],
@@ -105,10 +120,13 @@ def airflow_process(
             stderr=said,
             text=True,
             cwd=home,
-            env=airflow_variables(home, service_url) | dict(more or {}),
+            env=airflow_variables(home, service_url) | ready | dict(more or {}),
         )
     try:
-        yield AirflowProcess(process, home)
+        running = AirflowProcess(process, home)
+        if not kept.exists():
+            _keep(database, kept)
+        yield running
     finally:
         assert process.stdin is not None
         assert process.stdout is not None
