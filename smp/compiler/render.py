@@ -22,6 +22,7 @@ from smp.compiler.steps.context import StepContext
 from smp.compiler.steps.emr_serverless import render_emr_serverless
 from smp.compiler.steps.for_each import render_for_each
 from smp.compiler.steps.model import render_create_model, render_register_model
+from smp.compiler.steps.notebook import render_notebook_job
 from smp.compiler.steps.outside import render_callback, render_lambda
 from smp.compiler.steps.processing import render_metrics, render_processing
 from smp.compiler.steps.quality_check import render_quality_check
@@ -47,6 +48,7 @@ RENDERERS: Mapping[str, Callable[[StepContext, StepNode], list[Any]]] = {
     "Callback": render_callback,
     "QualityCheck": render_quality_check,
     "ClarifyCheck": render_clarify_check,
+    "NotebookJob": render_notebook_job,
     "ApprovedModel": render_approved_model,
     "EMRServerless": render_emr_serverless,
     "ForEach": render_for_each,

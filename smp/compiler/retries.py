@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from smp.compiler.compiled import Json, nested_steps
 from smp.config.emr_serverless import EMRServerlessStep
+from smp.config.notebook import NotebookJobStep
 from smp.config.retry import RetryCause, RetrySection
 from smp.config.steps import StepConfig
 from smp.graph.nodes import PipelineGraph
@@ -45,7 +46,11 @@ def add_retry_policies(graph: PipelineGraph, definition: Json) -> None:
 
 
 def _rules(graph: PipelineGraph, config: object) -> RetrySection:
-    own = config.retry if isinstance(config, (StepConfig, EMRServerlessStep)) else None
+    own = (
+        config.retry
+        if isinstance(config, (StepConfig, EMRServerlessStep, NotebookJobStep))
+        else None
+    )
     return own or graph.pipeline.config.retry
 
 

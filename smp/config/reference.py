@@ -69,6 +69,7 @@ SECTIONS = {
     "HiveJob": "….hive of an EMRServerless step",
     "ForEachStep": "….steps[] with step_class: ForEach",
     "Selector": "….selector of a ForEach step",
+    "NotebookJobStep": "….steps[] with step_class: NotebookJob",
     "RetrySection": "….retry of the pipeline and of steps",
     "NetworkSecurity": "conf.sagemakerNetworkSecurity",
     "Tag": "….tags[]",

@@ -17,6 +17,7 @@ from smp.config.fields import Flag, Text, TextList
 from smp.config.for_each import ForEachStep
 from smp.config.function import CallbackStep, LambdaStep
 from smp.config.message import check_message
+from smp.config.notebook import NotebookJobStep
 from smp.config.quality_check import QualityCheckStep
 from smp.config.retry import RetrySection
 from smp.config.step_base import CacheDuration, StepBase
@@ -81,6 +82,7 @@ AnyStep = Annotated[
     | CallbackStep
     | QualityCheckStep
     | ClarifyCheckStep
+    | NotebookJobStep
     | EMRServerlessStep
     | ForEachStep,
     Field(discriminator="step_class"),

@@ -6,6 +6,7 @@ It never stops at the first problem: all are collected for one report.
 from __future__ import annotations
 
 from smp.config.check_step import CheckStep
+from smp.config.notebook import NotebookJobStep
 from smp.config.project import Model, Pipeline, Project
 from smp.config.step_base import StepBase
 from smp.config.steps import StepConfig
@@ -143,7 +144,7 @@ class GraphChecker(Findings):
         found: list[ChainedInput] = []
         seen: set[str] = set()
         written: tuple[str, ...] = ()
-        if isinstance(step.config, (StepConfig, CheckStep)):
+        if isinstance(step.config, (StepConfig, CheckStep, NotebookJobStep)):
             written = step.config.chain_input_source_step
         for index, source in enumerate(written):
             try:

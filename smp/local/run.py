@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import fcntl
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -17,6 +17,7 @@ from smp.compiler.compiled import CompiledPipeline
 from smp.errors import Problem, RunError
 from smp.local.executor import Executor
 from smp.local.expressions import Scope
+from smp.local.jobs.notebook import refuse_notebooks
 from smp.local.object_store import ObjectStore
 from smp.local.places import ACCOUNT_ID, REGION, Places
 from smp.local.plan import Plan, plan_run, refuse_images, refuse_several_machines
@@ -61,6 +62,7 @@ def start_run(
     plan = plan_run(compiled, only, start)
     refuse_images(compiled, plan, machine.sandbox.runs_images)
     refuse_several_machines(compiled, plan, parameters)
+    _refuse_environments(compiled, machine, plan)
     earlier = _earlier_results(machine.places, compiled.name, plan)
     kind = machine.sandbox.name
     described = {**asdict(machine.options), "only": only, "from": start, "sandbox": kind}
@@ -76,6 +78,14 @@ def resume_run(run: Run, machine: Machine) -> RunRecord:
     """
     with only_one(run):
         return _go_on(run, machine)
+
+
+def _refuse_environments(
+    compiled: CompiledPipeline, machine: Machine, plan: Plan, done: Collection[str] = ()
+) -> None:
+    if not machine.sandbox.runs_images:
+        waiting = [plan.steps[name] for name in plan.jobs if name not in done]
+        refuse_notebooks(compiled, waiting, machine.python_of)
 
 
 @contextmanager
@@ -99,6 +109,7 @@ def _go_on(run: Run, machine: Machine) -> RunRecord:
             done[step.name] = step
     refuse_images(compiled, plan, machine.sandbox.runs_images, done)
     refuse_several_machines(compiled, plan, record.parameters, done)
+    _refuse_environments(compiled, machine, plan, done)
     run.write(replace(record, status=EXECUTING, ended=None, reason=None))
     return _execute(run, compiled, machine, plan, done)
 

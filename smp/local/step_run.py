@@ -17,6 +17,7 @@ from typing import Any
 from smp.compiler.compiled import CompiledPipeline, Json, StandIn
 from smp.compiler.deploy_values import substitute
 from smp.compiler.lookups import is_lookup
+from smp.compiler.notebooks import is_notebook_job
 from smp.compiler.request_check import OPERATIONS, check_step_request
 from smp.errors import RunError, SmpError
 from smp.local.cache import Kept, StepCache
@@ -27,6 +28,7 @@ from smp.local.jobs.checks import RESULTS, run_check
 from smp.local.jobs.context import StepContext, StepFailure
 from smp.local.jobs.handler import run_handler
 from smp.local.jobs.model import run_model
+from smp.local.jobs.notebook import run_notebook
 from smp.local.jobs.processing import run_processing
 from smp.local.jobs.register import run_register
 from smp.local.jobs.training import run_training
@@ -228,7 +230,7 @@ class StepRunner:
         )
         self._say(record)
         try:
-            result = (run_approved_model if is_lookup(step) else JOBS[record.type])(context)
+            result = _job_of(step)(context)
         except BaseException:
             self.run.write_step(replace(record, metrics=tuple(context.metrics)))
             raise
@@ -248,6 +250,13 @@ class StepRunner:
             tail = f"-{self.run.id.rpartition('-')[2]}-{secrets.token_hex(2)}"
             longest = 32
         return f"{prefix[: longest - len(tail)]}{tail}"
+
+
+def _job_of(step: Json) -> Callable[[StepContext], dict[str, Any]]:
+    """Return what runs a step: steps of one type may be of several kinds."""
+    if is_lookup(step):
+        return run_approved_model
+    return run_notebook if is_notebook_job(step) else JOBS[step["Type"]]
 
 
 def read_property_file(

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from smp.compiler.compiled import CompiledPipeline, Json
+from smp.compiler.notebooks import kind_of
 
 INSTANCE_TYPE_KEYS = ("InstanceType", "TransformInstanceType")
 INSTANCE_COUNT_KEYS = ("InstanceCount", "TransformInstanceCount")
@@ -101,7 +102,7 @@ def _read_step(step: Json, model: str) -> Step:
     instance_type = _find(arguments, INSTANCE_TYPE_KEYS)
     return Step(
         name=step["Name"],
-        type=step["Type"],
+        type=kind_of(step),
         model=model,
         instance_type=instance_type if isinstance(instance_type, str) else None,
         instance_count=count if isinstance(count, int) else 1,

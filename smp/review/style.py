@@ -73,6 +73,7 @@ ICONS = {
     "QualityCheck": "M2.5 8.5l3.5 3.5 7.5-8M2.5 14h11",
     "EMRServerless": "M9 1.5L3.5 9H7l-1 5.5L12.5 7H9z",
     "ClarifyCheck": "M8 2v12M4.5 14h7M3 4h10M3 4L1.2 9h3.6zM13 4l-1.8 5h3.6z",
+    "NotebookJob": "M4 2h9v12H4zM2.5 4.5h3M2.5 8h3M2.5 11.5h3M7.5 6h3.5M7.5 9h3.5",
     "ForEach": "M3 8a5 5 0 0 1 9-3M13 8a5 5 0 0 1-9 3M12 1.8V5H8.8M4 14.2V11h3.2",
     "Fail": "M3.5 3.5l9 9M12.5 3.5l-9 9",
 }

@@ -34,13 +34,18 @@ def write_scripts(model_directory: Path, models: dict[str, dict[str, object]]) -
 
 
 def write_submitted(workspace: Path, conf: Json) -> None:
-    """Write an empty file for each that a step submits to EMR Serverless."""
+    """Write an empty file for each that a step submits to EMR Serverless, or that its notebook has."""
     for name, section in conf.get("sagemakerPipeline", {}).get("models", {}).items():
         directory = workspace / str(conf["models"][name].get("source_directory", "."))
         for step in section["steps"]:
             spark = step.get("spark", {})
             for file in filter(None, [spark.get("entry_point"), *spark.get("py_files", [])]):
                 write(directory / file, "")
+            if "input_notebook" in step:
+                write(directory / step["input_notebook"], '{"nbformat": 4, "cells": []}')
+                write(directory / step["initialization_script"], "")
+                for name in step["additional_dependencies"]:
+                    write(directory / name / "__init__.py", "")
 
 
 @pytest.mark.parametrize("text", SHOWN)

@@ -1,4 +1,4 @@
-"""Renders ClarifyCheck steps.
+"""Renders ClarifyCheck steps. The SDK's own step uploads its files under names of its invention.
 
 It never makes an endpoint: the job does, of the model that the step names, and deletes it.
 """
@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sagemaker.core.workflow.properties import Properties
-from sagemaker.mlops.workflow.steps import Step, StepTypeEnum
+from sagemaker.mlops.workflow.steps import StepTypeEnum
 
 from smp.compiler.compiled import Json
 from smp.compiler.steps.checks import (
@@ -22,6 +21,7 @@ from smp.compiler.steps.checks import (
 from smp.compiler.steps.clarify_analysis import analysis_config
 from smp.compiler.steps.context import StepContext, sdk_tags, sdk_view
 from smp.compiler.steps.images import named_image
+from smp.compiler.steps.request_step import RequestStep
 from smp.config.clarify_check import ClarifyCheckStep
 from smp.config.images import PublishedImage
 from smp.graph.nodes import StepNode
@@ -31,32 +31,8 @@ CONFIG = "/opt/ml/processing/input/config"
 DATA = "/opt/ml/processing/input/data"
 OUTPUT = "/opt/ml/processing/output"
 """Where Clarify's image looks, and where it writes: "Configure a SageMaker Clarify processing job"."""
-
-
-class _Step(Step):  # type: ignore[misc]
-    """A ClarifyCheck step. The SDK's own uploads its files under names of its invention."""
-
-    def __init__(self, name: str, request: Json, members: Json, depends_on: list[Any]) -> None:
-        super().__init__(name, None, None, StepTypeEnum.CLARIFY_CHECK, depends_on or None)
-        self._request = request
-        self._members = {key: value for key, value in members.items() if value is not None}
-
-    @property
-    def arguments(self) -> Json:
-        """The request of the job."""
-        return self._request
-
-    @property
-    def properties(self) -> Properties:
-        """What later steps may read: the two addresses of constraints."""
-        properties = Properties(step_name=self.name, step=self)
-        for name in ("CalculatedBaselineConstraints", "BaselineUsedForDriftCheckConstraints"):
-            properties.__dict__[name] = Properties(step_name=self.name, step=self, path=name)
-        return properties
-
-    def to_request(self) -> Json:
-        """Return the step."""
-        return {**super().to_request(), **self._members}
+CONSTRAINTS = ("CalculatedBaselineConstraints", "BaselineUsedForDriftCheckConstraints")
+"""What later steps may read of a check: two addresses."""
 
 
 def render_clarify_check(context: StepContext, node: StepNode) -> list[Any]:
@@ -75,7 +51,16 @@ def render_clarify_check(context: StepContext, node: StepNode) -> list[Any]:
     }
     address = analysis_config(context, node.name, written)
     request = _request(context, node, config, address)
-    return [_Step(node.name, request, members, context.waits_for(node))]
+    return [
+        RequestStep(
+            node.name,
+            StepTypeEnum.CLARIFY_CHECK,
+            request,
+            context.waits_for(node),
+            members=members,
+            own_properties=CONSTRAINTS,
+        )
+    ]
 
 
 def _model_name(context: StepContext, node: StepNode, config: ClarifyCheckStep) -> Any:

@@ -16,6 +16,7 @@ from smp.graph.step_classes.for_each import FOR_EACH
 from smp.graph.step_classes.function import CALLBACK, LAMBDA
 from smp.graph.step_classes.metrics import METRICS
 from smp.graph.step_classes.model import CREATE_MODEL, REGISTER_MODEL
+from smp.graph.step_classes.notebook import NOTEBOOK_JOB
 from smp.graph.step_classes.processing import PROCESSING
 from smp.graph.step_classes.quality_check import QUALITY_CHECK
 from smp.graph.step_classes.training import TRAINING
@@ -36,6 +37,7 @@ STEP_CLASSES: Mapping[str, StepClass] = {
     "Callback": CALLBACK,
     "QualityCheck": QUALITY_CHECK,
     "ClarifyCheck": CLARIFY_CHECK,
+    "NotebookJob": NOTEBOOK_JOB,
     "ApprovedModel": APPROVED_MODEL,
     "EMRServerless": EMR_SERVERLESS,
     "ForEach": FOR_EACH,
