@@ -72,7 +72,7 @@ def with_deviation(
 def compute_statistics(
     truth: Ratings, predicted: Ratings, averages: dict[str, Ratings]
 ) -> dict[str, object]:
-    """The ``regression_metrics`` of SageMaker's model quality statistics, the averages, the gain over them.
+    """The ``regression_metrics`` of SageMaker's model quality statistics, and how the averages compare.
 
     The gain is the share of the baseline's error that the model takes away: 0.1 is an RMSE lower by 10 %.
     Raises ValueError when predictions and ratings are not of the same number.
@@ -84,13 +84,15 @@ def compute_statistics(
         "regression_metrics": {
             name: with_deviation(metric, truth, predicted) for name, metric in METRICS.items()
         },
-        "baselines": {
-            name: {"rmse": with_deviation(rmse, truth, average)}
-            for name, average in averages.items()
-        },
-        "gain": {
-            f"over_{name}": {"value": 1 - error / rmse(truth, average)}
-            for name, average in averages.items()
+        "comparison": {
+            **{
+                f"rmse_of_{name}": with_deviation(rmse, truth, average)
+                for name, average in averages.items()
+            },
+            **{
+                f"gain_over_{name}": {"value": 1 - error / rmse(truth, average)}
+                for name, average in averages.items()
+            },
         },
     }
 
