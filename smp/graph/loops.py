@@ -62,10 +62,10 @@ def _why_not(
         return f"'{name}' is a step of the loop '{found[name]}' already", None
     step_class = findings.config_of(name).step_class
     if step_class in REFUSED:
-        return f"a {step_class} step cannot be in a loop: the service takes none", None
+        return f"'{name}' is of class {step_class}, which the service takes in no loop", None
     if step_class in AT_ONE_PLACE:
         return (
-            f"a {step_class} step cannot be in a loop: its results would be at one place for all items",
+            f"'{name}' is of class {step_class}, whose results would be at one place for all items",
             "put it before or after the loop",
         )
     return None
@@ -134,7 +134,8 @@ def _why_unread(
     step_class = findings.config_of(name).step_class
     if name in (node.create_model, node.metrics) or step_class == "Tuning":
         return (
-            f"it needs '{name}', a {step_class} step that runs once for each item of '{loop.step_name}'",
+            f"it needs '{name}', of class {step_class}, which runs once for each item of "
+            f"'{loop.step_name}'",
             f"put both into the loop, or '{name}' behind it",
         )
     if compared != name:
