@@ -26,6 +26,7 @@ MODULES: Mapping[str, tuple[str, ...]] = {
     "permissions": ("check-permissions",),
     "prices": ("prices",),
     "objects": ("s3",),
+    "exporting": ("export",),
     "authoring": ("schema", "init"),
 }
 """The commands by the module of this package that adds them: only the one in use is imported."""

@@ -171,7 +171,7 @@ def _list(arguments: argparse.Namespace) -> int:
 
 
 def _compile(arguments: argparse.Namespace) -> int:
-    compiled = _compile_one(arguments)
+    compiled = compile_one(arguments)
     write_output(compiled.definition_text(), arguments.output)
     return 0
 
@@ -183,7 +183,7 @@ def _graph(arguments: argparse.Namespace) -> int:
     from smp.review.mermaid import render_mermaid
     from smp.review.picture import render_svg
 
-    compiled = _compile_one(arguments)
+    compiled = compile_one(arguments)
     dag = read_dag(compiled, compiled.step_models)
     draw = render_svg if _is_svg(arguments) else render_mermaid
     write_output(draw(dag), arguments.output)
@@ -206,7 +206,8 @@ def _is_svg(arguments: argparse.Namespace) -> bool:
     return chosen_format(arguments.format, arguments.output, PICTURES) == "svg"
 
 
-def _compile_one(arguments: argparse.Namespace) -> CompiledPipeline:
+def compile_one(arguments: argparse.Namespace) -> CompiledPipeline:
+    """Compile the pipeline that the arguments name."""
     from smp.compiler.cache import compile_all
     from smp.compiler.kept import compiled_in
     from smp.graph import build_graph

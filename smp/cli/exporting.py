@@ -1,0 +1,128 @@
+"""The command that writes a pipeline down for another engine: export.
+
+It never contacts AWS, and writes nothing where the engine cannot express the pipeline.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from smp.cli.console import write_output
+from smp.cli.workspace import Commands, add_models_option, add_workspace_option
+
+if TYPE_CHECKING:
+    from smp.compiler.compiled import CompiledPipeline
+    from smp.export.bundle import Exported, Values
+
+VALUES = "values.json"
+CODE = "code"
+
+
+def add_commands(commands: Commands) -> None:
+    """Add the commands of this module."""
+    export = commands.add_parser(
+        "export",
+        help="write a pipeline for Step Functions or Airflow",
+        description="Write one pipeline as another engine runs it, with the code of its jobs and the "
+        "policies of its roles. What only a deployment knows stands in the files by name, like "
+        "${smp:bucket}; values.json lists these names. With --values they are put in.",
+    )
+    export.add_argument("target", metavar="TARGET", choices=sorted(TARGETS), help=_targets())
+    export.add_argument("pipeline", metavar="PIPELINE", help="name, as `smp list` shows it")
+    export.add_argument(
+        "-o", "--output", metavar="DIR", type=Path, required=True, help="directory to write into"
+    )
+    export.add_argument(
+        "--values", metavar="FILE", type=Path, help="JSON file with the values, as values.json is"
+    )
+    add_workspace_option(export)
+    add_models_option(export)
+    export.set_defaults(run=_export)
+
+
+def _targets() -> str:
+    return " or ".join(sorted(TARGETS))
+
+
+def _step_functions(compiled: CompiledPipeline) -> Exported:
+    from smp.export.stepfunctions.export import export_state_machine
+
+    return export_state_machine(compiled)
+
+
+TARGETS: Mapping[str, Callable[[CompiledPipeline], Exported]] = {
+    "stepfunctions": _step_functions,
+}
+"""What each target makes of a pipeline."""
+
+
+def _export(arguments: argparse.Namespace) -> int:
+    from smp.cli.pipelines import compile_one
+    from smp.export.bundle import json_text, needed_values, read_values
+
+    compiled = compile_one(arguments)
+    exported = TARGETS[arguments.target](compiled)
+    needed = needed_values(compiled, exported)
+    values = read_values(arguments.values, needed, compiled) if arguments.values else None
+    files = _texts(exported, values)
+    if values is None:
+        files[VALUES] = json_text(needed)
+    _write(arguments.output, files)
+    _write_code(arguments.output, compiled, values)
+    write_output(_told(arguments.output, compiled, exported, files, needed, values))
+    return 0
+
+
+def _texts(exported: Exported, values: Values | None) -> dict[str, str]:
+    from smp.export.bundle import policy_text, put_in
+
+    texts = {
+        name: text if values is None else put_in(text, values)
+        for name, text in exported.files.items()
+    }
+    return texts | {
+        name: policy_text(statements, values) for name, statements in exported.policies.items()
+    }
+
+
+def _write(directory: Path, files: Mapping[str, str]) -> None:
+    for name, text in files.items():
+        path = directory / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+
+def _write_code(directory: Path, compiled: CompiledPipeline, values: Values | None) -> None:
+    """Write the code of the jobs; that of an earlier export goes."""
+    from smp.export.bundle import code_files
+
+    shutil.rmtree(directory / CODE, ignore_errors=True)
+    for name, content in code_files(compiled, values):
+        path = directory / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+
+
+def _told(
+    directory: Path,
+    compiled: CompiledPipeline,
+    exported: Exported,
+    files: Mapping[str, str],
+    needed: Mapping[str, object],
+    values: Values | None,
+) -> str:
+    """Return what was written, what the target does differently, and what to do next."""
+    trees = len(compiled.code)
+    lines = [f"{directory / name}" for name in files]
+    lines.append(f"{directory / CODE}: {trees} {'tree' if trees == 1 else 'trees'} of code")
+    if values is None:
+        lines.append(f"{len(needed)} values are to be filled in")
+    if exported.differences:
+        lines += ["", "done differently there:", *(f"  {text}" for text in exported.differences)]
+    following = exported.following[1:] if values is not None else exported.following
+    numbered = (f"  {number}. {text}" for number, text in enumerate(following, start=1))
+    return "\n".join([*lines, "", "next:", *numbered]) + "\n"
