@@ -9,14 +9,17 @@ from typing import Any
 import pytest
 
 from smp.compiler.code_store import CodeStore
+from smp.compiler.compile import compile_pipeline
 from smp.compiler.compiled import CompiledPipeline
 from smp.compiler.permissions import plan_permissions
 from smp.compiler.request_check import check_step_request
 from smp.compiler.sdk import OfflineSession, offline_environment
 from smp.compiler.stand_ins import to_names
+from smp.graph import build_graph
 from smp.review.diff.changes import Section
 from smp.review.diff.compare import compare_pipelines
 from tests.compiler.compiling import arguments, compile_demo, step
+from tests.graph.workspace import load, pipeline_of
 
 BIAS = "label: churned, label_values_or_threshold: [1], facet: [{name_or_index: sex}]"
 DATA = f"data: ClarifyCheck, check: data_bias, baseline_dataset: 's3://data/x.csv', {BIAS}"
@@ -235,6 +238,25 @@ def test_a_version_keeps_baselines_and_how_they_were_made(tmp_path: Path) -> Non
 
 def source(name: str, member: str) -> Any:
     return {"ContentType": "application/json", "S3Uri": {"Get": f"Steps.{name}.{member}"}}
+
+
+def test_a_check_on_both_sides_of_a_condition_asks_the_model_of_its_side(tmp_path: Path) -> None:
+    gate = (
+        "gate: Condition, condition: parameters.wanted == true, if_steps: serve, else_steps: serve"
+    )
+    text = pipeline_of(f"fit: Training\n{gate}\nserve: CreateModel\n{WHY}").replace(
+        "    models:",
+        "    parameters: [{name: wanted, type: Boolean, default: true}]\n    models:",
+        1,
+    )
+    graph = build_graph(load(tmp_path, text), "demo")
+    compiled = compile_pipeline(graph, tmp_path / "store")
+    for name in ("", "-else"):
+        model = {"Get": f"Steps.serve{name}-CreateModel.ModelName"}
+        assert step(compiled, f"why{name}")["ModelName"] == model
+    assert [tree.origin for tree in compiled.code if "analysis" in tree.origin] == [
+        "analysis of why"
+    ]
 
 
 def test_checks_of_both_classes_fill_one_version(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from smp.compiler.compiled import CompiledPipeline
 from tests.compiler.compiling import compile_demo
+from tests.graph.workspace import write
 from tests.stacks.synthesis import ROOT, Synthesis, shown, synthesize
 
 os.environ.setdefault("JSII_RUNTIME_PACKAGE_CACHE_ROOT", str(ROOT / ".cache" / "jsii"))
@@ -27,11 +28,17 @@ serve: CreateModel
 why: ClarifyCheck, check: model_explainability, baseline_dataset: 's3://company-data/x.csv', \
 shap: {baseline: 's3://SMP_S3BUCKETNAME/rows.csv'}
 keep: RegisterModel
+report: NotebookJob, input_notebook: report.ipynb, kernel_name: python3, \
+image_uri: '111122223333.dkr.ecr.eu-west-1.amazonaws.com/notebooks:1'
 there: EMRServerless, application_id: 00f1, execution_role: spark, spark: {entry_point: preprocess.py}
 """
 
 
+NOTEBOOK = "model_configs/demo/scripts/report.ipynb"
+
+
 def pipeline(workspace: Path) -> CompiledPipeline:
+    write(workspace / NOTEBOOK, '{"nbformat": 4, "cells": []}')
     return replace(compile_demo(workspace, STEPS), description=None)
 
 
@@ -75,6 +82,20 @@ def test_a_check_makes_endpoints_under_the_name_that_clarify_gives_them(stack: S
     (resource,) = stack.resources(STACK, "AWS::SageMaker::Pipeline").values()
     text = str(shown(resource["Properties"]["PipelineDefinition"]))
     assert "131013547314.dkr.ecr.eu-west-1.amazonaws.com/sagemaker-clarify-processing:1.0" in text
+
+
+def test_a_notebook_knows_its_region_and_lies_in_the_bucket(stack: Synthesis) -> None:
+    (resource,) = stack.resources(STACK, "AWS::SageMaker::Pipeline").values()
+    definition = shown(resource["Properties"]["PipelineDefinition"])
+    text = str(definition)
+    assert (
+        "'AWS_DEFAULT_REGION': 'eu-west-1'" in text or '"AWS_DEFAULT_REGION": "eu-west-1"' in text
+    )
+    assert "amazon_sagemaker_scheduler" in text
+    images = shown(stack.statements(STACK, "PipelineJobRoleRuntimePolicy"))["PullImages"][
+        "Resource"
+    ]
+    assert "arn:aws:ecr:eu-west-1:111122223333:repository/notebooks" in images
 
 
 def test_jobs_on_emr_serverless_run_in_this_application_with_this_role(stack: Synthesis) -> None:

@@ -5,7 +5,6 @@ It never renders the job of a check.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from sagemaker.core.drift_check_baselines import DriftCheckBaselines
@@ -81,23 +80,25 @@ def check_network(context: StepContext) -> Json:
 def registered_metrics(context: StepContext, node: StepNode) -> dict[str, MetricsSource]:
     """Return the new baselines that a version keeps as its metrics, by argument of ModelMetrics."""
     return {
-        name: _source(step.properties, f"CalculatedBaseline{kind}")
-        for config, step in _checks(context, node)
-        for name, kind in _kinds(METRICS[config.check])
+        name: _source(context.made[check.name][-1].properties, f"CalculatedBaseline{kind}")
+        for check in _checks(context, node)
+        for name, kind in _kinds(METRICS[_kind_of(check)])
     }
 
 
 def drift_baselines(context: StepContext, node: StepNode) -> DriftCheckBaselines | None:
     """Return what later executions compare with, where the version's pipeline has checks."""
     found: dict[str, Any] = {}
-    analysed: dict[str, tuple[str, ClarifyCheckStep]] = {}
-    for config, step in sorted(_checks(context, node), key=lambda item: item[0].check):
-        for name, kind in _kinds(BASELINES[config.check]):
-            found[name] = _source(step.properties, f"BaselineUsedForDriftCheck{kind}")
-        if isinstance(config, ClarifyCheckStep):
-            analysed[CONFIG_FILES[config.check]] = step.name, config
-    for name, (step_name, config) in analysed.items():
-        uri = monitored_config(context, step_name, config)
+    analysed: dict[str, StepNode] = {}
+    for check in sorted(_checks(context, node), key=_kind_of):
+        properties = context.made[check.name][-1].properties
+        for name, kind in _kinds(BASELINES[_kind_of(check)]):
+            found[name] = _source(properties, f"BaselineUsedForDriftCheck{kind}")
+        if _kind_of(check) in CONFIG_FILES:
+            analysed[CONFIG_FILES[_kind_of(check)]] = check
+    for name, check in analysed.items():
+        assert isinstance(check.config, ClarifyCheckStep)
+        uri = monitored_config(context, check.copy_of or check.name, check.config)
         found[name] = FileSource(s3_uri=uri, content_type=JSON)
     return DriftCheckBaselines(**found) if found else None
 
@@ -107,11 +108,14 @@ def _kinds(names: tuple[str, ...]) -> list[tuple[str, str]]:
     return list(zip(names, kinds, strict=True))
 
 
-def _checks(context: StepContext, node: StepNode) -> Iterator[tuple[CheckStep, Any]]:
-    for _, name in node.reports:
-        config = context.graph.node(name).config
-        if isinstance(config, CheckStep):
-            yield config, context.made[name][-1]
+def _checks(context: StepContext, node: StepNode) -> list[StepNode]:
+    found = (context.graph.node(name) for _, name in node.reports)
+    return [check for check in found if isinstance(check.config, CheckStep)]
+
+
+def _kind_of(check: StepNode) -> str:
+    assert isinstance(check.config, CheckStep)
+    return check.config.check
 
 
 def _source(properties: Any, name: str) -> MetricsSource:

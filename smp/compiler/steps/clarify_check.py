@@ -49,7 +49,7 @@ def render_clarify_check(context: StepContext, node: StepNode) -> list[Any]:
         "RegisterNewBaseline": as_written(written.register_new_baseline),
         "SuppliedBaselineConstraints": config.supplied_baseline_constraints,
     }
-    address = analysis_config(context, node.name, written)
+    address = analysis_config(context, node.copy_of or node.name, written)
     request = _request(context, node, config, address)
     return [
         RequestStep(
@@ -67,7 +67,7 @@ def _model_name(context: StepContext, node: StepNode, config: ClarifyCheckStep) 
     if not config.asks_model:
         return None
     assert node.create_model is not None
-    return context.made[node.create_model][-1].properties.ModelName
+    return context.properties(node, node.create_model).ModelName
 
 
 def _request(context: StepContext, node: StepNode, config: ClarifyCheckStep, address: str) -> Json:

@@ -132,7 +132,7 @@ def _files(context: StepContext, node: StepNode, config: NotebookJobStep) -> Cod
         contents |= {name: (place / file).read_bytes() for name, file in found.items()}
     if problems:
         raise ScriptError(problems)
-    return context.store.add_files(contents, f"notebook of {node.name}")
+    return context.store.add_files(contents, f"notebook of {node.copy_of or node.name}")
 
 
 def _below(path: str, files: list[str]) -> Mapping[str, str]:
