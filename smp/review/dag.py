@@ -5,7 +5,7 @@ It never decides how that is drawn.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,6 +14,9 @@ from smp.compiler.notebooks import kind_of
 
 INSTANCE_TYPE_KEYS = ("InstanceType", "TransformInstanceType")
 INSTANCE_COUNT_KEYS = ("InstanceCount", "TransformInstanceCount")
+
+DECISIONS = {"IfSteps": "if it holds", "ElseSteps": "else", "ForEachBody": "for each"}
+"""By argument of a Condition or ForEach step that holds steps: when it lets them run."""
 
 
 @dataclass(frozen=True)
@@ -39,11 +42,13 @@ class Step:
 
 @dataclass(frozen=True, order=True)
 class Edge:
-    """`target` waits for `source`: for its data, or only for the order that was asked for."""
+    """`target` waits for `source`: for its data, for what it decides, or only for the order."""
 
     source: str
     target: str
     carries_data: bool
+    decides: str = ""
+    """When `source` lets `target` run, where that is inside of it: `if it holds`, `else`, `for each`."""
 
 
 @dataclass(frozen=True)
@@ -64,17 +69,32 @@ def read_dag(pipeline: CompiledPipeline, model_of: Mapping[str, str] | None = No
     """Read steps and edges; `model_of` maps emitted step names to the configured model."""
     known = model_of or {}
     data = _without_order(pipeline).edges()
+    decided = dict(_decisions(pipeline))
+
+    def edge(source: str, target: str) -> Edge:
+        decides = decided.get((source, target), "")
+        return Edge(source, target, not decides and source in data[target], decides)
+
     return Dag(
         name=pipeline.name,
         steps=tuple(_read_step(step, known.get(step["Name"], "")) for step in pipeline.steps()),
         edges=tuple(
             sorted(
-                Edge(source, target, source in data[target])
+                edge(source, target)
                 for target, sources in pipeline.edges().items()
                 for source in sources
             )
         ),
     )
+
+
+def _decisions(pipeline: CompiledPipeline) -> Iterator[tuple[tuple[str, str], str]]:
+    """Yield each step that is inside another, with that one before it, and when it lets it run."""
+    for step in pipeline.steps():
+        for key, decides in DECISIONS.items():
+            inside = step.get("Arguments", {}).get(key)
+            for nested in inside if isinstance(inside, list) else ():
+                yield (step["Name"], nested["Name"]), decides
 
 
 def _without_order(pipeline: CompiledPipeline) -> CompiledPipeline:

@@ -21,7 +21,7 @@ class Entry:
     """One mark and its words."""
 
     mark: str
-    """What stands before the words: an accent class, `edge` or `edge order`."""
+    """What stands before the words: an accent class, `edge`, `edge decision` or `edge order`."""
     words: str
 
     @property
@@ -40,7 +40,9 @@ def legend_entries(dag: Dag) -> list[Entry]:
         entries += [Entry(accent(dag, model), model) for model in dag.models]
     if any(edge.carries_data for edge in dag.edges):
         entries.append(Entry("edge", "passes data on"))
-    if any(not edge.carries_data for edge in dag.edges):
+    if any(edge.decides for edge in dag.edges):
+        entries.append(Entry("edge decision", "decides whether it runs"))
+    if any(not edge.carries_data and not edge.decides for edge in dag.edges):
         entries.append(Entry("edge order", "waits, no data"))
     return entries
 

@@ -33,18 +33,24 @@ def render_mermaid(dag: Dag, overlay: Overlay = NO_OVERLAY) -> str:
     lines = [
         "flowchart TB",
         f"    accTitle: {_plain(dag.name)}",
-        f"    accDescr: {len(dag.steps)} steps; solid arrows carry data, dashed ones only order"
-        f"{_plain(overlay.description)}",
+        f"    accDescr: {len(dag.steps)} steps; {_arrows(dag)}{_plain(overlay.description)}",
         *_nodes(dag, node_ids, overlay),
     ]
     for edge in dag.edges:
         arrow = "-->" if edge.carries_data else "-.->"
         kind = overlay.edges.get((edge.source, edge.target))
-        arrow += f'|"{kind}"|' if kind else ""
+        words = ", ".join(part for part in (edge.decides, kind) if part)
+        arrow += f'|"{words}"|' if words else ""
         lines.append(f"    {node_ids[edge.source]} {arrow} {node_ids[edge.target]}")
     used = dict.fromkeys(overlay.steps.values())
     lines += [f"    classDef {kind} {overlay.styles[kind]}" for kind in used]
     return "\n".join(lines) + "\n"
+
+
+def _arrows(dag: Dag) -> str:
+    """Say what kinds of arrows mean."""
+    order = "solid arrows carry data, dashed ones only order"
+    return f"{order}, those with words a decision" if any(e.decides for e in dag.edges) else order
 
 
 def _nodes(dag: Dag, node_ids: Mapping[str, str], overlay: Overlay) -> Iterator[str]:

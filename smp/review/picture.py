@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from smp.review.dag import Dag, Step
+from smp.review.dag import Dag, Edge, Step
 from smp.review.layout import Layout, Point, lay_out
 from smp.review.legend import (
     LEGEND_ROW,
@@ -59,6 +59,12 @@ class Overlay:
 
 NO_OVERLAY = Overlay({})
 
+_DECIDED = {
+    "if it holds": "if {} holds",
+    "else": "if {} does not hold",
+    "for each": "for each item of {}",
+}
+
 
 def render_svg(
     dag: Dag, marks: Mapping[str, Mark] | None = None, overlay: Overlay = NO_OVERLAY
@@ -69,7 +75,10 @@ def render_svg(
     the box's corner; whoever embeds the picture, or the overlay, gives the classes their colours.
     """
     marked = marks or {}
-    boxes = [_measure(step, marked.get(step.name)) for step in dag.steps]
+    decided = {edge.target: edge.decides for edge in dag.edges if edge.decides}
+    boxes = [
+        _measure(step, marked.get(step.name), decided.get(step.name, "")) for step in dag.steps
+    ]
     box_width = max((box.width for box in boxes), default=0.0)
     numbers = {step.name: number for number, step in enumerate(dag.steps)}
     layout = lay_out(
@@ -96,6 +105,7 @@ def render_svg(
 
 @dataclass(frozen=True)
 class _Box:
+    kind: str
     name_lines: tuple[str, ...]
     detail: str
     width: float
@@ -103,17 +113,20 @@ class _Box:
     mark: Mark | None
 
 
-def _measure(step: Step, mark: Mark | None) -> _Box:
+def _measure(step: Step, mark: Mark | None, decided: str) -> _Box:
+    kind = f"{step.type} · {decided}" if decided else step.type
     lines = _wrap(step.name)
     parts = (mark.words,) if mark else (step.instances, _cache_note(step))
     detail = " · ".join(part for part in parts if part)
     inner = max(
-        (ICON + 6) * (2 if mark else 1) + text_width(step.type, TYPE_SIZE + 0.5),
+        (ICON + 6) * (2 if mark else 1) + text_width(kind, TYPE_SIZE + 0.5),
         text_width(detail, SMALL_SIZE),
         *(text_width(line, NAME_SIZE) for line in lines),
     )
     height = 2 * PADDING + SMALL_LINE + NAME_LINE * len(lines) + SMALL_LINE * bool(detail)
-    return _Box(lines, detail, max(MIN_BOX_WIDTH, inner + TEXT_LEFT + TEXT_RIGHT), height, mark)
+    return _Box(
+        kind, lines, detail, max(MIN_BOX_WIDTH, inner + TEXT_LEFT + TEXT_RIGHT), height, mark
+    )
 
 
 def _cache_note(step: Step) -> str:
@@ -158,12 +171,19 @@ def describe(dag: Dag, marks: Mapping[str, Mark] | None = None) -> str:
     """Say in words what the picture shows: every step, its kind and what it waits for."""
     sentences = [f"{_count(len(dag.steps), 'step')}."]
     for step in dag.steps:
-        sources = [edge.source for edge in dag.edges if edge.target == step.name]
-        waits = f" after {', '.join(sources)}" if sources else ""
+        waits = _waits([edge for edge in dag.edges if edge.target == step.name])
         mark = (marks or {}).get(step.name)
         words = f": {mark.words}" if mark and mark.words else ""
         sentences.append(f"{step.name} ({step.type}){waits}{words}.")
     return " ".join(sentences)
+
+
+def _waits(edges: Sequence[Edge]) -> str:
+    """Say what a step waits for: data and order, and what is decided."""
+    sources = [edge.source for edge in edges if not edge.decides]
+    after = f" after {', '.join(sources)}" if sources else ""
+    decided = [_DECIDED[edge.decides].format(edge.source) for edge in edges if edge.decides]
+    return f"{after}{',' * bool(after and decided)}{''.join(f' {words}' for words in decided)}"
 
 
 def _header(dag: Dag, summary: str) -> Iterator[str]:
@@ -193,13 +213,21 @@ def _edges(
     slug = _slug(dag)
     left, top = corner
     for edge, route in zip(dag.edges, layout.routes, strict=True):
-        kind = "edge" if edge.carries_data else "edge order"
+        kind = _kind(edge)
         kind += f" {own}" if (own := classes.get((edge.source, edge.target))) else ""
         path = _curve([(x + left, y + top) for x, y in route])
         yield (
             f'  <path class="{kind}" d="{path}" marker-end="url(#{slug}-head)">'
-            f"<title>{svg_text(edge.source)} → {svg_text(edge.target)}</title></path>"
+            f"<title>{svg_text(_words(edge))}</title></path>"
         )
+
+
+def _kind(edge: Edge) -> str:
+    return "edge" if edge.carries_data else "edge decision" if edge.decides else "edge order"
+
+
+def _words(edge: Edge) -> str:
+    return f"{edge.source} → {edge.target}" + (f", {edge.decides}" if edge.decides else "")
 
 
 def _curve(points: Sequence[Point]) -> str:
@@ -247,7 +275,7 @@ def _box(step: Step, box: _Box, width: float, accent: str) -> Iterator[str]:
             f' {px(PADDING - 2)}) scale({ICON / 18:.3f})" d="{svg_attribute(box.mark.icon)}"/>'
         )
     baseline = PADDING + 10
-    yield text_line("type muted", TEXT_LEFT + ICON + 5, baseline, step.type)
+    yield text_line("type muted", TEXT_LEFT + ICON + 5, baseline, box.kind)
     for line in box.name_lines:
         baseline += NAME_LINE + (2 if line == box.name_lines[0] else 0)
         yield text_line("name", TEXT_LEFT, baseline, line)

@@ -101,6 +101,7 @@ def style_sheet() -> str:
             ".smp-dag .type { font-size: 11px; letter-spacing: 0.03em; }",
             ".smp-dag .edge { fill: none; stroke-width: 1.6; }",
             ".smp-dag .order { stroke-dasharray: 5 4; }",
+            ".smp-dag .decision { stroke-dasharray: 1.6 3.4; stroke-linecap: round; stroke-width: 2; }",
             ".smp-dag .icon { fill: none; stroke-width: 1.5; stroke-linecap: round;"
             " stroke-linejoin: round; }",
             *_colour_rules(LIGHT),

@@ -38,6 +38,30 @@ def pipeline(name: str, *steps: Json) -> CompiledPipeline:
     return CompiledPipeline(name=name, definition=definition, code=(), code_store=Path("store"))
 
 
+def gate(name: str, holds: Json, otherwise: Json) -> Json:
+    """A condition on a report of the step `metrics`, with one step in each branch."""
+    read = {"Std:JsonGet": {"PropertyFile": {"Get": "Steps.metrics.PropertyFiles.r"}, "Path": "a"}}
+    condition = {"Type": "GreaterThan", "LeftValue": read, "RightValue": 0.7}
+    arguments = {"Conditions": [condition], "IfSteps": [holds], "ElseSteps": [otherwise]}
+    return {"Name": name, "Type": "Condition", "Arguments": arguments}
+
+
+@pytest.fixture
+def gated() -> Dag:
+    """A gate: what it lets run reads data of other steps too."""
+    return read_dag(
+        pipeline(
+            "gated",
+            step("metrics", "Processing"),
+            gate(
+                "gate",
+                step("register", "RegisterModel", ("metrics",)),
+                step("refuse", "Fail", (), ("metrics",)),
+            ),
+        )
+    )
+
+
 @pytest.fixture
 def housing_pipeline() -> CompiledPipeline:
     return pipeline(

@@ -16,6 +16,14 @@ def test_models_are_groups_and_orders_are_dashed(housing: Dag) -> None:
     assert len([line for line in lines if ">" in line and "[" not in line]) == len(housing.edges)
 
 
+def test_what_a_gate_decides_stands_on_its_arrows(gated: Dag) -> None:
+    lines = render_mermaid(gated).splitlines()
+    assert lines[2].endswith("dashed ones only order, those with words a decision")
+    assert '    s1 -.->|"if it holds"| s2' in lines
+    assert '    s1 -.->|"else"| s3' in lines
+    assert "    s0 --> s1" in lines
+
+
 def test_steps_without_a_model_stand_outside_of_groups() -> None:
     dag = Dag("plain", (Step("a", "Training"), Step("b", "Fail")), (Edge("a", "b", False),))
     assert render_mermaid(dag) == (

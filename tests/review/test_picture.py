@@ -39,6 +39,23 @@ def test_orders_without_data_are_drawn_differently_and_explained(housing: Dag) -
     assert "waits, no data" in texts(svg)
 
 
+def test_what_a_gate_decides_is_no_data_and_told_from_an_order(gated: Dag) -> None:
+    svg = render_svg(gated)
+    paths = [p for p in ElementTree.fromstring(svg).iter(f"{SVG}path") if p.get("marker-end")]
+    assert {p.findtext(f"{SVG}title"): p.get("class") for p in paths} == {
+        "metrics → gate": "edge",
+        "metrics → register": "edge",
+        "metrics → refuse": "edge order",
+        "gate → register, if it holds": "edge decision",
+        "gate → refuse, else": "edge decision",
+    }
+    shown = texts(svg)
+    assert {"passes data on", "decides whether it runs", "waits, no data"} <= set(shown)
+    assert {"RegisterModel · if it holds", "Fail · else"} <= set(shown)
+    assert "register (RegisterModel) after metrics, if gate holds." in describe(gated)
+    assert "refuse (Fail) after metrics, if gate does not hold." in describe(gated)
+
+
 def test_the_legend_names_each_model_only_when_there_are_several(housing: Dag, churn: Dag) -> None:
     assert {"housing_pca", "housing_mlp"} <= set(texts(render_svg(housing)))
     assert texts(render_svg(churn))[1] == "5 steps · churn_lightgbm"

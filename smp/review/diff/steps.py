@@ -173,13 +173,10 @@ def _edges(pipeline: CompiledPipeline | None) -> Mapping[Ends, tuple[str, ...]]:
     if pipeline is None:
         return {}
     edges: dict[Ends, list[str]] = {}
-    inside = {name: placed.place for name, placed in _placed(pipeline).items()}
     for edge in read_dag(pipeline).edges:
-        if edge.carries_data:
-            is_branch = inside[edge.target].endswith(f" of {edge.source}")
-            edges.setdefault((edge.source, edge.target), []).append(
-                "branch" if is_branch else "data"
-            )
+        if edge.carries_data or edge.decides:
+            way = "branch" if edge.decides else "data"
+            edges.setdefault((edge.source, edge.target), []).append(way)
     for step in pipeline.steps():
         for dependency in step.get("DependsOn", []):
             source, how = _dependency(dependency)
