@@ -142,7 +142,7 @@ class AirflowHost(Construct):
         )
         yield Statement(
             "ReadSecrets",
-            ["secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"],
+            ["secretsmanager:GetSecretValue"],
             [self.secret.secret_full_arn or self.secret.secret_arn, self.database.secret_arn],
         )
         services = ("s3", "secretsmanager")

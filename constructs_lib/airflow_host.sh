@@ -23,7 +23,7 @@ retry() {
 }
 
 echo "generation ${GENERATION}: Airflow ${AIRFLOW_VERSION}"
-retry dnf install -y "python${PYTHON_VERSION}" "python${PYTHON_VERSION}-pip" jq
+retry dnf install -y "python${PYTHON_VERSION}" "python${PYTHON_VERSION}-pip"
 id airflow >/dev/null 2>&1 || useradd --system --home-dir "$HOME_DIR" --shell /sbin/nologin airflow
 install -d -o airflow -g airflow -m 750 "$HOME_DIR" "$HOME_DIR/dags" "$HOME_DIR/logs"
 install -d -o root -g airflow -m 750 /etc/airflow
@@ -63,35 +63,47 @@ AIRFLOW_CONN_AWS_DEFAULT=aws://
 SETTINGS
 
 cat > /usr/local/bin/airflow-env <<'PROGRAM'
-#!/bin/bash
-# Writes the environment of Airflow from the secrets; nothing of them is on a command line.
-set -euo pipefail
-umask 027
-set -a; . /etc/airflow/settings; set +a
+#!/usr/bin/python3
+"""Writes the environment of Airflow from its secrets, below /etc/airflow or the directory that is given.
 
-read_secret() {
-  aws secretsmanager get-secret-value --secret-id "$1" --query SecretString --output text
+Nothing of a secret is ever on a command line. With `--changed` it writes nothing and says by its exit
+status whether the database has another password than the environment: 0 where it has.
+"""
+import base64, json, os, pathlib, subprocess, sys, urllib.parse
+
+arguments = [argument for argument in sys.argv[1:] if argument != "--changed"]
+place = pathlib.Path(arguments[0] if arguments else "/etc/airflow")
+text = (place / "settings").read_text()
+settings = dict(line.split("=", 1) for line in text.splitlines() if line)
+
+def secret(arn):
+    command = ["aws", "secretsmanager", "get-secret-value", "--output", "json", "--secret-id", arn]
+    answer = subprocess.run(command, check=True, stdout=subprocess.PIPE, env={**os.environ, **settings})
+    return json.loads(answer.stdout)
+
+login = secret(settings["DATABASE_SECRET_ARN"])
+version = place / "password-version"
+if "--changed" in sys.argv:
+    sys.exit(version.exists() and version.read_text() == login["VersionId"])
+
+keys = secret(settings["KEYS_SECRET_ARN"])["SecretString"]
+known = json.loads(login["SecretString"])
+user, password = (urllib.parse.quote(known[name], safe="") for name in ("username", "password"))
+address = "{}:{}@{DATABASE_HOST}:{DATABASE_PORT}/{DATABASE_NAME}".format(user, password, **settings)
+certificates = settings["CERTIFICATES"]
+written = {
+    "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN":
+        f"postgresql+psycopg2://{address}?sslmode=verify-full&sslrootcert={certificates}",
+    "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC": f"postgresql+asyncpg://{address}?ssl=require",
+    "AIRFLOW__CORE__FERNET_KEY": base64.urlsafe_b64encode(keys[:32].encode()).decode(),
+    "AIRFLOW__API_AUTH__JWT_SECRET": keys[32:],
+    "AIRFLOW__API__SECRET_KEY": keys[32:],
 }
-quoted() { jq -rn --arg text "$1" '$text|@uri'; }
-
-login=$(read_secret "$DATABASE_SECRET_ARN")
-keys=$(read_secret "$KEYS_SECRET_ARN")
-user=$(quoted "$(jq -r .username <<<"$login")")
-password=$(quoted "$(jq -r .password <<<"$login")")
-address="${user}:${password}@${DATABASE_HOST}:${DATABASE_PORT}/${DATABASE_NAME}"
-{
-  cat /etc/airflow/settings
-  echo "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN=postgresql+psycopg2://${address}?sslmode=verify-full&sslrootcert=${CERTIFICATES}"
-  echo "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC=postgresql+asyncpg://${address}?ssl=require"
-  echo "AIRFLOW__CORE__FERNET_KEY=$(printf %s "${keys:0:32}" | base64 -w0 | tr '+/' '-_')"
-  echo "AIRFLOW__API_AUTH__JWT_SECRET=${keys:32:32}"
-  echo "AIRFLOW__API__SECRET_KEY=${keys:32:32}"
-} > /etc/airflow/environment.new
-chgrp airflow /etc/airflow/environment.new
-mv /etc/airflow/environment.new /etc/airflow/environment
-aws secretsmanager describe-secret --secret-id "$DATABASE_SECRET_ARN" --output json |
-  jq -r '.VersionIdsToStages | to_entries[] | select(.value | index("AWSCURRENT")) | .key' \
-  > /etc/airflow/password-version
+new = place / "environment.new"
+new.touch(mode=0o640)
+new.write_text(text + "".join(f"{name}={value}\n" for name, value in written.items()))
+new.replace(place / "environment")
+version.write_text(login["VersionId"])
 PROGRAM
 
 cat > /usr/local/bin/airflow-sync <<'PROGRAM'
@@ -101,9 +113,7 @@ set -euo pipefail
 set -a; . /etc/airflow/settings; set +a
 aws s3 sync "$DAG_ADDRESS/" "$AIRFLOW_HOME/dags/" --delete --exact-timestamps --only-show-errors
 chown -R airflow:airflow "$AIRFLOW_HOME/dags"
-current=$(aws secretsmanager describe-secret --secret-id "$DATABASE_SECRET_ARN" --output json |
-  jq -r '.VersionIdsToStages | to_entries[] | select(.value | index("AWSCURRENT")) | .key')
-if [ "$current" != "$(cat /etc/airflow/password-version)" ]; then
+if airflow-env --changed; then
   systemctl restart airflow-env.service
   systemctl restart airflow-api-server airflow-scheduler airflow-dag-processor airflow-triggerer
 fi

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import aws_cdk as cdk
 from aws_cdk import aws_ec2 as ec2
@@ -74,7 +75,12 @@ class Firewall(Construct):
 
     def let_in(self, construct_id: str, other: Firewall, port: int, why: str) -> None:
         """Let members of another group reach the members of this one at a port, and nowhere else."""
-        between = {"ip_protocol": "tcp", "from_port": port, "to_port": port, "description": why}
+        between: dict[str, Any] = {
+            "ip_protocol": "tcp",
+            "from_port": port,
+            "to_port": port,
+            "description": why,
+        }
         ec2.CfnSecurityGroupIngress(
             self,
             f"{construct_id}In",
@@ -91,7 +97,7 @@ class Firewall(Construct):
         )
 
     def _let_members_meet(self) -> None:
-        meeting = {
+        meeting: dict[str, Any] = {
             "group_id": self.group_id,
             "ip_protocol": "-1",
             "description": "Parts of one Airflow",
@@ -116,7 +122,7 @@ def add_endpoints(scope: Construct, place: AirflowPlace, services: Iterable[str]
 
     `services` are names of the CDK's `InterfaceVpcEndpointAwsService`.
     """
-    added = []
+    added: list[str] = []
     if place.endpoints_group_id is None:
         return added
     for service in services:

@@ -32,7 +32,8 @@ class PlaceSettings(ConfigModel):
     """Two private subnets in two zones of a network that was brought along."""
 
     vpc_id: str = Field(
-        alias="vpcId", pattern=pattern(r"^vpc-[0-9a-z]+$", "a network's id, such as vpc-1a2b3c4d")
+        alias="vpcId",
+        pattern=pattern(r"^vpc-[0-9a-f]{8,17}$", "a network's id, such as vpc-1a2b3c4d"),
     )
     subnet_ids: tuple[Text, ...] = Field(
         alias="subnetIds", min_length=2, max_length=2, strict=False

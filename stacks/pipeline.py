@@ -104,14 +104,14 @@ class PipelineStack(cdk.Stack):
 
     def _add_workflow(self, basis: PipelineBasis, settings: ServerlessSettings) -> None:
         from constructs_lib.serverless_workflow import ServerlessWorkflow
-        from smp.export.airflow import dag_permissions, render_serverless
+        from smp.export.airflow import render_serverless, serverless_permissions
 
         workflow = ServerlessWorkflow(
             self,
             "Workflow",
             basis=basis,
             definition=render_serverless(basis.compiled),
-            statements=dag_permissions(basis.compiled),
+            statements=serverless_permissions(basis.compiled),
             retention=LOG_RETENTION[settings.log_days],
         )
         self._output("WorkflowArn", "Its workflow", workflow.resource.ref)

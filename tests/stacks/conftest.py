@@ -11,7 +11,8 @@ import pytest
 from smp.compiler.triggers import Schedule
 from tests.stacks.deliveries import settings, synthesize_delivery
 from tests.stacks.pipelines import TRIGGERS, full_pipeline, many_steps, processing_only
-from tests.stacks.synthesis import ROOT, Synthesis, synthesize
+from tests.stacks.synthesis import ROOT, Synthesis, synthesize, synthesize_all
+from tests.stacks.targets import environments
 
 os.environ.setdefault("JSII_RUNTIME_PACKAGE_CACHE_ROOT", str(ROOT / ".cache" / "jsii"))
 
@@ -89,3 +90,9 @@ def delivery(tmp_path_factory: pytest.TempPathFactory, store: Path) -> Synthesis
     """Sources of every kind, dev and prod in two regions, an approval before prod."""
     pipelines = [full_pipeline(store), processing_only(store, internet_egress=True)]
     return synthesize_delivery(tmp_path_factory.mktemp("delivery"), pipelines, settings())
+
+
+@pytest.fixture(scope="session")
+def targeted(tmp_path_factory: pytest.TempPathFactory, store: Path) -> Synthesis:
+    """Four environments, by where Airflow is: `managed`, `hosted`, `serverless` and `brought`."""
+    return synthesize_all(tmp_path_factory.mktemp("targeted"), environments(store))

@@ -28,6 +28,8 @@ HASH = re.compile(r"\b[0-9a-f]{64}\b")
         ("brought", "Smp-Foundation"),
         ("brought", "Smp-Pipeline-churn"),
         ("triggered", "Smp-Pipeline-churn"),
+        ("targeted", "Smp-managed-Orchestration"),
+        ("targeted", "Smp-hosted-Orchestration"),
         ("delivery", "Smp-Delivery"),
         ("delivery", "Smp-Delivery-us-east-1"),
     ],
