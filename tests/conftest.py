@@ -6,12 +6,19 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 from typing import Any
 
 import pytest
 
 LOOPBACK = ("127.", "::1", "localhost")
+
+
+def pytest_configure() -> None:
+    """Let Ctrl-C reach the tests of it: who starts commands in the background ignores it for them."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -7,11 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
-import subprocess
-import sys
-import time
-import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -22,12 +17,11 @@ from typing import Any
 
 import boto3
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.moto_server import running_server
+
 ACCOUNT = "123456789012"
 REGION = "eu-west-1"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/Smp-Pipeline-PipelineRole"
-
-_START_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -97,48 +91,6 @@ def _client(url: str, service: str) -> Any:
 @contextmanager
 def running_account(directory: Path) -> Iterator[Account]:
     """Start an emulated account, and end it with the block."""
-    account = Account(f"http://127.0.0.1:{_free_port()}")
     log_file = directory / "server.log"
-    with log_file.open("wb") as log:
-        server = subprocess.Popen(
-            [
-                sys.executable,
-                "-W",
-                "ignore",
-                "-m",
-                "tests.aws.serve",
-                account.url.rpartition(":")[2],
-            ],
-            cwd=ROOT,
-            env={"PATH": os.environ["PATH"], "HOME": str(directory), "MOTO_ACCOUNT_ID": ACCOUNT},
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
-        try:
-            _wait_until_it_answers(account, server, log_file)
-            yield account
-        finally:
-            server.terminate()
-            server.wait(timeout=30)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _wait_until_it_answers(
-    account: Account, server: subprocess.Popen[bytes], log_file: Path
-) -> None:
-    deadline = time.monotonic() + _START_SECONDS
-    while time.monotonic() < deadline:
-        assert server.poll() is None, log_file.read_text("utf-8", "replace")
-        try:
-            urllib.request.urlopen(f"{account.url}/moto-api/", timeout=5).close()
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.1)
-        else:
-            return
-    raise TimeoutError("the emulator did not start")
+    with running_server("tests.aws.serve", directory, log_file, ACCOUNT) as port:
+        yield Account(f"http://127.0.0.1:{port}")

