@@ -18,8 +18,8 @@ from smp.export.workflow import PropertyFile, Task, Workflow
 
 
 def value_names(workflow: Workflow) -> list[str]:
-    """Return the deploy-time names that the tasks of a DAG hold, in order."""
-    found: set[str] = set()
+    """Return the deploy-time names that the parameters and tasks of a DAG hold, in order."""
+    found = names_in([parameter.default for parameter in workflow.parameters])
     for task in workflow.tasks:
         found |= names_in(task.arguments)
         found |= set() if is_lookup(task.step) else names_in(task.step.get("FunctionArn", ""))

@@ -46,7 +46,8 @@ def _dag_lines(compiled: CompiledPipeline, workflow: Workflow, has_lookup: bool)
     names = {task.name: variables.take(task.name) for task in workflow.tasks}
     source = TaskSource(workflow, constants, names)
     tasks = [line for task in workflow.tasks for line in ("", *source.task(task))]
-    header = list(lines(dag_call(compiled), "with ", " as dag:"))
+    made = dag_call(compiled, workflow.parameters, constants.expressions)
+    header = list(lines(made, "with ", " as dag:"))
     flow = list(_flow(workflow, names))
     body = [*header, *tasks[1:], *flow]
     beside = f"{RUNTIME}, {LOOKUP}" if has_lookup else RUNTIME

@@ -5,17 +5,21 @@ It never writes a task.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from smp.compiler.compiled import CompiledPipeline
+from smp.export.airflow.expressions import Expressions
 from smp.export.airflow.schedule import DagSchedule, read_schedule, schedule_triggers
 from smp.export.airflow.source import Group, Node, call, literal, mapping, sequence
-from smp.export.workflow import Parameter, read_workflow
+from smp.export.workflow import Parameter
 
 JSON_TYPES = {"String": "string", "Integer": "integer", "Float": "number", "Boolean": "boolean"}
 
 
-def dag_call(compiled: CompiledPipeline) -> Group:
+def dag_call(
+    compiled: CompiledPipeline, parameters: Sequence[Parameter], expressions: Expressions
+) -> Group:
     """Return the call that makes the DAG."""
     schedules = schedule_triggers(compiled)
     schedule = read_schedule(schedules[0]) if schedules else None
@@ -28,7 +32,7 @@ def dag_call(compiled: CompiledPipeline) -> Group:
     named |= _times(schedule)
     if compiled.max_parallel_steps:
         named["max_active_tasks"] = literal(compiled.max_parallel_steps)
-    named |= _parameters(compiled, schedule)
+    named |= _parameters(parameters, schedule, expressions)
     if compiled.tags:
         named["tags"] = sequence(literal(f"{key}:{item}") for key, item in compiled.tags.items())
     return call("DAG", **named)
@@ -51,26 +55,27 @@ def _times(schedule: DagSchedule | None) -> dict[str, Node]:
     return {"schedule": times, **limits, "catchup": literal(False)}
 
 
-def _parameters(compiled: CompiledPipeline, schedule: DagSchedule | None) -> dict[str, Node]:
-    parameters = read_workflow(compiled).parameters
+def _parameters(
+    parameters: Sequence[Parameter], schedule: DagSchedule | None, expressions: Expressions
+) -> dict[str, Node]:
     if not parameters:
         return {}
     written = dict(schedule.parameters) if schedule else {}
     declared = {item.name: item for item in parameters}
     scheduled = {name: typed(declared[name], text) for name, text in written.items()}
     named: dict[str, Node] = {
-        "params": mapping({item.name: _parameter(item, scheduled) for item in parameters})
+        "params": mapping({i.name: _parameter(i, scheduled, expressions) for i in parameters})
     }
     if scheduled:
-        values = mapping({name: literal(value) for name, value in scheduled.items()})
+        values = expressions.node(scheduled)
         named["user_defined_macros"] = mapping({"scheduled_parameters": values})
     return named
 
 
-def _parameter(parameter: Parameter, scheduled: dict[str, Any]) -> Node:
+def _parameter(parameter: Parameter, scheduled: dict[str, Any], expressions: Expressions) -> Node:
     """Return a parameter; one without a default has the schedule's value, as Airflow asks for one."""
     default = scheduled.get(parameter.name) if parameter.default is None else parameter.default
-    values = [] if default is None else [literal(typed(parameter, default))]
+    values = [] if default is None else [expressions.node(typed(parameter, default))]
     named: dict[str, Node] = {"type": literal(JSON_TYPES[parameter.type])}
     if parameter.allowed:
         named["enum"] = sequence(literal(typed(parameter, item)) for item in parameter.allowed)

@@ -35,7 +35,7 @@ def render_serverless(compiled: CompiledPipeline) -> str:
     workflow = read_workflow(compiled)
     refuse(workflow.name, serverless_problems(compiled, workflow))
     return yaml.safe_dump(
-        {compiled.name: _dag(compiled, workflow)}, sort_keys=False, width=100, allow_unicode=True
+        {compiled.name: _dag(compiled, workflow)}, sort_keys=False, width=10_000, allow_unicode=True
     )
 
 

@@ -31,6 +31,9 @@ NAMES = {
 
 _PART = re.compile(r"\.?([^.\[\]]+)|\[(?:'([^']*)'|\"([^\"]*)\"|(\d+))\]")
 
+_IS_MEMBER = re.compile("[A-Z][A-Za-z0-9]*")
+"""Names of the API begin with a capital letter, as no method of a dict does."""
+
 
 def job_name(base: str) -> str:
     """Return a name that no other run or try has."""
@@ -63,7 +66,7 @@ def _read(reference: str, workflow: Workflow) -> str:
         kind, _, name = reference.partition(".")
         return f"params[{name!r}]" if kind == "Parameters" else EXECUTION[name]
     step, path = place
-    read = f"ti.xcom_pull(task_ids={step!r})[{workflow.task(step).kind!r}]"
+    read = f"ti.xcom_pull(task_ids={step!r}).{workflow.task(step).kind}"
     held_by = ""
     for name, single, double, index in _PART.findall(path):
         part = name or single or double
@@ -72,6 +75,6 @@ def _read(reference: str, workflow: Workflow) -> str:
         elif held_by in NAMES:
             read = f"({read} | selectattr({NAMES[held_by]!r}, 'equalto', {part!r}) | first)"
         else:
-            read = f"{read}[{part!r}]"
+            read = f"{read}.{part}" if _IS_MEMBER.fullmatch(part) else f"{read}[{part!r}]"
         held_by = part
     return read

@@ -47,6 +47,10 @@ class AirflowProcess:
         """Run a DAG to its end, with these parameters."""
         return self._ask(do="run", folder=str(self.dags), dag_id=dag, conf=conf)
 
+    def validate(self, workflow: str) -> Json:
+        """Return what AWS's package for MWAA Serverless says of a workflow."""
+        return self._ask(do="validate", workflow=workflow)
+
     def _ask(self, **request: Any) -> Json:
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps(request) + "\n")
@@ -130,10 +134,7 @@ def airflow_process(
     finally:
         assert process.stdin is not None
         assert process.stdout is not None
+        process.kill()
+        process.wait()
         process.stdin.close()
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
         process.stdout.close()

@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, overload
+from typing import Any
 
 from smp.compiler.compile import compile_pipeline
 from smp.compiler.compiled import CompiledPipeline
@@ -45,13 +45,14 @@ def _compiled() -> Mapping[str, CompiledPipeline]:
     return {compiled.name: compiled for compiled in made}
 
 
-@overload
-def EXAMPLES() -> list[CompiledPipeline]: ...  # noqa: N802
-@overload
-def EXAMPLES(name: str) -> CompiledPipeline: ...  # noqa: N802
-def EXAMPLES(name: str = "") -> CompiledPipeline | list[CompiledPipeline]:  # noqa: N802
-    """Return one of the bundled examples, or all."""
-    return _compiled()[name] if name else list(_compiled().values())
+def example(name: str) -> CompiledPipeline:
+    """Return one of the bundled examples."""
+    return _compiled()[name]
+
+
+def examples() -> list[CompiledPipeline]:
+    """Return the bundled examples."""
+    return list(_compiled().values())
 
 
 def files_of(compiled: CompiledPipeline) -> Mapping[str, str]:

@@ -23,7 +23,9 @@ def main() -> None:
     for line in sys.stdin:
         request = json.loads(line)
         try:
-            answer = {"parse": parse, "run": run}[request.pop("do")](**request)
+            answer = {"parse": parse, "run": run, "validate": validate}[request.pop("do")](
+                **request
+            )
         except BaseException:
             answer = {"error": traceback.format_exc()}
         print(json.dumps(answer, default=str), file=answers, flush=True)
@@ -92,6 +94,39 @@ def run(folder: str, dag_id: str, conf: dict | None = None) -> dict:
         },
         "log": messages.lines,
     }
+
+
+def validate(workflow: str) -> dict:
+    """Ask the validator of MWAA Serverless, and DAG-Factory, which reads the file as the service does."""
+    from pathlib import Path
+    from tempfile import TemporaryDirectory
+
+    import dag_converter
+    import yaml
+    from dag_converter.schema_parser import ArgumentValidator
+    from dag_converter.yaml_validator import validate_yaml_with_dagbag
+
+    validator = ArgumentValidator(Path(dag_converter.__file__).parent / "validator_schema.yaml")
+    unknown = []
+    for name, dag in yaml.safe_load(workflow).items():
+        found = [("dag", name, key) for key in dag]
+        found += [("task", task_id, key) for task_id, task in dag["tasks"].items() for key in task]
+        unknown += [
+            f"{place}: {key}"
+            for section, place, key in found
+            if not validator.validate_field(section, key, None, no_value_check=True)
+        ]
+        allowed = validator.get_allowed_default_args()
+        unknown += [f"{name}: {key}" for key in dag.get("default_args", {}) if key not in allowed]
+        operators = {task_id: task["operator"] for task_id, task in dag["tasks"].items()}
+        unknown += [
+            f"{task_id}: {operator}"
+            for task_id, operator in operators.items()
+            if operator not in validator.get_allowed_operators()
+        ]
+    with TemporaryDirectory() as directory:
+        valid, reason = validate_yaml_with_dagbag(None, workflow, Path(directory) / "dag.py")
+    return {"unknown": unknown, "valid": valid, "reason": reason}
 
 
 def text(state) -> str:

@@ -6,9 +6,9 @@ import pytest
 
 from tests.export.airflow.dag_runs import DagRuns
 
+ENVIRONMENT = "airflow-2"
+
 
 @pytest.mark.slow
 class TestAirflow2(DagRuns):
     """On the version of requirements/airflow-2.lock."""
-
-    environment = "airflow-2"

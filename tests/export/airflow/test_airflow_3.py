@@ -6,9 +6,9 @@ import pytest
 
 from tests.export.airflow.dag_runs import DagRuns
 
+ENVIRONMENT = "airflow-3"
+
 
 @pytest.mark.slow
 class TestAirflow3(DagRuns):
     """On the version of requirements/airflow-3.lock."""
-
-    environment = "airflow-3"
