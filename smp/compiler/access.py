@@ -32,8 +32,10 @@ ROLE_KEYS = frozenset({"RoleArn", "ExecutionRoleArn"})
 IMAGE_KEYS = frozenset({"Image", "ImageUri", "TrainingImage"})
 KEY_KEYS = frozenset({"KmsKeyId", "VolumeKmsKeyId"})
 
-HANDED_OVER = frozenset({"Lambda", "Callback", "EMRServerless"})
-"""Types of steps whose arguments go to something that has permissions of its own."""
+HANDED_OVER = frozenset({"Lambda", "Callback"})
+"""Types of steps whose arguments are what their author hands to something outside SageMaker."""
+OWN_PERMISSIONS = HANDED_OVER | {"EMRServerless"}
+"""Types of steps whose work is done by something with permissions of its own."""
 
 CHECKS = frozenset({"QualityCheck", "ClarifyCheck"})
 """Types of steps that compare with a baseline."""
@@ -96,7 +98,7 @@ def analyse_access(pipeline: CompiledPipeline) -> Access:
     leaves = [
         (path, text)
         for step in pipeline.steps()
-        if step["Type"] not in HANDED_OVER
+        if step["Type"] not in OWN_PERMISSIONS
         for path, text in _texts({**_own_arguments(step), **_supplied(step)}, parameters)
     ]
     writes = [text for path, text in leaves if _is_s3(text) and WRITTEN_UNDER.intersection(path)]

@@ -23,6 +23,9 @@ EXECUTIONS_PREFIX = "executions"
 CONTAINERS = ("IfSteps", "ElseSteps", "ForEachBody")
 """Arguments of Condition and ForEach steps that hold steps."""
 
+CURRENT_ITEM = "ForEach.CurrentItem"
+"""The item of a loop's iteration, in the language of the definition."""
+
 Json = dict[str, Any]
 
 

@@ -11,13 +11,11 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from smp.compiler.compiled import Json
+from smp.compiler.compiled import CURRENT_ITEM, Json
 from smp.config.expressions import BEGIN, ITEM, Reference, items_in, parts_of, whole_name
 from smp.config.parameters import ParameterConfig
 from smp.errors import CompileError
 
-CURRENT_ITEM = "ForEach.CurrentItem"
-"""The item of an iteration, in the language of the definition."""
 _FIRST_NUMBER = 904_217_000_000_000
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-from smp.compiler.compiled import CompiledPipeline, Json
+from smp.compiler.compiled import CURRENT_ITEM, CompiledPipeline, Json
 from smp.errors import RunError
 from smp.local.expressions import lookup
 
@@ -19,7 +19,6 @@ Value = TypeVar("Value")
 FOR_EACH = "ForEach"
 BODY = "ForEachBody"
 ITEMS = "IterableItems"
-CURRENT_ITEM = "ForEach.CurrentItem"
 JOB_NAMES = frozenset({"Execution.ProcessingJobName", "Execution.TrainingJobName"})
 """What tells the jobs of iterations apart; here the name of the iteration's step."""
 

@@ -7,7 +7,7 @@ price that no file says stays unknown.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from smp.compiler.compiled import CompiledPipeline, Json
@@ -51,9 +51,11 @@ def _bounds(pipeline: CompiledPipeline, prices: Prices | None) -> tuple[Bound, .
         for parameter in pipeline.definition.get("Parameters") or []
     }
     grouped: dict[tuple[str, str], list[_Jobs]] = {}
+    repeated = _repetitions(pipeline)
     for step in pipeline.steps():
         for jobs in _jobs_of(_known(step, defaults)):
-            grouped.setdefault((jobs.job, jobs.instance_type), []).append(jobs)
+            found = _repeated(jobs, *repeated[step["Name"]]) if step["Name"] in repeated else jobs
+            grouped.setdefault((jobs.job, jobs.instance_type), []).append(found)
     return tuple(
         Bound(
             job,
@@ -66,6 +68,26 @@ def _bounds(pipeline: CompiledPipeline, prices: Prices | None) -> tuple[Bound, .
             grouped.items(), key=lambda item: (JOBS.index(item[0][0]), item[0][1])
         )
     )
+
+
+def _repetitions(pipeline: CompiledPipeline) -> dict[str, tuple[str, int | None]]:
+    """Return of each step in a loop the loop, and how many items that has; None where none are known."""
+    found = {}
+    for step in pipeline.steps():
+        if step["Type"] == "ForEach":
+            items = step["Arguments"]["IterableItems"]
+            count = len(items) if isinstance(items, list) else None
+            for inner in step["Arguments"]["ForEachBody"]:
+                found[inner["Name"]] = (step["Name"], count)
+    return found
+
+
+def _repeated(jobs: _Jobs, loop: str, items: int | None) -> _Jobs:
+    """Return the jobs of a step in a loop: once for each item, a list that may be known."""
+    if items is None:
+        note = f"once for each item of {loop}, which an execution knows"
+        return replace(jobs, hours=None, notes=(*jobs.notes, note))
+    return replace(jobs, hours=None if jobs.hours is None else jobs.hours * items)
 
 
 def _total(hours: list[float | None]) -> float | None:

@@ -6,13 +6,14 @@ succeeded. It never looks at contents in S3, as the service does not.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from smp.compiler.cache_rule import KEY_ATTRIBUTES, key_attributes
-from smp.compiler.compiled import CompiledPipeline, Json
+from smp.compiler.compiled import CURRENT_ITEM, CompiledPipeline, Json
 from smp.compiler.differences import differences, name_changed_trees, same
 from smp.review.diff.changes import Outcome, Prediction, Section
 from smp.review.diff.code import trees_of
@@ -22,6 +23,8 @@ LASTING = frozenset({"PipelineName", "PipelineArn"})
 """What of `Execution.…` is the same in every execution."""
 
 NEW = "the step is new"
+EACH_ITEM = "once for each item of"
+ITEMS = "the items of"
 IN_A_BRANCH = "where its condition takes the branch"
 
 _PART = re.compile(r"\[(?:'([^']*)'|\"([^\"]*)\"|(\d+))\]|\.?([^.\[\]]+)")
@@ -60,10 +63,17 @@ class _Forecast:
         self._defaults = _defaults(self.after), _defaults(self.before)
         top = {step["Name"] for step in self.after.definition["Steps"]}
         inside = self._steps.keys() - top
+        self._loops = {
+            inner["Name"]: step
+            for step in self._steps.values()
+            if step["Type"] == "ForEach"
+            for inner in step["Arguments"]["ForEachBody"]
+        }
         for name in self.after.order():
             found = self._predict(self._steps[name])
-            branch = (IN_A_BRANCH,) if name in inside else ()
-            self._found[name] = replace(found, reasons=(*found.reasons, *branch))
+            branch = (IN_A_BRANCH,) if name in inside and name not in self._loops else ()
+            loop = (f"{EACH_ITEM} {self._loops[name]['Name']}",) if name in self._loops else ()
+            self._found[name] = replace(found, reasons=(*found.reasons, *branch, *loop))
         return self._found
 
     def _predict(self, step: Json) -> Prediction:
@@ -72,12 +82,22 @@ class _Forecast:
         if reasons:
             return Prediction(step["Name"], kind, Outcome.RUNS, tuple(reasons))
         key = key_attributes(kind, step.get("Arguments", {}))
-        certain = list(dict.fromkeys(self._read_anew(key)))
+        certain = [*dict.fromkeys(self._read_anew(key)), *self._other_items(step, key)]
         if certain:
-            maybe = all(reason.startswith("the report") for reason in certain)
+            maybe = all(reason.startswith(("the report", ITEMS)) for reason in certain)
             outcome = Outcome.MAY_RUN if maybe else Outcome.RUNS
             return Prediction(step["Name"], kind, outcome, tuple(certain))
         return Prediction(step["Name"], kind, Outcome.HITS, tuple(self._hit_notes(step, key)))
+
+    def _other_items(self, step: Json, key: Json) -> Iterator[str]:
+        """Yield why iterations of a step may run: its loop's items may be others than the last time."""
+        loop = self._loops.get(step["Name"])
+        if loop is None or CURRENT_ITEM not in json.dumps(key):
+            return
+        old = self._old.get(loop["Name"], {}).get("Arguments", {}).get("IterableItems")
+        items = loop["Arguments"]["IterableItems"]
+        if not isinstance(items, list) or not same(old, items):
+            yield f"{ITEMS} {loop['Name']} may be others"
 
     def _certain(self, step: Json) -> Iterator[str]:
         """Yield why the step runs whatever the steps before it do."""

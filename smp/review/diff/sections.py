@@ -31,6 +31,11 @@ _BY_LAST_KEY = {
     "ContainerArguments": Section.COMMAND,
     "EnableNetworkIsolation": Section.NETWORK,
     "EnableInterContainerTrafficEncryption": Section.NETWORK,
+    "executionRoleArn": Section.ROLE,
+    "encryptionKeyArn": Section.ENCRYPTION,
+    "imageUri": Section.IMAGE,
+    "executionTimeoutMinutes": Section.INSTANCES,
+    "MaxConcurrency": Section.INSTANCES,
     "ModelDataUrl": Section.INPUTS,
     "ModelName": Section.INPUTS,
     "SuppliedBaselineStatistics": Section.INPUTS,
@@ -41,6 +46,12 @@ _BY_KEY = {
     "RetryPolicies": Section.RETRIES,
     "CacheConfig": Section.CACHE,
     "Conditions": Section.CONDITIONS,
+    "IterableItems": Section.INPUTS,
+    "jobDriver": Section.COMMAND,
+    "logUri": Section.OUTPUTS,
+    "initialCapacity": Section.INSTANCES,
+    "maximumCapacity": Section.INSTANCES,
+    "networkConfiguration": Section.NETWORK,
     "VpcConfig": Section.NETWORK,
     "NetworkConfig": Section.NETWORK,
     "ModelDataSource": Section.INPUTS,
@@ -76,6 +87,7 @@ _WITHOUT_MEANING = frozenset(
             "S3Input",
         ),
         *("S3Output", "TrainingJobDefinition", "HyperParameterTuningJobConfig"),
+        *("JobConfig", "ApplicationConfig", "configurationOverrides"),
     }
 )
 """Keys that say nothing which the section and the other keys do not say."""
