@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, PlainValidator, model_validator
+from pydantic import BeforeValidator, Field, PlainValidator, model_validator
 from pydantic_core import PydanticKnownError
 
 from smp.config.expressions import Written
@@ -49,7 +49,6 @@ Column = Annotated[
 Value = Annotated[
     Bare, _bare("is no value", "a text or a number", lambda value: isinstance(value, Bare))
 ]
-Row = Annotated[tuple[Value, ...], Field(strict=False, min_length=1)]
 
 
 class Facet(ConfigModel):
@@ -134,7 +133,7 @@ def _rows(rows: list[Any] | tuple[Any, ...]) -> tuple[tuple[Bare, ...], ...]:
 BASELINE = "s3://BUCKET/KEY of a file, or a list of rows of the features' values"
 Baseline = Annotated[
     str | tuple[tuple[Bare, ...], ...],
-    PlainValidator(_check_baseline, json_schema_input_type=str | list[list[str | int | float]]),
+    BeforeValidator(_check_baseline, json_schema_input_type=str | list[list[str | int | float]]),
 ]
 
 

@@ -11,6 +11,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any
 
 from smp.compiler.compiled import Json
+from smp.compiler.notebooks import kind_of
 from smp.errors import SmpError
 from smp.local.loop_run import LoopRun, begin_loop
 from smp.local.loops import FOR_EACH
@@ -164,7 +165,7 @@ class Executor:
 
     def _skip(self, name: str, reason: str) -> None:
         now = time.time()
-        record = StepRecord(name, self.steps[name]["Type"], SKIPPED, now, now, reason=reason)
+        record = StepRecord(name, kind_of(self.steps[name]), SKIPPED, now, now, reason=reason)
         self.runner.run.write_step(record)
         self.runner.on_change(record)
         self.records[name] = record

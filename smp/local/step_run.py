@@ -17,7 +17,7 @@ from typing import Any
 from smp.compiler.compiled import CompiledPipeline, Json, StandIn
 from smp.compiler.deploy_values import substitute
 from smp.compiler.lookups import is_lookup
-from smp.compiler.notebooks import is_notebook_job
+from smp.compiler.notebooks import is_notebook_job, kind_of
 from smp.compiler.request_check import OPERATIONS, check_step_request
 from smp.errors import RunError, SmpError
 from smp.local.cache import Kept, StepCache
@@ -100,7 +100,7 @@ class StepRunner:
     def execute(self, step: Json) -> StepRecord:
         """Run a step to its end; its record is on disk before this returns."""
         record = StepRecord(
-            step["Name"], step["Type"], EXECUTING, time.time(), sandbox=self.sandbox.name
+            step["Name"], kind_of(step), EXECUTING, time.time(), sandbox=self.sandbox.name
         )
         self._say(record)
         try:

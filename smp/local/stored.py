@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from smp.compiler.compiled import CODE_PREFIX, CodeTree, CompiledPipeline
+from smp.compiler.notebooks import is_notebook_job
 from smp.errors import RunError
 from smp.local.object_store import ObjectStore, S3Object
 from smp.local.places import BUCKET, Places
@@ -102,6 +103,11 @@ class StepData:
 
 def output_uris(result: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield name and URI of what a step wrote, from its Describe answer; of trials the best one's model."""
+    if is_notebook_job({"Type": "Training", "Arguments": result}):
+        place = (
+            f"{result['OutputDataConfig']['S3OutputPath'].rstrip('/')}/{result['TrainingJobName']}"
+        )
+        yield "notebook", f"{place}/output/output.tar.gz"
     model = result.get("ModelArtifacts", {}).get("S3ModelArtifacts")
     if isinstance(model, str):
         yield "model", model

@@ -18,7 +18,7 @@ from smp.compiler.stand_ins import to_names
 from smp.graph import build_graph
 from smp.review.diff.changes import Section
 from smp.review.diff.compare import compare_pipelines
-from tests.compiler.compiling import arguments, compile_demo, step
+from tests.compiler.compiling import arguments, compile_demo, demo_graph, step
 from tests.graph.workspace import load, pipeline_of
 
 BIAS = "label: churned, label_values_or_threshold: [1], facet: [{name_or_index: sex}]"
@@ -140,6 +140,8 @@ def test_bias_of_a_model_asks_the_model_of_the_step_before(tmp_path: Path) -> No
 
 def test_an_explanation_says_how(tmp_path: Path) -> None:
     rows = "baseline: [[f, 30], [m, 40.5]], num_samples: 50, seed: 7, features_to_explain: [age]"
+    config = demo_graph(tmp_path, f"{MADE}{WHY}, shap: {{{rows}}}").node("why").config
+    assert config.model_dump(mode="json")["shap"]["baseline"] == [["f", 30], ["m", 40.5]]
     content = config_of(compile_demo(tmp_path, f"{MADE}{WHY}, shap: {{{rows}}}"), "why")
     assert content["methods"]["shap"] == {
         "baseline": [["f", 30], ["m", 40.5]],

@@ -178,11 +178,11 @@ def test_outputs_of_other_steps_are_channels_of_the_job(tmp_path: Path) -> None:
         tmp_path, ", chain_input_source_step: [prep, fit]", "prep: Processing\nfit: Training\n"
     )
     found = {name: uri_of(channel) for name, channel in channels_of(compiled).items()}
-    assert list(found) == [CHANNEL, "prep_train", "prep_test", "fit_train"]
+    assert list(found) == [CHANNEL, "prep_train", "prep_test", "fit_model"]
     assert found["prep_test"] == {
         "Get": "Steps.prep.ProcessingOutputConfig.Outputs['test'].S3Output.S3Uri"
     }
-    assert found["fit_train"] == {"Get": "Steps.fit.ModelArtifacts.S3ModelArtifacts"}
+    assert found["fit_model"] == {"Get": "Steps.fit.ModelArtifacts.S3ModelArtifacts"}
     assert compiled.edges()["report"] == ("fit", "prep")
 
 

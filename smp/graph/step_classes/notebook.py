@@ -40,7 +40,7 @@ def _check(findings: Findings, step: Declared, chained: tuple[ChainedInput, ...]
 
 def notebook_channel(chain: ChainedInput) -> str:
     """Return the channel of a chained input: the notebook finds it at /opt/ml/input/data/<channel>."""
-    return f"{chain.label}-{chain.channel}".replace("-", "_").replace(".", "_")
+    return f"{chain.label}-{chain.output}".replace("-", "_").replace(".", "_")
 
 
 def _check_files(findings: Findings, step: Declared, config: NotebookJobStep) -> None:

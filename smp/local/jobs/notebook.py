@@ -70,7 +70,7 @@ with open("/opt/ml/input/config/hyperparameters.json") as file:
 try:
     papermill.execute_notebook(
         os.environ["SM_INPUT_NOTEBOOK_NAME"], OUTPUT, parameters=parameters, kernel_name=kernel(),
-        cwd=".", progress_bar=False, log_output=True, kernel_manager_class=KernelManager,
+        language="python", cwd=".", progress_bar=False, log_output=True, kernel_manager_class=KernelManager,
     )
 except PapermillExecutionError as error:
     with open(OUTPUT) as file:
@@ -85,26 +85,30 @@ except PapermillExecutionError as error:
 
 def run_notebook(context: StepContext) -> dict[str, Any]:
     """Run the notebook and return the job's answer; its output is kept also where a cell failed."""
-    if context.sandbox.runs_images:
-        return run_training(context)
-    specification = {
-        **context.arguments["AlgorithmSpecification"],
-        "ContainerEntrypoint": ["/bin/bash", "-c", SOURCED],
-    }
-    arguments = {
-        **context.arguments,
-        "AlgorithmSpecification": specification,
-        "Environment": {**context.arguments["Environment"], "SMP_RUN_NOTEBOOK": RUN},
-    }
+    given = context if context.sandbox.runs_images else replace(context, arguments=_here(context))
     try:
-        result = run_training(replace(context, arguments=arguments))
+        result = run_training(given)
     except StepFailure as failure:
         kept = upload_output(context)
         if kept is None:
             raise
         raise StepFailure(f"{failure}; the notebook up to there is in {kept}") from failure
+    without = {key: value for key, value in result.items() if key != "ModelArtifacts"}
     told = ("AlgorithmSpecification", "Environment")
-    return {**result, **{key: context.arguments[key] for key in told}}
+    return {**without, **{key: context.arguments[key] for key in told}}
+
+
+def _here(context: StepContext) -> dict[str, Any]:
+    """Return the request with papermill's command in place of the image's program."""
+    specification = {
+        **context.arguments["AlgorithmSpecification"],
+        "ContainerEntrypoint": ["/bin/bash", "-c", SOURCED],
+    }
+    return {
+        **context.arguments,
+        "AlgorithmSpecification": specification,
+        "Environment": {**context.arguments["Environment"], "SMP_RUN_NOTEBOOK": RUN},
+    }
 
 
 def refuse_notebooks(

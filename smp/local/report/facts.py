@@ -13,6 +13,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from smp.compiler.compiled import CompiledPipeline
+from smp.compiler.notebooks import kind_of
 from smp.local.outcome import EvaluationReport, evaluation_reports
 from smp.local.places import Places
 from smp.local.run_store import FAILED, SKIPPED, STARTING, Run, RunRecord, StepRecord
@@ -59,7 +60,7 @@ class Facts:
     @cached_property
     def types(self) -> dict[str, str]:
         """The type of every step of the definition."""
-        return {step["Name"]: step["Type"] for step in self.compiled.steps()}
+        return {step["Name"]: kind_of(step) for step in self.compiled.steps()}
 
     def state(self, step: str) -> str:
         """Return the word for a step's state."""

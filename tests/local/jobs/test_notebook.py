@@ -14,6 +14,7 @@ from smp.compiler.compile import compile_pipeline
 from smp.compiler.compiled import CompiledPipeline, Json
 from smp.errors import RunError
 from smp.local.sandbox.base import Sandbox
+from smp.local.stored import output_uris
 from tests.compiler.compiling import demo_graph
 from tests.graph.workspace import write
 from tests.local.pipelines import BUCKET, Workspace, statuses, step_of
@@ -95,6 +96,10 @@ def test_a_notebook_runs_with_its_parameters_and_files(
         "amazon_sagemaker_scheduler"
     ]
     assert "monday 7 3 sourced" in run.log_path("report").read_text()
+    assert record.type == "NotebookJob"
+    ((name, uri),) = output_uris(record.result)
+    assert name == "notebook"
+    assert workspace.store.path_of(uri).is_file()
 
 
 @pytest.mark.slow
@@ -118,7 +123,8 @@ def test_fails_with_the_number_of_the_cell_and_keeps_what_was_put_out(workspace:
 
 @pytest.mark.slow
 def test_a_kernel_of_the_image_alone_gives_way_to_python(workspace: Workspace) -> None:
-    pipeline = compiled(workspace, notebook(cell("print(6 * 7)")))
+    bare = {**json.loads(notebook(cell("print(6 * 7)"))), "metadata": {}}
+    pipeline = compiled(workspace, json.dumps(bare))
     pipeline.definition["Steps"][0]["Arguments"]["Environment"]["SM_KERNEL_NAME"] = "sparkmagic"
     run = workspace.run(pipeline)
     assert statuses(run) == {"report": "Succeeded"}, step_of(run, "report").reason
