@@ -54,7 +54,21 @@ def _step_functions(compiled: CompiledPipeline) -> Exported:
     return export_state_machine(compiled)
 
 
+def _airflow(compiled: CompiledPipeline) -> Exported:
+    from smp.export.airflow.export import export_dag
+
+    return export_dag(compiled)
+
+
+def _mwaa_serverless(compiled: CompiledPipeline) -> Exported:
+    from smp.export.airflow.export import export_serverless
+
+    return export_serverless(compiled)
+
+
 TARGETS: Mapping[str, Callable[[CompiledPipeline], Exported]] = {
+    "airflow": _airflow,
+    "mwaa-serverless": _mwaa_serverless,
     "stepfunctions": _step_functions,
 }
 """What each target makes of a pipeline."""

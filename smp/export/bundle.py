@@ -58,7 +58,7 @@ def needed_values(compiled: CompiledPipeline, exported: Exported) -> dict[str, J
     return {
         name: {
             "value": [] if name in LIST_VALUES else KNOWN.get(name, ""),
-            "description": _description(name),
+            "description": description_of(name),
         }
         for name in sorted(names)
     }
@@ -83,7 +83,7 @@ def read_values(file: Path, needed: Iterable[str], compiled: CompiledPipeline) -
             Location(str(file)),
             name,
             allowed="a list of texts" if name in LIST_VALUES else "a text",
-            hint=_description(name),
+            hint=description_of(name),
         )
         for name in wanted
         if not _is_right(name, given.get(name))
@@ -161,7 +161,8 @@ def _is_right(name: str, value: Any) -> bool:
     return isinstance(value, str) and value != ""
 
 
-def _description(name: str) -> str:
+def description_of(name: str) -> str:
+    """Return what a deploy-time value is, for who has to fill it in."""
     kind, _, rest = name.partition(".")
     if kind == "image":
         return f"the address of the image {rest} in the region"

@@ -109,13 +109,13 @@ def _reports(compiled: CompiledPipeline, workflow: Workflow) -> Iterator[Stateme
     files = {(file.step, file.name): file for task in workflow.tasks for file in task.reads}
     keys = sorted({report_key(workflow, file) for file in files.values()})
     yield Statement(
-        "ReadReports",
+        "ReadPropertyFiles",
         ["s3:GetObject"],
         [f"arn:{PARTITION}:s3:::{key}" for key in keys],
         wildcard=BY_RUN,
     )
     decrypted = key_arns(analyse_access(compiled)) if keys else []
-    yield Statement("DecryptReports", ["kms:Decrypt"], decrypted, through_s3())
+    yield Statement("DecryptPropertyFiles", ["kms:Decrypt"], decrypted, through_s3())
 
 
 def _functions(workflow: Workflow) -> Iterator[Statement]:

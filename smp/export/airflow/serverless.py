@@ -11,9 +11,11 @@ import yaml
 
 from smp.compiler.access import analyse_access
 from smp.compiler.compiled import CompiledPipeline, Json
+from smp.compiler.deploy_values import LIST_VALUES, PATTERN
 from smp.compiler.job_permissions import data_statements, runtime_statements
 from smp.compiler.statement import Statement
 from smp.export.airflow.arrows import arrows
+from smp.export.airflow.checks import dag_notes
 from smp.export.airflow.job_names import job_bases
 from smp.export.airflow.permissions import dag_permissions
 from smp.export.airflow.schedule import read_schedule, schedule_triggers
@@ -34,9 +36,41 @@ def render_serverless(compiled: CompiledPipeline) -> str:
     """
     workflow = read_workflow(compiled)
     refuse(workflow.name, serverless_problems(compiled, workflow))
-    return yaml.safe_dump(
-        {compiled.name: _dag(compiled, workflow)}, sort_keys=False, width=10_000, allow_unicode=True
+    return yaml.dump(
+        {compiled.name: _dag(compiled, workflow)},
+        Dumper=_Dumper,
+        sort_keys=False,
+        width=10_000,
+        allow_unicode=True,
     )
+
+
+def serverless_notes(compiled: CompiledPipeline) -> tuple[str, ...]:
+    """Return what holds differently in the workflow, a sentence for each."""
+    workflow = read_workflow(compiled)
+    tried = [task.name for task in workflow.tasks if task.retries]
+    notes = [f"no step is tried again: {', '.join(tried)}"] if tried else []
+    notes.append("a task ends after 60 minutes, with the wait for its job")
+    notes.append("a processing, tuning or transform job that was stopped counts as done")
+    notes.append("all parameters are texts")
+    return (*notes, *(note for note in dag_notes(compiled, workflow) if "retries" not in note))
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes a list that a deploy-time name stands for on one line, in quotes."""
+
+    def represent_list(self, data: Any) -> yaml.Node:
+        named = len(data) == 1 and isinstance(data[0], str) and PATTERN.fullmatch(data[0])
+        if not named or named[1] not in LIST_VALUES:
+            return super().represent_list(data)
+        item = self.represent_scalar("tag:yaml.org,2002:str", data[0], style='"')
+        return yaml.SequenceNode("tag:yaml.org,2002:seq", [item], flow_style=True)
+
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002  the base class's signature
+        return True
+
+
+_Dumper.add_representer(list, _Dumper.represent_list)
 
 
 def serverless_permissions(compiled: CompiledPipeline) -> tuple[Statement, ...]:

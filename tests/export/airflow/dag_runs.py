@@ -240,7 +240,9 @@ class DagRuns:
         self, airflow: AirflowProcess
     ) -> None:
         files = dict(files_of(example("churn-lightgbm")))
-        files["churn-lightgbm_values.json"] = '{"bucket": "data", "region": ""}'
+        files["churn-lightgbm_values.json"] = (
+            '{"bucket": "data", "region": "", "subnets": ["${smp:subnets}"]}'
+        )
         airflow.place(files)
         (error,) = airflow.parse()["import_errors"].values()
         assert (

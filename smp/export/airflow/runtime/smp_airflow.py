@@ -90,7 +90,7 @@ def read_values(dag_file: str, names: Sequence[str]) -> dict[str, Any]:
     place = Path(dag_file).with_name(f"{Path(dag_file).stem}_values.json")
     given = json.loads(place.read_text(encoding="utf-8")) if place.is_file() else {}
     found = {name: _plain(given.get(name)) for name in names}
-    missing = [name for name, value in found.items() if value in (None, "", [])]
+    missing = [name for name, value in found.items() if not value or "${smp:" in str(value)]
     if missing:
         raise MissingValueError(f"{place.name} gives no value for: {', '.join(missing)}")
     return found
