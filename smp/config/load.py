@@ -231,8 +231,25 @@ def _notes_on_training(model: Model) -> Iterator[Problem]:
         )
 
 
+def _is_served_by_its_image(model: Model) -> bool:
+    """Whether neither training nor serving names a script, as with a built-in algorithm."""
+    train, transform = model.config.train, model.config.transform
+    if train is None or transform is None or train.entry_point is not None:
+        return False
+    return transform.entry_point is None and transform.local_stand_in is None
+
+
 def _notes_on_transform(model: Model) -> Iterator[Problem]:
     transform, registry = model.config.transform, model.config.registry
+    if transform is not None and _is_served_by_its_image(model):
+        yield Problem(
+            "runs locally only with a stand-in: the server of its model is in the image alone",
+            model.locate("transform"),
+            dotted(("conf", "models", model.name, "transform")),
+            None,
+            None,
+            "name a script with model_fn in local_stand_in",
+        )
     if transform is None or registry is None or transform.image_uri is None:
         return
     specification = registry.inference_specification

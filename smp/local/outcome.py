@@ -53,10 +53,16 @@ class RegisteredVersion:
 
 
 def final_metrics(step: StepRecord) -> dict[str, float]:
-    """Return the last value of each metric, as the service would, or as it stands so far."""
+    """Return the last value of each metric, as the service would, or as it stands so far.
+
+    That of a search is the objective of its best trial.
+    """
     final = step.result.get("FinalMetricDataList")
     if final:
         return {item["MetricName"]: item["Value"] for item in final}
+    best = step.result.get("BestTrainingJob", {}).get("FinalHyperParameterTuningJobObjectiveMetric")
+    if best:
+        return {best["MetricName"]: best["Value"]}
     return {item["name"]: item["value"] for item in step.metrics}
 
 

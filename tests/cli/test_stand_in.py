@@ -77,3 +77,18 @@ def test_validate_notes_an_algorithm_that_has_no_stand_in(run_smp: RunSmp, ratin
     assert "local_stand_in" in done.out
     (field,) = json.loads(run_smp("validate", "--format", "json", *here).out)["notes"]
     assert field["path"] == "conf.models.ratings.train"
+
+
+def test_validate_notes_a_model_that_nothing_serves_here(run_smp: RunSmp, ratings: Path) -> None:
+    conf = ratings / "model_configs" / "ratings" / "conf" / "conf.yaml"
+    text = conf.read_text("utf-8")
+    conf.write_text(
+        text.replace("  sagemakerPipeline:\n", "      transform: {}\n  sagemakerPipeline:\n")
+    )
+    done = run_smp("validate", "--workspace", ratings)
+    assert done.status == 0
+    (note,) = [line for line in done.out.splitlines() if line.startswith("note: ")]
+    assert note.endswith(
+        "conf.models.ratings.transform: runs locally only with a stand-in: "
+        "the server of its model is in the image alone"
+    )
