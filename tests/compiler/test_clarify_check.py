@@ -238,6 +238,14 @@ def test_a_version_keeps_baselines_and_how_they_were_made(tmp_path: Path) -> Non
     assert compiled.edges()["keep-RegisterModel"] == ("data", "fit", "model", "why")
 
 
+def test_a_version_is_explained_by_the_features_that_its_model_is_sent(tmp_path: Path) -> None:
+    why = WHY.replace("label: churned", "label: 0, excluded_columns: [age]")
+    compiled = compile_demo(tmp_path, f"{MADE}{why}\nkeep: RegisterModel")
+    explained = arguments(compiled, "keep-RegisterModel")["DriftCheckBaselines"]["Explainability"]
+    assert file_at(compiled, explained["ConfigFile"]["S3Uri"])["headers"] == ["sex"]
+    assert config_of(compiled, "why")["label"] == 0
+
+
 def source(name: str, member: str) -> Any:
     return {"ContentType": "application/json", "S3Uri": {"Get": f"Steps.{name}.{member}"}}
 

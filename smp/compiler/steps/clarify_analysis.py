@@ -76,14 +76,23 @@ def _analysis(config: ClarifyCheckStep) -> Json:
 
 
 def _monitored(config: ClarifyCheckStep) -> Json:
-    headers = list(config.headers)
     if config.check != "model_explainability":
-        bias = BiasAnalysisConfig(_bias(config), headers=headers or None, label=config.label)
+        headers = list(config.headers) or None
+        bias = BiasAnalysisConfig(_bias(config), headers=headers, label=config.label)
         return dict(bias._to_dict())
-    features = [name for name in headers if name != config.label] or None
+    features = _feature_names(config) or None
     explained = ExplainabilityAnalysisConfig(_shap(config), _model(config.predictor), features)
-    content = dict(explained._to_dict())
-    return {**content, "predictor": _asked(config.predictor)}
+    return {**explained._to_dict(), "predictor": _asked(config.predictor)}
+
+
+def _feature_names(config: ClarifyCheckStep) -> list[str]:
+    """Return the columns that the model is sent: without the label and what is excluded."""
+    left_out = (config.label, *config.excluded_columns)
+    return [
+        name
+        for index, name in enumerate(config.headers)
+        if name not in left_out and index not in left_out
+    ]
 
 
 def _bias(config: ClarifyCheckStep) -> clarify.BiasConfig:
