@@ -39,7 +39,9 @@ class DeployedPipeline:
 
     @property
     def step_count(self) -> int:
-        return sum(1 for _ in nested_steps(self.definition.get("Steps", [])))
+        """How many steps an execution has at most; those of a loop once for each item that is known."""
+        steps = list(nested_steps(self.definition.get("Steps", [])))
+        return len(steps) + sum(_further_iterations(step) for step in steps)
 
     @property
     def console_url(self) -> str:
@@ -220,6 +222,21 @@ def stop_execution(sagemaker: Any, execution: Execution) -> None:
         sagemaker.stop_pipeline_execution(PipelineExecutionArn=execution.arn)
 
 
+def _further_iterations(step: Json) -> int:
+    """Return how many steps a loop adds to those in the definition; none where only an execution knows."""
+    arguments = step.get("Arguments", {})
+    items = arguments.get("IterableItems")
+    if step.get("Type") != "ForEach" or not isinstance(items, list):
+        return 0
+    return (len(items) - 1) * len(arguments.get("ForEachBody", []))
+
+
+def _name(item: Mapping[str, Any]) -> str:
+    """Return a step's name, in a loop that of its iteration, `<step>-<index>`."""
+    name, index = str(item["StepName"]), (item.get("IterationContext") or {}).get("Index")
+    return name if index is None or name.endswith(f"-{index}") else f"{name}-{index}"
+
+
 def _step(item: Mapping[str, Any]) -> Step:
     metadata = item.get("Metadata") or {}
     kind = next((kind for kind, value in metadata.items() if value is not None), None)
@@ -227,7 +244,7 @@ def _step(item: Mapping[str, Any]) -> Step:
     reused = (item.get("CacheHitResult") or {}).get("SourcePipelineExecutionArn")
     reason = _text(item.get("FailureReason")) or (kind == "Fail" and details.get("ErrorMessage"))
     return Step(
-        name=item["StepName"],
+        name=_name(item),
         status=item["StepStatus"],
         kind=kind,
         job_arn=details.get("Arn") or details.get("CheckJobArn"),

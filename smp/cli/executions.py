@@ -6,6 +6,7 @@ They never change what is deployed.
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from functools import partial
@@ -296,6 +297,10 @@ def _step_of(
     if name in names and not execution.has_ended:
         raise RunError([Problem(f"{name} has not begun in execution {execution.id}")])
     if name in names:
-        raise RunError([Problem(f"{name} did not run in execution {execution.id}")])
+        iterations = [step.name for step in steps if re.fullmatch(rf"{name}-\d+", step.name)]
+        hint = (
+            f"it ran once for each item of a loop: {', '.join(iterations)}" if iterations else None
+        )
+        raise RunError([Problem(f"{name} did not run in execution {execution.id}", hint=hint)])
     reason = f"{pipeline.name} has no step '{name}'"
     raise RunError([Problem(reason, allowed=", ".join(names), hint=near_names(name, names))])

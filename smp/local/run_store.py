@@ -17,7 +17,7 @@ from typing import Any
 from smp.atomic import write_atomically
 from smp.compiler.compiled import CompiledPipeline
 from smp.errors import Problem, RunError, near_names
-from smp.local.loops import FOR_EACH, ITEMS, with_iterations
+from smp.local.loops import FOR_EACH, ITEMS, loops_of, with_iterations
 
 STARTING, EXECUTING, SUCCEEDED = "Starting", "Executing", "Succeeded"
 FAILED, STOPPED, SKIPPED = "Failed", "Stopped", "Skipped"
@@ -107,8 +107,21 @@ class Run:
             raise RunError([problem])
         path = self.log_path(step)
         if not path.exists():
-            raise RunError(f"step '{step}' of run {self.id} has written no log")
+            reason = f"step '{step}' of run {self.id} has written no log"
+            raise RunError([Problem(reason, hint=self._iterations_of(step, steps))])
         return path
+
+    def _iterations_of(self, step: str, steps: Sequence[str]) -> str | None:
+        """Say which steps a loop ran; None for a step that is none."""
+        record = self.step(step)
+        if record is None or record.type != FOR_EACH:
+            return None
+        body = {name for name, loop in self._loops().items() if loop == step}
+        ran = [name for name in steps if name.rpartition("-")[0] in body]
+        return f"its iterations have: {', '.join(ran)}" if ran else None
+
+    def _loops(self) -> dict[str, str]:
+        return loops_of(self.compiled(self.directory).steps())
 
     def trial_logs(self, step: str) -> dict[str, Path]:
         """Return the log of each training job of a tuning step, by the job's name."""

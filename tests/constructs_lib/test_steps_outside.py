@@ -19,8 +19,11 @@ os.environ.setdefault("JSII_RUNTIME_PACKAGE_CACHE_ROOT", str(ROOT / ".cache" / "
 STACK = "Smp-Pipeline-demo"
 PLACE = "eu-west-1:123456789012"
 STEPS = """
-ask: Lambda, function: ask, outputs: {ok: Boolean}
+ask: Lambda, function: ask, outputs: {ok: Boolean, list: String}
 tell: Lambda, function: 'arn:aws:lambda:eu-west-1:111122223333:function:tell:live'
+each: ForEach, items: '${ask.outputs.list}', max_concurrency: 2, steps: [one, clean]
+one: Lambda, function: once, inputs: {item: '${item}'}
+clean: Processing
 wait: Callback, queue: people, inputs: {ok: '${ask.outputs.ok}'}
 check: QualityCheck, check: data_quality, baseline_dataset: 's3://company-data/x.csv'
 fit: Training
@@ -63,6 +66,7 @@ def test_the_pipeline_calls_asks_and_looks_up_no_more_than_is_named(stack: Synth
     found = shown(stack.statements(STACK, "PipelinePipelineRolePolicy"))
     assert found["CallFunctions"]["Resource"] == [
         f"arn:aws:lambda:{PLACE}:function:ask",
+        f"arn:aws:lambda:{PLACE}:function:once",
         "arn:aws:lambda:eu-west-1:111122223333:function:tell:live",
     ]
     assert found["AskQueues"]["Resource"] == [f"arn:aws:sqs:{PLACE}:people"]
@@ -125,3 +129,12 @@ def test_an_application_is_made_in_the_network_of_the_deployment(tmp_path: Path)
     connected = found["ConnectEmrApplications"]["Resource"]
     assert f"arn:aws:ec2:{PLACE}:network-interface/*" in connected
     assert len(connected) > 2, "subnets and security groups by their names"
+
+
+def test_a_loop_is_deployed_with_what_its_steps_need(stack: Synthesis) -> None:
+    (resource,) = stack.resources(STACK, "AWS::SageMaker::Pipeline").values()
+    text = str(shown(resource["Properties"]["PipelineDefinition"]))
+    assert "ForEachBody" in text
+    assert "Steps.ask.OutputParameters" in text
+    found = shown(stack.statements(STACK, "PipelinePipelineRolePolicy"))
+    assert f"arn:aws:lambda:{PLACE}:function:once" in found["CallFunctions"]["Resource"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Sequence
 from typing import Any
 
@@ -24,6 +25,7 @@ from tests.local.pipelines import (
     statuses,
     step_of,
 )
+from tests.local.test_resume import only_run, start
 
 ITEM = {"Get": "ForEach.CurrentItem"}
 SLEEP = ("/bin/sh", "-c", "sleep 0.4")
@@ -235,6 +237,8 @@ def test_show_logs_and_report_have_each_iteration(workspace: Workspace) -> None:
     assert "2 iterations, fit-1 was selected" in shown
     assert "fit-0" in shown
     assert run.require_log("fit-1").read_text() == "auc=0.9\n"
+    with pytest.raises(RunError, match="its iterations have: fit-0, fit-1"):
+        run.require_log("each")
     page = render_report(run, run.unrolled(workspace.places.code), workspace.places)
     assert "fit-0" in page
     assert "fit-1 was selected" in page
@@ -328,3 +332,26 @@ def test_the_record_of_a_loop_has_its_items(workspace: Workspace) -> None:
     run = workspace.run(workspace.pipeline(loop("each", ["a", "b"], [processing("one")])))
     arguments = step_of(run, "each").arguments
     assert json.loads(json.dumps(arguments)) == {"IterableItems": ["a", "b"], "MaxConcurrency": 50}
+
+
+@pytest.mark.slow
+def test_a_stopped_loop_goes_on_where_it_was(workspace: Workspace) -> None:
+    nap = workspace.processing("nap", "import time; time.sleep(1.5)")
+    compiled = workspace.pipeline(loop("each", [1, 2, 3, 4], [nap], at_once=1))
+    with start(workspace, compiled) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.strip() == "nap-1 Executing":
+                break
+        process.send_signal(signal.SIGINT)
+        process.stdout.read()
+    run = only_run(workspace)
+    assert statuses(run) == {
+        "each": "Stopped",
+        "nap-0": "Succeeded",
+        "nap-1": "Stopped",
+    }
+    assert step_of(run, "each").result["StoppedStepCount"] == 3
+    workspace.resume(run)
+    assert set(statuses(run).values()) == {"Succeeded"}
+    assert step_of(run, "each").result["SucceededStepCount"] == 4
