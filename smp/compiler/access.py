@@ -36,7 +36,6 @@ HANDED_OVER = frozenset({"Lambda", "Callback"})
 """Types of steps whose arguments are what their author hands to something outside SageMaker."""
 OWN_PERMISSIONS = HANDED_OVER | {"EMRServerless"}
 """Types of steps whose work is done by something with permissions of its own."""
-
 CHECKS = frozenset({"QualityCheck", "ClarifyCheck"})
 """Types of steps that compare with a baseline."""
 

@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from smp.compiler.compiled import CompiledPipeline
+from smp.compiler.notebooks import is_notebook_job
 from smp.errors import Problem, RunError
 from smp.local.executor import Executor
 from smp.local.expressions import Scope
-from smp.local.jobs.notebook import refuse_notebooks
 from smp.local.object_store import ObjectStore
 from smp.local.places import ACCOUNT_ID, REGION, Places
-from smp.local.plan import Plan, plan_run, refuse_images, refuse_several_machines
+from smp.local.plan import Plan, plan_run
+from smp.local.refusals import refuse_images, refuse_several_machines
 from smp.local.run_store import EXECUTING, SUCCEEDED, Run, RunRecord, RunStore, StepRecord
 from smp.local.sandbox.base import Sandbox
 from smp.local.step_run import RunOptions, StepRunner, read_property_file
@@ -83,9 +84,12 @@ def resume_run(run: Run, machine: Machine) -> RunRecord:
 def _refuse_environments(
     compiled: CompiledPipeline, machine: Machine, plan: Plan, done: Collection[str] = ()
 ) -> None:
-    if not machine.sandbox.runs_images:
-        waiting = [plan.steps[name] for name in plan.jobs if name not in done]
-        refuse_notebooks(compiled, waiting, machine.python_of)
+    waiting = [plan.steps[name] for name in plan.jobs if name not in done]
+    notebooks = [step for step in waiting if is_notebook_job(step)]
+    if notebooks and not machine.sandbox.runs_images:
+        from smp.local.jobs.notebook import refuse_notebooks
+
+        refuse_notebooks(compiled, notebooks, machine.python_of)
 
 
 @contextmanager

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from smp.errors import RunError
-from smp.local.plan import plan_run, refuse_images
+from smp.local.plan import plan_run
+from smp.local.refusals import refuse_images
 from tests.compiler.test_spark import compiled_with
 
 

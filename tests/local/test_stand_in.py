@@ -15,7 +15,8 @@ from smp.compiler.compiled import CodeFile, CodeTree, CompiledPipeline, StandIn
 from smp.errors import RunError
 from smp.local.cache import StepCache
 from smp.local.outcome import final_metrics
-from smp.local.plan import plan_run, refuse_images
+from smp.local.plan import plan_run
+from smp.local.refusals import refuse_images
 from smp.local.report import render_report
 from smp.local.run_store import Run
 from tests.local.jobs.test_tuning import tuning

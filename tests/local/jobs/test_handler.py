@@ -10,7 +10,8 @@ import pytest
 
 from smp.compiler.compiled import CodeFile, CodeTree, CompiledPipeline, Json, StandIn
 from smp.errors import RunError
-from smp.local.plan import plan_run, refuse_images
+from smp.local.plan import plan_run
+from smp.local.refusals import refuse_images
 from tests.local.pipelines import Workspace, log_of, statuses, step_of
 
 SCRIPT = "local/ask.py"
