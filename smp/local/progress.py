@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TextIO
 
 from smp.compiler.compiled import CompiledPipeline
-from smp.local.live import LiveView
 from smp.local.log_tail import read_tail
 from smp.local.outcome import came_to
 from smp.local.places import Places
@@ -102,6 +101,8 @@ class LiveProgress(Progress):
         colour: bool,
     ) -> None:
         super().__init__(stream, places, pipeline, names)
+        from smp.local.live import LiveView
+
         self._view = LiveView(stream, colour=colour)
         self._done = threading.Event()
         self._thread: threading.Thread | None = None

@@ -16,24 +16,15 @@ from typing import Any
 
 from smp.compiler.compiled import CompiledPipeline, Json, StandIn
 from smp.compiler.deploy_values import substitute
-from smp.compiler.lookups import is_lookup
-from smp.compiler.notebooks import is_notebook_job, kind_of
+from smp.compiler.notebooks import kind_of
 from smp.compiler.request_check import OPERATIONS, check_step_request
 from smp.errors import RunError, SmpError
 from smp.local.cache import Kept, StepCache
 from smp.local.conditions import holds
 from smp.local.expressions import Scope, resolve
-from smp.local.jobs.approved_model import run_approved_model
-from smp.local.jobs.checks import RESULTS, run_check
+from smp.local.jobs.checks import RESULTS
 from smp.local.jobs.context import StepContext, StepFailure
-from smp.local.jobs.handler import run_handler
-from smp.local.jobs.model import run_model
-from smp.local.jobs.notebook import run_notebook
-from smp.local.jobs.processing import run_processing
-from smp.local.jobs.register import run_register
-from smp.local.jobs.training import run_training
-from smp.local.jobs.transform import run_transform
-from smp.local.jobs.tuning import run_tuning
+from smp.local.jobs.kinds import job_of
 from smp.local.object_store import ObjectStore
 from smp.local.places import Places, local_value
 from smp.local.process import Stop
@@ -41,19 +32,6 @@ from smp.local.read_inputs import read_inputs
 from smp.local.run_store import EXECUTING, FAILED, STOPPED, SUCCEEDED, Run, StepRecord
 from smp.local.sandbox.base import Sandbox
 from smp.local.stored import StepData
-
-JOBS: Mapping[str, Callable[[StepContext], dict[str, Any]]] = {
-    "Processing": run_processing,
-    "Training": run_training,
-    "Tuning": run_tuning,
-    "Model": run_model,
-    "Transform": run_transform,
-    "RegisterModel": run_register,
-    "Lambda": run_handler,
-    "Callback": run_handler,
-    "QualityCheck": run_check,
-    "ClarifyCheck": run_check,
-}
 
 JOB_NAMES: Mapping[str, str] = {
     "Processing": "ProcessingJobName",
@@ -230,7 +208,7 @@ class StepRunner:
         )
         self._say(record)
         try:
-            result = _job_of(step)(context)
+            result = job_of(step)(context)
         except BaseException:
             self.run.write_step(replace(record, metrics=tuple(context.metrics)))
             raise
@@ -250,13 +228,6 @@ class StepRunner:
             tail = f"-{self.run.id.rpartition('-')[2]}-{secrets.token_hex(2)}"
             longest = 32
         return f"{prefix[: longest - len(tail)]}{tail}"
-
-
-def _job_of(step: Json) -> Callable[[StepContext], dict[str, Any]]:
-    """Return what runs a step: steps of one type may be of several kinds."""
-    if is_lookup(step):
-        return run_approved_model
-    return run_notebook if is_notebook_job(step) else JOBS[step["Type"]]
 
 
 def read_property_file(

@@ -1,0 +1,42 @@
+"""Says what runs which steps. A kind's module is imported where there is a step of it: few have all.
+
+It never runs one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import Any
+
+from smp.compiler.compiled import Json
+from smp.compiler.lookups import is_lookup
+from smp.compiler.notebooks import is_notebook_job
+from smp.local.jobs.context import StepContext
+
+RunStep = Callable[[StepContext], dict[str, Any]]
+
+JOBS: Mapping[str, tuple[str, str]] = {
+    "Processing": ("processing", "run_processing"),
+    "Training": ("training", "run_training"),
+    "Tuning": ("tuning", "run_tuning"),
+    "Model": ("model", "run_model"),
+    "Transform": ("transform", "run_transform"),
+    "RegisterModel": ("register", "run_register"),
+    "Lambda": ("handler", "run_handler"),
+    "Callback": ("handler", "run_handler"),
+    "QualityCheck": ("checks", "run_check"),
+    "ClarifyCheck": ("checks", "run_check"),
+}
+"""By step type the module of this package and its function."""
+
+LOOKUP = ("approved_model", "run_approved_model")
+NOTEBOOK = ("notebook", "run_notebook")
+
+
+def job_of(step: Json) -> RunStep:
+    """Return what runs a step: steps of one type may be of several kinds."""
+    found = LOOKUP if is_lookup(step) else NOTEBOOK if is_notebook_job(step) else JOBS[step["Type"]]
+    module, function = found
+    run: RunStep = getattr(import_module(f"smp.local.jobs.{module}"), function)
+    return run
