@@ -5,8 +5,6 @@ It never decides who may touch them: the roles of a deployment do.
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +12,7 @@ from typing import Any
 from smp.compiler.compiled import CONTAINERS, CompiledPipeline, Json
 from smp.compiler.emr_jobs import EmrJob, emr_jobs
 from smp.compiler.lookups import Lookup, lookups_in
+from smp.compiler.pointed_data import pointed_data
 
 WRITTEN_UNDER = frozenset(
     {
@@ -43,8 +42,6 @@ MAX_PREFIXES = 12
 """More prefixes than this are given by their common parents: a policy of IAM holds 6,144 characters."""
 
 BUCKET_DEPTH = len(["s3:", "", "bucket", ""]) - 1
-
-CODE_OBJECT = re.compile(r"^s3://\$\{smp:bucket\}/code/(?P<sha256>[0-9a-f]{64})/(?P<path>.+)$")
 
 Path = tuple[str, ...]
 
@@ -102,8 +99,7 @@ def analyse_access(pipeline: CompiledPipeline) -> Access:
     ]
     writes = [text for path, text in leaves if _is_s3(text) and WRITTEN_UNDER.intersection(path)]
     reads = [text for path, text in leaves if _is_s3(text) and not WRITTEN_UNDER.intersection(path)]
-    reads += _manifest_prefixes(pipeline)
-    reads += _named_in_analyses(pipeline)
+    reads += pointed_data(pipeline)
     lookups = lookups_in(pipeline.steps())
     reads += [uri for found in lookups for uri in found.artifacts]
     images = {*_under(leaves, IMAGE_KEYS), *(uri for found in lookups for uri in found.images)}
@@ -234,42 +230,6 @@ def _allowed(reference: Json, parameters: Json) -> list[Any]:
 def _parameter(reference: Json, parameters: Json) -> Json:
     scope, _, name = str(reference.get("Get", "")).partition(".")
     found: Json = parameters.get(name, {}) if scope == "Parameters" else {}
-    return found
-
-
-def _manifests(value: Any) -> Iterator[str]:
-    """Yield the URI of each input that is a list of objects instead of data."""
-    if isinstance(value, dict):
-        if value.get("S3DataType") == "ManifestFile" and isinstance(value.get("S3Uri"), str):
-            yield value["S3Uri"]
-        for item in value.values():
-            yield from _manifests(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _manifests(item)
-
-
-def _manifest_prefixes(pipeline: CompiledPipeline) -> list[str]:
-    """Return what the manifests among the pipeline's code objects point to."""
-    prefixes: list[str] = []
-    for match in map(CODE_OBJECT.match, _manifests(pipeline.definition["Steps"])):
-        if match:
-            manifest = pipeline.code_store / match["sha256"] / match["path"]
-            head, *names = json.loads(manifest.read_text("utf-8"))
-            prefixes += [head["prefix"] + name for name in names]
-    return prefixes
-
-
-def _named_in_analyses(pipeline: CompiledPipeline) -> list[str]:
-    """Return the data that the configurations of analyses among the pipeline's code objects point to."""
-    found: list[str] = []
-    for step in pipeline.steps():
-        inputs = step["Arguments"]["ProcessingInputs"] if step["Type"] == "ClarifyCheck" else []
-        for match in (CODE_OBJECT.match(str(item["S3Input"]["S3Uri"])) for item in inputs):
-            if match:
-                file = pipeline.code_store / match["sha256"] / match["path"]
-                shap = json.loads(file.read_text("utf-8"))["methods"].get("shap", {})
-                found += [uri for uri in [shap.get("baseline")] if isinstance(uri, str)]
     return found
 
 
