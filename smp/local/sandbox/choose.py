@@ -17,10 +17,6 @@ from threading import Thread
 from smp.errors import Problem, SetupError
 from smp.local.process import Stop, run_job
 from smp.local.sandbox.base import Job, Sandbox
-from smp.local.sandbox.bubblewrap import Bubblewrap
-from smp.local.sandbox.docker import find_engine
-from smp.local.sandbox.namespaces import Namespaces
-from smp.local.sandbox.rewriting import Rewriting
 
 PROBE_TEXT = "sandbox works"
 PROBE_SECONDS = 20.0
@@ -102,6 +98,8 @@ def probe(sandbox: Sandbox) -> str | None:
 
 
 def _bubblewrap() -> Sandbox:
+    from smp.local.sandbox.bubblewrap import Bubblewrap
+
     found = shutil.which("bwrap") or _packaged_bubblewrap()
     if found is None:
         raise SetupError("sandbox bubblewrap: it is not installed")
@@ -120,13 +118,27 @@ def _packaged_bubblewrap() -> str | None:
 def _namespaces() -> Sandbox:
     if sys.platform != "linux":
         raise SetupError("sandbox namespaces: only Linux has them")
+    from smp.local.sandbox.namespaces import Namespaces
+
     return Namespaces()
+
+
+def _rewriting() -> Sandbox:
+    from smp.local.sandbox.rewriting import Rewriting
+
+    return Rewriting()
+
+
+def _docker() -> Sandbox:
+    from smp.local.sandbox.docker import find_engine
+
+    return find_engine()
 
 
 MAKERS: Mapping[str, Callable[[], Sandbox]] = {
     "bubblewrap": _bubblewrap,
     "namespaces": _namespaces,
-    "rewriting": Rewriting,
-    "docker": find_engine,
+    "rewriting": _rewriting,
+    "docker": _docker,
 }
 AUTOMATIC = ("bubblewrap", "namespaces", "rewriting")
