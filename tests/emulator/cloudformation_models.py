@@ -6,7 +6,7 @@ Never used outside the emulator's own process.
 import io
 import json
 import zipfile
-from typing import Any
+from typing import Any, ClassVar
 
 from moto.cloudformation.exceptions import ValidationError
 from moto.core.common_models import CloudFormationModel
@@ -110,6 +110,9 @@ class PipelineResource(_Resource, CloudFormationModel):  # type: ignore[misc]
 class BucketDeployment(_Resource, CloudFormationModel):  # type: ignore[misc]
     """The effect of the CDK's bucket deployment, whose Lambda the emulator cannot run."""
 
+    deployed: ClassVar[dict[str, Json]] = {}
+    """Properties by physical id: of what is deleted the emulator gives them without their values."""
+
     @staticmethod
     def cloudformation_type() -> str:
         return BUCKET_DEPLOYMENT
@@ -126,6 +129,7 @@ class BucketDeployment(_Resource, CloudFormationModel):  # type: ignore[misc]
         del region_name
         properties = cloudformation_json["Properties"]
         _copy_sources(properties, s3_backends[account_id][_PARTITION])
+        cls.deployed[resource_name] = properties
         bucket = properties["DestinationBucketName"]
         attributes = {
             "DestinationBucketArn": f"arn:{_PARTITION}:s3:::{bucket}",
@@ -152,8 +156,8 @@ class BucketDeployment(_Resource, CloudFormationModel):  # type: ignore[misc]
     def delete_from_cloudformation_json(
         cls, resource_name: str, cloudformation_json: Json, account_id: str, region_name: str
     ) -> None:
-        del resource_name, region_name
-        properties = cloudformation_json["Properties"]
+        del cloudformation_json, region_name
+        properties = cls.deployed.pop(resource_name)
         if not _is_true(properties.get("RetainOnDelete", "true")):
             store = s3_backends[account_id][_PARTITION]
             _remove_all_but(set(), properties, store)

@@ -5,9 +5,13 @@ import sys
 from moto.server import main
 
 from tests.aws import sagemaker_service
-from tests.emulator import cloudformation_service, schedule_models
+from tests.emulator import airflow_models, cloudformation_service, schedule_models
 
-RESOURCES = (schedule_models.ScheduleGroupResource, schedule_models.ScheduleResource)
+RESOURCES = (
+    airflow_models.EnvironmentResource,
+    schedule_models.ScheduleGroupResource,
+    schedule_models.ScheduleResource,
+)
 """The emulator finds resource types among the subclasses of its own model."""
 
 if __name__ == "__main__":
