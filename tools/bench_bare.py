@@ -17,6 +17,8 @@ from typing import Any
 import yaml
 
 SERVING = Path(__file__).with_name("bench_serving.py")
+CSV = {"Content-Type": "text/csv", "Accept": "text/csv"}
+RECORDS = {"Content-Type": "application/x-recordio-protobuf", "Accept": "application/jsonlines"}
 
 
 @dataclass(frozen=True)
@@ -38,8 +40,8 @@ class ByHand:
         self._run(script, (), {"PROCESSING_DIR": str(root), **(environment or {})})
         return root / "output"
 
-    def train(self, channels: Mapping[str, Path]) -> Path:
-        """Copy the channels, run train.py with the hyperparameters of the conf, and pack the model."""
+    def train(self, channels: Mapping[str, Path], script: str = "train") -> Path:
+        """Copy the channels, run a script with the hyperparameters of the conf, and pack the model."""
         root = self.place / "train"
         model = root / "model"
         model.mkdir(parents=True)
@@ -49,22 +51,30 @@ class ByHand:
             environment[f"SM_CHANNEL_{name.upper()}"] = str(root / "input" / "data" / name)
         given = self._section("train")["hyperparameters"]
         options = [text for key, value in given.items() for text in (f"--{key}", str(value))]
-        self._run("train", options, environment)
+        self._run(script, options, environment)
         with tarfile.open(root / "model.tar.gz", "w:gz") as archive:
             archive.add(model, arcname=".")
         return root / "model.tar.gz"
 
-    def transform(self, artefact: Path, data: Path, code: Path | None = None) -> Path:
+    def transform(
+        self,
+        artefact: Path,
+        data: Path,
+        code: Path | None = None,
+        script: str = "inference",
+        headers: Mapping[str, str] = CSV,
+    ) -> Path:
         """Unpack a model, serve it over HTTP, send a file, and return the directory of the answer."""
         root = self.place / "transform"
         with tarfile.open(artefact) as archive:
             archive.extractall(root / "model", filter="data")
         copy(data, root / "input")
-        command = [self.python, SERVING, code or root / "model" / "code", root / "model"]
+        served = code or root / "model" / "code"
+        command = [*map(str, (self.python, SERVING, served, root / "model")), script]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
             assert server.stdout is not None
             port = server.stdout.readline().strip()
-            answer = self._invoke(port, (root / "input" / data.name).read_bytes())
+            answer = self._invoke(port, (root / "input" / data.name).read_bytes(), headers)
             server.terminate()
         (root / "output").mkdir()
         (root / "output" / f"{data.name}.out").write_bytes(answer)
@@ -74,17 +84,19 @@ class ByHand:
         """Return the variables that the conf gives a job."""
         return {key: str(value) for key, value in self._section(section).get("env", {}).items()}
 
-    def _invoke(self, port: str, body: bytes) -> bytes:
-        request = urllib.request.Request(
-            f"http://127.0.0.1:{port}/invocations", body, {"Content-Type": "text/csv"}
-        )
+    def _invoke(self, port: str, body: bytes, headers: Mapping[str, str]) -> bytes:
+        address = f"http://127.0.0.1:{port}/invocations"
+        request = urllib.request.Request(address, body, dict(headers))
         with urllib.request.urlopen(request) as response:
             answer: bytes = response.read()
         return answer
 
     def _section(self, name: str) -> dict[str, Any]:
-        conf = yaml.safe_load((self.model / "conf" / "conf.yaml").read_text("utf-8"))["conf"]
-        (model,) = conf["models"].values()
+        text = (self.model / "conf" / "conf.yaml").read_text("utf-8")
+        pipeline = yaml.safe_load(text)["conf"].get("sagemakerPipeline", {})
+        for parameter in pipeline.get("parameters", []):
+            text = text.replace(f"${{parameters.{parameter['name']}}}", str(parameter["default"]))
+        (model,) = yaml.safe_load(text)["conf"]["models"].values()
         section: dict[str, Any] = model[name]
         return section
 
@@ -158,10 +170,27 @@ def summarization(models: Path, bucket: Path, python: Callable[[str], Path], pla
     )
 
 
+def recommender(models: Path, bucket: Path, python: Callable[[str], Path], place: Path) -> Path:
+    """Prepare, train, serve, evaluate; returns the directory of the evaluation report."""
+    name = "video_recommender"
+    hand = ByHand(models / name, python(name), place)
+    export = {"export": bucket / "video-recommender" / "ratings"}
+    parts = hand.process("prepare", export, hand.environment_of("preprocess"))
+    artefact = hand.train({part: parts / part for part in ("train", "test")}, "local_train")
+    held_out = parts / "held_out" / "test.recordio"
+    answers = hand.transform(artefact, held_out, hand.model / "scripts", "local_serve", RECORDS)
+    inputs = {
+        "recommender-prepare-ratings": parts / "ratings",
+        "recommender-transform-ratings": answers,
+    }
+    return hand.process("evaluate", inputs)
+
+
 Script = Callable[[Path, Path, Callable[[str], Path], Path], Path]
 EXAMPLES: Mapping[str, Script] = {
     "churn-lightgbm": churn,
     "housing": housing,
     "summarization-llm": summarization,
+    "video-recommender": recommender,
 }
 """By pipeline: runs it by hand, given the models, the bucket, the Python of each model and a place."""
