@@ -1,7 +1,6 @@
-"""Gets one pipeline: recalled, or loaded and compiled in a child process.
+"""Gets ready to run one pipeline: recalls it, or loads and compiles it in a child process.
 
-Meanwhile this process gets ready to run it: both take about as long, and neither needs the other. It
-never runs a step.
+Meanwhile this process finds a sandbox and imports what a run needs. It never runs a step.
 """
 
 from __future__ import annotations
@@ -18,6 +17,8 @@ from smp.cli.workspace import WORK_DIRECTORY, load_workspace, pattern_of
 from smp.compiler.kept import compiled_in
 from smp.compiler.recall import Asked, Consulted, Prepared
 from smp.errors import SetupError, SmpError
+from smp.local.sandbox.base import Sandbox
+from smp.local.sandbox.choose import choosing
 
 
 def prepare(arguments: argparse.Namespace) -> Prepared:
@@ -48,8 +49,27 @@ def asked_for(arguments: argparse.Namespace) -> Asked:
     )
 
 
+def get_ready(arguments: argparse.Namespace) -> tuple[Prepared, Sandbox]:
+    """Return the pipeline and the sandbox that the arguments name, with all imported that a run needs."""
+    with choosing(arguments.sandbox) as chosen_sandbox:
+        recalled = asked_for(arguments).recall(os.environ)
+        if recalled is not None:
+            _import_run()
+            return recalled, chosen_sandbox()
+        sandbox = chosen_sandbox()  # now, for a process that has threads must not be forked
+        with Preparation(arguments) as preparation:
+            _import_run()
+            return preparation.result(), sandbox
+
+
+def _import_run() -> None:
+    import smp.compiler.parameters
+    import smp.local.progress
+    import smp.local.run  # noqa: F401
+
+
 class Preparation:
-    """`prepare` on its way, where nothing can be recalled. The child does not outlive a `with`.
+    """`prepare` on its way. Within a `with`: the child does not outlive the block.
 
     Where this process has threads, or cannot fork, the work is done when its result is asked for.
     """
@@ -58,12 +78,8 @@ class Preparation:
         self._arguments = arguments
         self._child: int | None = None
         self._answer = -1
-        self._recalled: Prepared | None = None
 
     def __enter__(self) -> Preparation:
-        self._recalled = asked_for(self._arguments).recall(os.environ)
-        if self._recalled is not None:
-            return self
         if hasattr(os, "fork") and threading.active_count() == 1:
             self._answer, write_end = os.pipe()
             self._child = os.fork()
@@ -75,8 +91,6 @@ class Preparation:
 
     def result(self) -> Prepared:
         """Wait for the result; raises what `prepare` raised."""
-        if self._recalled is not None:
-            return self._recalled
         if self._child is None:
             return prepare(self._arguments)
         import pickle

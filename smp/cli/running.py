@@ -133,21 +133,20 @@ def places_of(arguments: argparse.Namespace) -> Places:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from smp.cli.preparation import Preparation
-    from smp.local.sandbox.choose import choosing
+    from smp.local.sandbox.guarded import start_watchdog
 
-    with (
-        Preparation(arguments) as preparation,
-        choosing(arguments.sandbox) as chosen_sandbox,
-    ):
-        from smp.compiler.parameters import parameter_values, read_assignments
-        from smp.local.places import local_parameters
-        from smp.local.progress import progress_for
-        from smp.local.run import Machine, resume_run, start_run
-        from smp.local.run_store import SUCCEEDED
+    start_watchdog()
 
-        sandbox = chosen_sandbox()
-        prepared = preparation.result()
+    from smp.cli.preparation import get_ready
+
+    prepared, sandbox = get_ready(arguments)
+
+    from smp.compiler.parameters import parameter_values, read_assignments
+    from smp.local.places import local_parameters
+    from smp.local.progress import progress_for
+    from smp.local.run import Machine, resume_run, start_run
+    from smp.local.run_store import SUCCEEDED
+
     compiled, places = prepared.compiled, places_of(arguments)
     if sandbox.leaks:
         leaks = "".join(f"\n    {leak}" for leak in sandbox.leaks)

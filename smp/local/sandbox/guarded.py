@@ -60,6 +60,11 @@ def start_guarded(
     )
 
 
+def start_watchdog() -> None:
+    """Start the process that starts commands, for one that will: by then it is ready."""
+    _Watchdog.of_this_process()
+
+
 def start_with_info(command: Sequence[str], environment: Mapping[str, str]) -> Started:
     """Start a command that makes a sandbox and tells INFO_FD, as JSON, the `child-pid` in it."""
     read_end, write_end = os.pipe()
