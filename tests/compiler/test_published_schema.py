@@ -27,6 +27,7 @@ STALE: dict[str, frozenset[str]] = {
     "ClarifyCheck": frozenset({"FailOnViolation"}),
     "Processing": frozenset({"ContainerEntrypoint", "ContainerArguments", "PropertyFiles"}),
     "Training": frozenset({"ContainerEntrypoint", "ContainerArguments", "CompressionType"}),
+    "Tuning": frozenset({"CompressionType", "RandomSeed"}),
     "Model": frozenset({"ModelDataUrl"}),
     "RegisterModel": frozenset(
         {"CustomerMetadataProperties", "Environment", "ModelApprovalStatus", "SkipModelValidation"}
