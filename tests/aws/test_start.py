@@ -257,6 +257,18 @@ def test_fails_without_a_name(run_smp: RunSmp) -> None:
     assert done.err.startswith("smp: no pipeline is named\n")
 
 
+def test_pipelines_of_an_assembly_that_run_elsewhere_are_not_started(
+    run_smp: RunSmp, tmp_path: Path
+) -> None:
+    directory = tmp_path / "cdk.out" / "pipelines"
+    directory.mkdir(parents=True)
+    elsewhere = {"name": "machine", "targets": ["stepfunctions", "airflow"]}
+    (directory / "machine.json").write_text(json.dumps(elsewhere))
+    done = run_smp("start", "--assembly", "cdk.out", "--once")
+    assert done.status == 0
+    assert "none of the assembly's pipelines runs on SageMaker" in done.out
+
+
 def test_fails_for_a_directory_that_is_no_assembly(run_smp: RunSmp) -> None:
     done = run_smp("start", "--assembly", "cdk.out")
 

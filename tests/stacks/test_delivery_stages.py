@@ -98,7 +98,10 @@ def test_the_pinned_program_reads_the_manifests_that_the_build_hands_it(
 
 @pytest.fixture(scope="session")
 def small(tmp_path_factory: pytest.TempPathFactory, store: Path) -> Synthesis:
-    """The app alone, from S3, in a network of its own, to one environment in the delivery's account."""
+    """The app alone, from S3, in a network of its own, to one environment in the delivery's account.
+
+    The environment has an Airflow, and its pipeline runs there and on Step Functions alone.
+    """
     changes = {
         "repository": {"type": "s3", "bucket": "company-models", "key": "app.zip"},
         "models": {},
@@ -114,9 +117,26 @@ def small(tmp_path_factory: pytest.TempPathFactory, store: Path) -> Synthesis:
     }
     smp = settings(**changes)
     near = {"account": "111111111111", "region": "eu-west-1"}
-    smp["environments"] = {"near": {**near, "network": {"internetEgress": True}}}
+    smp["environments"] = {"near": {**near, "orchestration": {"type": "mwaa"}}}
     directory = tmp_path_factory.mktemp("small")
-    return synthesize_delivery(directory, [full_pipeline(store)], smp)
+    targets = ("airflow", "stepfunctions")
+    return synthesize_delivery(directory, [full_pipeline(store, targets=targets)], smp)
+
+
+@pytest.mark.slow
+def test_airflow_is_there_before_the_dags_of_pipelines(small: Synthesis) -> None:
+    deployed = {
+        name.removesuffix(".Deploy"): action["RunOrder"]
+        for name, action in actions(small, "near").items()
+        if name.endswith(".Deploy")
+    }
+    order = [f"Smp-near-{name}" for name in ("Foundation", "Orchestration", "Pipeline-churn")]
+    assert sorted(order, key=deployed.__getitem__) == order
+    assert len({deployed[name] for name in order}) == 3
+    template = json.loads(environment_templates(small, "near")["Smp-near-Pipeline-churn"])
+    kinds_deployed = {resource["Type"] for resource in template["Resources"].values()}
+    assert "AWS::StepFunctions::StateMachine" in kinds_deployed
+    assert "AWS::SageMaker::Pipeline" not in kinds_deployed
 
 
 @pytest.mark.slow
