@@ -78,13 +78,14 @@ def place_in_loops(findings: Findings, nodes: tuple[StepNode, ...]) -> tuple[Ste
     placed = []
     for node in nodes:
         loop = loops.get(node.name)
+        found = _with_selected(findings, replace(node, loop=loop))
         if loop is not None:
             _check_in_loop(findings, node, loop)
             inside = tuple(name for name in node.after if loops.get(name) == loop)
-            node = replace(node, after=inside, loop=loop)
+            found = replace(found, after=inside)
         elif node.step_class == "ForEach":
-            node = replace(node, after=_waits_of(node, nodes, loops))
-        placed.append(_with_selected(findings, node))
+            found = replace(found, after=_waits_of(node, nodes, loops))
+        placed.append(found)
     return tuple(placed)
 
 
@@ -93,7 +94,7 @@ def _waits_of(
 ) -> tuple[str, ...]:
     """Return what a loop waits for: what is written, and what its steps wait for outside it."""
     outside = (
-        name
+        loops.get(name, name)
         for node in nodes
         if loops.get(node.name) == loop.name
         for name in (*node.after, *node.reads)

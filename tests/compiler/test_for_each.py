@@ -264,3 +264,44 @@ def test_fails_for_a_value_of_the_other_side_of_a_loop(tmp_path: Path) -> None:
     )
     with pytest.raises(CompileError):
         compile_demo(tmp_path, steps)
+
+
+def test_a_loop_after_a_loop_reads_the_one_that_was_selected(tmp_path: Path) -> None:
+    compiled = compile_demo(
+        tmp_path,
+        "one: ForEach, items: [1, 2], max_concurrency: 1, steps: [ask], "
+        "selector: {pick: MinBy, field: ask.outputs.loss}\n"
+        "ask: Lambda, function: f, outputs: {loss: Float}\n"
+        "two: ForEach, items: [3], max_concurrency: 1, steps: [tell]\n"
+        "tell: Lambda, function: f, inputs: {loss: '${ask.outputs.loss}', n: '${item}'}",
+    )
+    assert step(compiled, "two")["DependsOn"] == ["one"]
+    loss = {"Get": "Steps.one.Selected.OutputParameters['loss']"}
+    assert arguments(compiled, "tell") == {"loss": loss, "n": ITEM}
+
+
+def test_models_are_packed_and_registered_in_each_iteration(tmp_path: Path) -> None:
+    compiled = compile_demo(
+        tmp_path,
+        "loop: ForEach, items: [1], max_concurrency: 1, steps: [fit, register]\n"
+        "fit: Training\nregister: RegisterModel",
+        demo__registry="{InferenceSpecification: {image_uri: " + IMAGE + "}}",
+    )
+    body = arguments(compiled, "loop")["ForEachBody"]
+    assert [inner["Name"] for inner in body] == [
+        "fit",
+        "register-RepackModel-0",
+        "register-RegisterModel",
+    ]
+    assert compiled.edges()["register-RegisterModel"] == ("loop", "register-RepackModel-0")
+
+
+def test_a_job_on_emr_serverless_has_its_item_in_its_arguments(tmp_path: Path) -> None:
+    compiled = compile_demo(
+        tmp_path,
+        "loop: ForEach, items: [1], max_concurrency: 1, steps: [job]\n"
+        "job: EMRServerless, application_id: 00f1, execution_role: spark, "
+        "spark: {entry_point: preprocess.py, arguments: ['${item}', 'n=${item}']}",
+    )
+    submit = arguments(compiled, "job")["JobConfig"]["jobDriver"]["sparkSubmit"]
+    assert submit["entryPointArguments"] == [joined(ITEM), joined("n=", ITEM)]
