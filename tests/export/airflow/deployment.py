@@ -17,7 +17,7 @@ from smp.export.service_calls import SERVICE_CALLS
 from tests.compiler.compiling import example_graphs
 from tests.export.airflow.emulated_service import ACCOUNT, REGION, Call, EmulatedService
 
-BUCKET = "data"
+BUCKET = "smp-data"
 VALUES: Mapping[str, Any] = {
     "account_id": ACCOUNT,
     "bucket": BUCKET,

@@ -26,10 +26,11 @@ STATUS = re.compile("Describe(.*Job)")
 
 @dataclass(frozen=True)
 class Call:
-    """A call of SageMaker's API."""
+    """A call of SageMaker's API; `step` is the task that made it."""
 
     operation: str
     request: Json
+    step: str = ""
 
 
 @dataclass
@@ -58,7 +59,11 @@ class EmulatedService:
         self.refusals: dict[str, tuple[str, int]] = {}
         """The error code and how often, by the operation that is refused with it."""
         self.reports: dict[str, tuple[str, Any]] = {}
-        """A file and its content, by the output of a processing job that it is written to."""
+        """A file and its content, by the step or the output of the processing job that writes it."""
+        self.answers: dict[str, Json] = {}
+        """What descriptions of jobs have besides, by the step."""
+        self.failing: frozenset[str] = frozenset()
+        """Steps whose calls are refused, or whose jobs fail."""
 
     def client(self, service: str) -> Any:
         make: Any = boto3.client
@@ -80,12 +85,15 @@ class EmulatedService:
         self.endings.clear()
         self.refusals.clear()
         self.reports.clear()
+        self.answers.clear()
+        self.failing = frozenset()
 
-    def write_reports(self, request: Json) -> None:
+    def write_reports(self, request: Json, step: str) -> None:
         """Write what a processing job would."""
         for output in request.get("ProcessingOutputConfig", {}).get("Outputs", []):
-            if output["OutputName"] in self.reports:
-                file, content = self.reports[output["OutputName"]]
+            written = self.reports.get(step) or self.reports.get(output["OutputName"])
+            if written:
+                file, content = written
                 bucket, _, prefix = output["S3Output"]["S3Uri"].removeprefix("s3://").partition("/")
                 body = json.dumps(content).encode()
                 self.client("s3").put_object(Bucket=bucket, Key=f"{prefix}/{file}", Body=body)
@@ -110,6 +118,9 @@ def emulated_service() -> Iterator[EmulatedService]:
 
 
 Application = Callable[[Json, Any], Iterable[bytes]]
+STEP = re.compile(r"\bapp/(\S+)")
+"""What a client says of who it works for (AWS_SDK_UA_APP_ID)."""
+JOBLESS = ("CreateModel", "CreateModelPackage")
 
 
 def _recorded(application: Any, service: EmulatedService) -> Application:
@@ -118,52 +129,60 @@ def _recorded(application: Any, service: EmulatedService) -> Application:
         if not target.startswith("SageMaker."):
             answered: Iterable[bytes] = application(environ, start_response)
             return answered
-        operation = target.removeprefix("SageMaker.")
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         environ["wsgi.input"] = io.BytesIO(body)
+        step = STEP.search(environ.get("HTTP_USER_AGENT", ""))
         request = json.loads(body or b"{}")
-        service.calls.append(Call(operation, request))
-        if operation == "CreateProcessingJob":
-            service.write_reports(request)
-        code, left = service.refusals.get(operation, ("", 0))
-        if left:
-            service.refusals[operation] = (code, left - 1)
-            return _refused(start_response, code)
-        return _ended(application, service, operation, request, environ, start_response)
+        call = Call(target.removeprefix("SageMaker."), request, step[1] if step else "")
+        service.calls.append(call)
+        refused = _refusal(service, call)
+        if refused:
+            return _refuse(start_response, refused)
+        if call.operation == "CreateProcessingJob":
+            service.write_reports(request, call.step)
+        return _told(service, call, application, environ, start_response)
 
     return answer
 
 
-def _refused(start_response: Any, code: str) -> Iterable[bytes]:
+def _refusal(service: EmulatedService, call: Call) -> str | None:
+    """Return the code with which a call is refused, None where it is not."""
+    if call.operation in JOBLESS and call.step in service.failing:
+        return "ValidationException"
+    code, left = service.refusals.get(call.operation, ("", 0))
+    if not left:
+        return None
+    service.refusals[call.operation] = (code, left - 1)
+    return code
+
+
+def _refuse(start_response: Any, code: str) -> Iterable[bytes]:
     body = json.dumps({"__type": code, "message": f"refused: {code}"}).encode()
     headers = [("Content-Type", "application/x-amz-json-1.1"), ("Content-Length", str(len(body)))]
     start_response("400 Bad Request", headers)
     return [body]
 
 
-def _ended(
-    application: Any,
-    service: EmulatedService,
-    operation: str,
-    request: Json,
-    environ: Json,
-    start_response: Any,
+def _told(
+    service: EmulatedService, call: Call, application: Any, environ: Json, start_response: Any
 ) -> Iterable[bytes]:
     """Answer, with another ending where the job is to have one."""
     started: list[Any] = []
-    parts = application(environ, lambda *given: started.append(given))
-    body = b"".join(parts)
+    body = b"".join(application(environ, lambda *given: started.append(given)))
     status, headers, *_ = started[0]
-    match = STATUS.fullmatch(operation)
+    match = STATUS.fullmatch(call.operation)
     if match and status.startswith("200"):
-        job = request[f"{match[1]}Name"]
-        for ending in service.endings:
-            if ending.applies(job):
-                described = json.loads(body)
-                described[f"{match[1]}Status"] = ending.status
-                described["FailureReason"] = ending.reason
-                body = json.dumps(described).encode()
-                break
+        more = dict(service.answers.get(call.step, {}))
+        ending = _ending(service, call, call.request[f"{match[1]}Name"])
+        if ending:
+            more |= {f"{match[1]}Status": ending.status, "FailureReason": ending.reason}
+        body = json.dumps(json.loads(body) | more).encode() if more else body
     kept = [(key, value) for key, value in headers if key.lower() != "content-length"]
     start_response(status, [*kept, ("Content-Length", str(len(body)))])
     return [body]
+
+
+def _ending(service: EmulatedService, call: Call, job: str) -> Ending | None:
+    if call.step in service.failing:
+        return Ending(job)
+    return next((ending for ending in service.endings if ending.applies(job)), None)

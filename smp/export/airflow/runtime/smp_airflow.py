@@ -218,7 +218,7 @@ def _parameters(context: Context) -> dict[str, Any]:
 def _execution(context: Context) -> dict[str, str]:
     dag, run = context["dag"].dag_id, context["run_id"]
     identifier = re.sub("[^A-Za-z0-9]+", "-", run).strip("-")
-    if re.sub("[^A-Za-z0-9]", "", run) != identifier.replace("-", "") or len(identifier) > 100:
+    if len(identifier) > 100:
         identifier = f"{identifier[:80]}-{hashlib.sha256(run.encode()).hexdigest()[:12]}"
     started = getattr(context["dag_run"], "start_date", None)
     now = datetime.now(timezone.utc)  # noqa: UP017  Airflow 2 runs on Python 3.10, too
