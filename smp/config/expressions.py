@@ -70,9 +70,15 @@ def unknown_expression(expression: str) -> tuple[str, str, str | None]:
     if scope == SCOPE:
         reason = f"{shown(expression)} does not name a parameter"
         return reason, f"{BEGIN}NAME}} with letters, digits, hyphens and underscores", None
-    near = near_names(scope, (SCOPE, "env"))
+    if scope == ITEM_SCOPE:
+        reason = f"{shown(expression)} does not name a field of a loop's item"
+        return reason, "${item}, or ${item.FIELD} with letters, digits and underscores", None
+    near = near_names(scope, (SCOPE, "env", ITEM_SCOPE))
     if near and "'env'" in near:
         return f"unknown expression {shown(expression)}", "${env:NAME}", "'env' takes a colon"
+    if near and f"'{ITEM_SCOPE}'" in near:
+        reason = f"unknown expression {shown(expression)}"
+        return reason, f"{BEGIN}NAME}}", f"in a loop: ${{{ITEM_SCOPE}.{rest}}}"
     hint = f"did you mean {BEGIN}{rest}}}?" if near else None
     return f"unknown expression {shown(expression)}", f"{BEGIN}NAME}}", hint
 
