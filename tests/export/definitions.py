@@ -131,7 +131,11 @@ def processing(name: str, *inputs: Any, **fields: Any) -> Json:
 def training_request(data: Any) -> Json:
     return {
         "RoleArn": ROLE,
-        "AlgorithmSpecification": {"TrainingImage": IMAGE, "TrainingInputMode": "File"},
+        "AlgorithmSpecification": {
+            "TrainingImage": IMAGE,
+            "TrainingInputMode": "File",
+            "ContainerEntrypoint": ["python3"],
+        },
         "HyperParameters": {"rounds": "12"},
         "InputDataConfig": [
             {
@@ -155,6 +159,7 @@ def training(name: str, data: Any = f"{BUCKET}/data", **fields: Any) -> Json:
 
 def tuning(name: str, data: Any = f"{BUCKET}/data", **fields: Any) -> Json:
     job = training_request(data)
+    del job["AlgorithmSpecification"]["ContainerEntrypoint"]
     job["AlgorithmSpecification"]["MetricDefinitions"] = [{"Name": "auc", "Regex": "auc=(.*)"}]
     job["StaticHyperParameters"] = job.pop("HyperParameters")
     ranges = [{"Name": "rate", "MinValue": "0.1", "MaxValue": "0.5"}]

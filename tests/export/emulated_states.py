@@ -38,6 +38,7 @@ from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name
 )
 from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
 from moto.stepfunctions.parser.asl.component.common.string.string_expression import StringJSONata
+from moto.stepfunctions.parser.asl.component.state.choice.state_choice import StateChoice
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import (
     state_task_service_aws_sdk,
     state_task_service_lambda,
@@ -81,6 +82,8 @@ class Plan:
     function: Callable[[Json], Json] = lambda event: event
     calls: list[Call] = field(default_factory=list)
     waits: list[float] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+    """What could not be evaluated."""
     clock: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -114,9 +117,29 @@ def install() -> None:
         service._is_integration_pattern = _is_answered_at_once
         service._from_error = _refused
     Functions._eval_service_task = _invoked
+    StateChoice._eval_state = _chosen
+    StateChoice._eval_state_output = _left
     _client.cache_clear()
     for name in ("moto", "werkzeug"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
+
+
+def _chosen(self: Any, env: Any) -> None:
+    """Choose, and remember whether a rule matched: what follows may be the same either way."""
+    for rule in self.choices_decl.rules:
+        rule.eval(env)
+        if env.stack.pop() is True:
+            env.stack.append((True, rule.next_stmt.name))
+            return
+    env.stack.append((False, self.default_state.state_name))
+
+
+def _left(self: Any, env: Any) -> None:
+    """Put out what the rule did, or where none matched what the state says."""
+    matched, name = env.stack.pop()
+    if not matched and self.output:
+        self.output.eval(env=env)
+    env.next_state_name = name
 
 
 def _waited(_: Any, *, wait_seconds: float, **_others: Any) -> None:
@@ -141,6 +164,7 @@ def _evaluated(self: Any, env: Any) -> None:
         if found is None and not _jsonata(f"$exists({self.expression})", states, variables):
             raise ValueError(f"The JSONata expression '{self.expression}' returned nothing")
     except Exception as error:
+        PLAN.faults.append(f"{self.expression}: {error}")
         _fail(env, StatesErrorNameType.StatesQueryEvaluationError, str(error))
     env.stack.append(json.loads(json.dumps(found)))
 

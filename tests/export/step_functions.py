@@ -61,6 +61,8 @@ class Execution:
     calls: tuple[Call, ...]
     waits: tuple[float, ...]
     id: str
+    inputs: tuple[Json, ...] = ()
+    """What each state was given, in the order in which they were entered."""
 
     def called(self, action: str) -> list[Call]:
         """Return the calls of one operation, in order."""
@@ -125,6 +127,13 @@ class Engine:
         )
         return self._ended(started["executionArn"], plan)
 
+    def _inputs(self, arn: str) -> Iterator[Json]:
+        events = self._states.get_execution_history(executionArn=arn, maxResults=1000)["events"]
+        for event in events:
+            given = json.loads(event.get("stateEnteredEventDetails", {}).get("input", "null"))
+            if isinstance(given, dict):
+                yield given
+
     def _ended(self, arn: str, plan: Plan, seconds: float = 30) -> Execution:
         until = time.monotonic() + seconds
         while time.monotonic() < until:
@@ -138,6 +147,7 @@ class Engine:
                     tuple(plan.calls),
                     tuple(plan.waits),
                     arn.rpartition(":")[2],
+                    tuple(self._inputs(arn)),
                 )
             time.sleep(0.02)
         pytest.fail(f"{arn} did not end in {seconds} s")

@@ -103,8 +103,8 @@ def failure_output(task: Task, tells_stopped: bool) -> str:
     """Return the JSONata of the output after an error: the input with why the step failed."""
     cause = f"{_ERROR}.Cause"
     kept = {
-        REASON: f"$contains({cause} & '', '\"{REASON}\":') ? $parse({cause}).{REASON} "
-        f": {_ERROR}.Error & ': ' & {cause}"
+        REASON: f'($told := $match({cause} & \'\', /"{REASON}": ?"([^"]+)/); '
+        f"$exists($told) ? $told[0].groups[0] : {_ERROR}.Error & ': ' & {cause})"
     }
     if tells_stopped:
         kept[STOPPED_MEMBER] = f"$contains({cause} & '', 'JobStatus\":\"Stopped\"')"
@@ -137,15 +137,21 @@ def pause_seconds(task: Task, retry: JobRetry) -> Any:
     return code(f"$round({retry.interval_seconds} * {power})")
 
 
-def read_state(file: PropertyFile, paths: Iterable[str]) -> Json:
-    """Return the state that reads values of a property file into the record of the step that wrote it."""
+def read_state(reader: str, file: PropertyFile, paths: Iterable[str]) -> Json:
+    """Return the state that reads values of a property file into the record of the step that wrote it.
+
+    Where one is missing its reader has failed: no error of an output can be caught.
+    """
     address = f"$substringAfter({rendered(file.location)}, 's3://')"
-    report = "$report"
+    found = {path: follow("$report", path) for path in paths}
     kept = ", ".join(
-        f"{literal(report_key(_get(file, path))[1])}: {_value(file, path, report)}"
-        for path in paths
+        f"{literal(report_key(_get(file, path))[1])}: {value}" for path, value in found.items()
     )
-    merged = f"$merge([{record(file.step)}, {{{kept}}}])"
+    missing = ", ".join(f"$exists({value}) ? '' : {literal(path)}" for path, value in found.items())
+    values = (
+        f"$merge([{INPUT}, {{{literal(file.step)}: $merge([{record(file.step)}, {{{kept}}}])}}])"
+    )
+    reason = f"{literal(f'{file.name} of {file.step} has no ')} & $missing"
     return {
         "Type": "Task",
         "Resource": resource("aws-sdk:s3", "getObject"),
@@ -154,10 +160,15 @@ def read_state(file: PropertyFile, paths: Iterable[str]) -> Json:
             "Key": code(f"$substringAfter({address}, '/')"),
         },
         "Output": code(
-            f"({report} := $parse({RESULT}.Body); "
-            f"$merge([{INPUT}, {{{literal(file.step)}: {merged}}}]))"
+            f"($report := $parse({RESULT}.Body); $missing := $join([{missing}]); "
+            f"$missing = '' ? {values} : {recorded(reader, {REASON: reason})})"
         ),
     }
+
+
+def has_failed(step: str) -> str:
+    """Return the JSONata that tells whether the record of a step says that it failed."""
+    return f"$exists({record(step)}.{REASON})"
 
 
 def paths_read(task: Task, file: PropertyFile) -> tuple[str, ...]:
@@ -215,12 +226,6 @@ def _property(task: Task, path: str) -> str:
 
 def _get(file: PropertyFile, path: str) -> Json:
     return {"PropertyFile": {"Get": f"Steps.{file.step}.PropertyFiles.{file.name}"}, "Path": path}
-
-
-def _value(file: PropertyFile, path: str, report: str) -> str:
-    value = follow(report, path)
-    missing = literal(f"{file.name} of {file.step} has no {path}")
-    return f"$exists({value}) ? {value} : $error({missing})"
 
 
 def _condition(item: Json) -> str:

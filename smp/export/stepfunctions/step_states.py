@@ -20,6 +20,7 @@ from smp.export.stepfunctions.states import (
     condition,
     failure_output,
     group_states,
+    has_failed,
     is_tried_again,
     keys_read,
     paths_read,
@@ -28,7 +29,7 @@ from smp.export.stepfunctions.states import (
     recorded,
     work_state,
 )
-from smp.export.workflow import Task
+from smp.export.workflow import PropertyFile, Task
 
 FAILURE = "A step failed"
 """The state that ends a state machine as failed."""
@@ -104,14 +105,25 @@ class StepStates:
                 if not keys_read(self.task) <= self.known.read
             ]
             if keys:
-                name = state_name(self.task.name, f"read {file.name}")
-                self.scope.states[name] = {
-                    **read_state(file, keys),
-                    **self._caught(self.links[FAILED].state()),
-                    **link.next(),
-                }
-                link = Link(self.scope, name)
+                link = self._read(file, keys, link)
         return link
+
+    def _read(self, file: PropertyFile, paths: list[str], link: Link) -> Link:
+        """Make the states that read values, and ask whether all were there."""
+        failed = self.links[FAILED].state()
+        asked = state_name(self.task.name, f"is {file.name} complete?")
+        name = state_name(self.task.name, f"read {file.name}")
+        self.scope.states[asked] = {
+            "Type": "Choice",
+            "Choices": [{"Condition": code(has_failed(self.task.name)), "Next": failed}],
+            "Default": link.state(),
+        }
+        self.scope.states[name] = {
+            **read_state(self.task.name, file, paths),
+            **self._caught(failed),
+            "Next": asked,
+        }
+        return Link(self.scope, name)
 
     def _group(self, link: Link) -> Link:
         """Put what makes sure of the model package group before the registration."""

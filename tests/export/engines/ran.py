@@ -1,0 +1,80 @@
+"""What came of a pipeline on an engine, in words that all engines share, and the story that it was told.
+
+It never runs anything.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from smp.compiler.compiled import CompiledPipeline
+from smp.export.service_calls import SERVICE_CALLS
+from smp.export.workflow import read_workflow
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Story:
+    """What happens to a pipeline, the same on every engine."""
+
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    """Those that the start gives, in their types."""
+    reports: Mapping[str, Json] = field(default_factory=dict)
+    """What each processing step writes into its report, see `definitions.processing`."""
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    """The last `auc` of each training step."""
+    failing: frozenset[str] = frozenset()
+    """Steps whose jobs fail."""
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What an engine did."""
+
+    succeeded: bool
+    requests: Mapping[str, Json]
+    """The request of each step that called the service, without what only names an attempt."""
+    outcomes: Mapping[str, bool]
+    """What the conditions that were asked came to."""
+    spans: Mapping[str, tuple[int, int]]
+    """When each step that called the service began and ended, in ticks."""
+
+
+def without_names(
+    requests: Mapping[str, Json], names: Mapping[str, str], execution: str
+) -> dict[str, Json]:
+    """Return requests with `<step>` for the name of a step's job and `<execution>` for the execution's.
+
+    `names` maps steps to the names of what they created.
+    """
+    members = {call.name_member for call in SERVICE_CALLS.values() if call.name_member}
+    neutral = {}
+    for step, request in requests.items():
+        own = names.get(step)
+        kept = {k: v for k, v in request.items() if not (k in members and v == own)}
+        text = json.dumps(kept, sort_keys=True)
+        for other, name in names.items():
+            text = text.replace(json.dumps(name)[1:-1], f"<{other}>")
+        neutral[step] = json.loads(text.replace(execution, "<execution>"))
+    return neutral
+
+
+def order_faults(compiled: CompiledPipeline, ran: Ran) -> list[str]:
+    """Return which steps began before something that they wait for had ended."""
+    above: dict[str, set[str]] = {}
+    faults = []
+    for task, direct in read_workflow(compiled).waits_for().items():
+        above[task] = set(direct).union(*(above[name] for name in direct))
+        faults += [f"{task} before {name}" for name in _early(task, above[task], ran)]
+    return faults
+
+
+def _early(task: str, above: Iterable[str], ran: Ran) -> list[str]:
+    spans = ran.spans
+    if task not in spans:
+        return []
+    return [name for name in above if name in spans and spans[name][1] > spans[task][0]]
