@@ -11,6 +11,7 @@ from typing import Any
 
 from smp.compiler.compiled import CompiledPipeline, Json
 from smp.compiler.notebooks import kind_of
+from smp.wording import counted
 
 INSTANCE_TYPE_KEYS = ("InstanceType", "TransformInstanceType")
 INSTANCE_COUNT_KEYS = ("InstanceCount", "TransformInstanceCount")
@@ -30,6 +31,8 @@ class Step:
     instance_count: int = 1
     cached_for: str | None = None
     """How long a cached result counts (`10d`), None for a step that always runs."""
+    repeats: str = ""
+    """Of a loop, how often its steps run: `3 items, 2 at once`."""
 
     @property
     def instances(self) -> str:
@@ -127,7 +130,14 @@ def _read_step(step: Json, model: str) -> Step:
         instance_type=instance_type if isinstance(instance_type, str) else None,
         instance_count=count if isinstance(count, int) else 1,
         cached_for=cache.get("ExpireAfter", "ever") if cache.get("Enabled") else None,
+        repeats=_repeats(arguments) if step["Type"] == "ForEach" else "",
     )
+
+
+def _repeats(arguments: Json) -> str:
+    items = arguments["IterableItems"]
+    count = counted(len(items), "item") if isinstance(items, list) else "a list of items"
+    return f"{count}, {arguments['MaxConcurrency']} at once"
 
 
 def _find(arguments: Json, keys: tuple[str, ...]) -> Any:

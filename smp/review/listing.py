@@ -42,7 +42,7 @@ def render_steps(pipeline: CompiledPipeline, model_of: Mapping[str, str] | None 
                 str(number[name]),
                 name,
                 step.type,
-                step.instances or "-",
+                step.instances or step.repeats or "-",
                 step.cached_for or "no",
                 ", ".join(map(str, waits)) or "-",
             ]

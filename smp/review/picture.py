@@ -116,7 +116,7 @@ class _Box:
 def _measure(step: Step, mark: Mark | None, decided: str) -> _Box:
     kind = f"{step.type} · {decided}" if decided else step.type
     lines = _wrap(step.name)
-    parts = (mark.words,) if mark else (step.instances, _cache_note(step))
+    parts = (mark.words,) if mark else (step.repeats, step.instances, _cache_note(step))
     detail = " · ".join(part for part in parts if part)
     inner = max(
         (ICON + 6) * (2 if mark else 1) + text_width(kind, TYPE_SIZE + 0.5),

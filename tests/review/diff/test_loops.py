@@ -12,6 +12,8 @@ from smp.review.diff.bounds import compare_bounds
 from smp.review.diff.changes import Change, Section
 from smp.review.diff.forecast import forecast
 from smp.review.diff.steps import step_changes
+from smp.review.listing import render_steps
+from smp.review.picture import render_svg
 from tests.compiler.compiling import compile_demo
 
 LOOP = "each: ForEach, items: [1, 2, 3], max_concurrency: 2, steps: [prep]\n"
@@ -88,7 +90,12 @@ def test_the_picture_has_the_loop_before_its_steps(tmp_path: Path) -> None:
         ("each", "ForEach"),
         ("prep", "Processing"),
     ]
-    assert [(edge.source, edge.target) for edge in dag.edges] == [("each", "prep")]
+    assert [(edge.source, edge.target, edge.decides) for edge in dag.edges] == [
+        ("each", "prep", "for each")
+    ]
+    assert dag.steps[0].repeats == "3 items, 2 at once"
+    assert "3 items, 2 at once" in render_svg(dag)
+    assert "3 items, 2 at once" in render_steps(looping(tmp_path))
 
 
 def test_settings_of_a_job_on_emr_serverless_have_names(tmp_path: Path) -> None:
