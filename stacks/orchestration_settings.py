@@ -44,7 +44,7 @@ class MwaaSettings(ConfigModel):
     """A managed environment of Amazon MWAA."""
 
     type: Literal["mwaa"]
-    airflow_version: Literal["2.10.1", "2.10.3", "2.11.0", "3.0.6"] = Field(
+    airflow_version: Literal["2.10.1", "2.10.3", "3.0.6"] = Field(
         default="3.0.6", alias="airflowVersion"
     )
     environment_class: Literal[
