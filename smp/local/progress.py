@@ -14,9 +14,10 @@ from typing import TextIO
 
 from smp.compiler.compiled import CompiledPipeline
 from smp.local.log_tail import read_tail
+from smp.local.loops import FOR_EACH
 from smp.local.outcome import came_to
 from smp.local.places import Places
-from smp.local.run_store import FAILED, FINISHED, STOPPED, Run, RunRecord, StepRecord
+from smp.local.run_store import EXECUTING, FAILED, FINISHED, STOPPED, Run, RunRecord, StepRecord
 from smp.local.wording import (
     counted,
     duration,
@@ -106,10 +107,12 @@ class LiveProgress(Progress):
         self._view = LiveView(stream, colour=colour)
         self._done = threading.Event()
         self._thread: threading.Thread | None = None
+        self._run = ""
 
     def run_started(self, run: RunRecord, done: Mapping[str, StepRecord]) -> None:
         with self._lock:
             self._names = run.steps
+            self._run = run.id
             self._title = f"{run.pipeline}  {run.id}"
             self._steps.update({name: done[name] for name in run.steps if name in done})
         self._draw_from_now_on()
@@ -117,8 +120,8 @@ class LiveProgress(Progress):
     def step_changed(self, record: StepRecord) -> None:
         with self._lock:
             self._steps[record.name] = record
-            if record.name not in self._names:
-                self._names = (*self._names, record.name)
+            if record.type == FOR_EACH and record.status == EXECUTING:
+                self._names = Run(self._places.runs / self._run).record().steps
             if record.status in FINISHED:
                 self._view.lines.pop(record.name, None)
         self._draw_from_now_on()

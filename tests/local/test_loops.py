@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import signal
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ import pytest
 from smp.compiler.compiled import Json
 from smp.errors import RunError
 from smp.local.compare import comparison
+from smp.local.progress import LiveProgress
 from smp.local.report import render_report
 from smp.local.run_store import Run, StepRecord
 from smp.local.show import show_run
@@ -355,3 +357,14 @@ def test_a_stopped_loop_goes_on_where_it_was(workspace: Workspace) -> None:
     workspace.resume(run)
     assert set(statuses(run).values()) == {"Succeeded"}
     assert step_of(run, "each").result["SucceededStepCount"] == 4
+
+
+def test_the_live_view_shows_iterations_behind_their_loop(workspace: Workspace) -> None:
+    stream = io.StringIO()
+    view = LiveProgress(stream, workspace.places, "test-pipeline", (), colour=False)
+    watched = Workspace(workspace.root, workspace.sandbox, heard=view)  # type: ignore[arg-type]
+    inside = loop("each", [1, 2], [processing("one")])
+    watched.run(watched.pipeline(inside, processing("after", depends=["each"])))
+    frame = stream.getvalue().rpartition("\x1b[?2026h")[2].partition("\x1b[?2026l")[0]
+    names = [line.split()[1] for line in frame.splitlines() if line.startswith(" ")]
+    assert names == ["each", "one-0", "one-1", "after"]
