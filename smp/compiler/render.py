@@ -6,7 +6,7 @@ Importing it imports the SDK; `smp.compiler.compile` does so only when something
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from smp.compiler.code_store import CodeStore
@@ -72,7 +72,7 @@ def render(
     session = OfflineSession(store)
     context = StepContext(graph, session)
     with offline_environment():
-        for node in sorted(graph.in_order(), key=_holds_others):
+        for node in _inside_out(graph):
             context.made[node.name] = _render_node(context, node)
     top = [node for node in graph.steps if node.branch is None and node.loop is None]
     steps = [step for node in top for step in context.made[node.name]]
@@ -86,9 +86,22 @@ def render(
     return definition, trees, dict(sorted(context.images.items()))
 
 
-def _holds_others(node: StepNode) -> int:
-    """Return when a step is rendered: a loop after its steps, a condition after all on its sides."""
-    return {"ForEach": 1, "Condition": 2}.get(node.step_class, 0)
+def _inside_out(graph: PipelineGraph) -> Iterator[StepNode]:
+    """Yield each step after all that it is rendered from; a loop after its steps, conditions last."""
+    conditions = [node for node in graph.in_order() if node.step_class == "Condition"]
+    waiting = [node for node in graph.in_order() if node.step_class != "Condition"]
+    done = {node.name for node in conditions}
+    while waiting:
+        ready = next(node for node in waiting if done.issuperset(_rendered_before(graph, node)))
+        waiting.remove(ready)
+        done.add(ready.name)
+        yield ready
+    yield from conditions
+
+
+def _rendered_before(graph: PipelineGraph, node: StepNode) -> Iterator[str]:
+    yield from (*node.reads, *node.after, *node.after_failed)
+    yield from (inner.name for inner in graph.in_loop(node.name))
 
 
 def _name_jobs(graph: PipelineGraph, definition: Json) -> None:

@@ -305,3 +305,19 @@ def test_a_job_on_emr_serverless_has_its_item_in_its_arguments(tmp_path: Path) -
     )
     submit = arguments(compiled, "job")["JobConfig"]["jobDriver"]["sparkSubmit"]
     assert submit["entryPointArguments"] == [joined(ITEM), joined("n=", ITEM)]
+
+
+@pytest.mark.parametrize(
+    "reader",
+    [
+        "tell: Fail, message: 'of ${regions.outputs.InputItemCount} regions'",
+        "tell: Lambda, function: f, inputs: {n: 'of ${regions.outputs.InputItemCount} regions'}",
+    ],
+)
+def test_messages_and_inputs_read_what_the_service_says_of_a_loop(
+    tmp_path: Path, reader: str
+) -> None:
+    compiled = compile_demo(tmp_path, f"{LOOP}\nfit: Training\n{reader}", demo__train=TRAIN)
+    said = joined("of ", {"Get": "Steps.regions.InputItemCount"}, " regions")
+    assert said in arguments(compiled, "tell").values()
+    assert compiled.edges()["tell"] == ("regions",)
