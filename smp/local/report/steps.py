@@ -117,6 +117,7 @@ def _body(report: Facts, step: StepRecord) -> Html:
 
 def _step_facts(report: Facts, step: StepRecord) -> Iterator[tuple[str, Child]]:
     yield "Reason", step.reason or ""
+    yield "Item", step.item or ""
     yield "Result", why(step)
     yield "Stand-in", f"{step.stand_in} ran in place of the algorithm" if step.stand_in else ""
     yield "Started", moment(step.started) if step.started is not None else ""
@@ -151,7 +152,7 @@ def log(report: Facts, step: StepRecord, max_lines: int, max_bytes: int) -> Html
     tail = read_tail(path, max_lines, max_bytes)
     if not tail.lines:
         return Html()
-    shown = "The log" if tail.is_whole else f"The last {counted(len(tail.lines), 'line')}"
+    shown = "All" if tail.is_whole else f"The last {counted(len(tail.lines), 'line')}"
     about = element(
         "p",
         f"{shown} of ",

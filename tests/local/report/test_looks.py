@@ -90,6 +90,32 @@ def test_everything_can_be_read_without_the_script(page: Page, failed_report: Pa
     assert page.evaluate("document.querySelector('#tools').hidden") is True
 
 
+@pytest.mark.parametrize("width", [1280, 390])
+def test_a_failure_stands_first_with_its_cause_its_last_lines_and_what_to_run(
+    page: Page, failed: Example, width: int
+) -> None:
+    page.open(write_report(failed), width)
+    card = "document.querySelector('.failures')"
+    text = page.evaluate(f"{card}.innerText")
+    for needed in (
+        "1 step failed",
+        "churn-transform",
+        "the script ended with exit code 1: KeyError: 'MonthlyCharges'",
+        "smp run churn-lightgbm --only churn-transform",
+        f"smp run churn-lightgbm --resume {failed.run.id}",
+        f"smp logs {failed.run.id} churn-transform",
+    ):
+        assert needed in text
+    last_line = failed.run.log_path("churn-transform").read_text(errors="replace").splitlines()[-1]
+    assert last_line in text
+    top = page.evaluate(f"{card}.getBoundingClientRect().top")
+    assert top < 450, "it begins in the first window, above the results"
+    outside = f"[...{card}.querySelectorAll('code, pre')].filter(e => {{ const b = "
+    outside += "e.getBoundingClientRect(); return b.right > innerWidth || b.width < 40 }).length"
+    assert page.evaluate(outside) == 0
+    assert len(colours(page.screenshot())) > 20
+
+
 def test_a_log_opens_at_its_end(page: Page, failed_report: Path) -> None:
     page.open(failed_report)
     box = "document.querySelector('details.step .log')"
