@@ -14,7 +14,15 @@ from smp.compiler.compiled import Json
 from smp.compiler.deploy_values import substitute
 from smp.errors import SmpError
 from smp.local.expressions import resolve
-from smp.local.loops import BODY, ITEMS, iteration_name, read_items, selected_index, unroll
+from smp.local.loops import (
+    BODY,
+    ITEMS,
+    item_text,
+    iteration_name,
+    read_items,
+    selected_index,
+    unroll,
+)
 from smp.local.places import local_value
 from smp.local.run_store import EXECUTING, FAILED, STOPPED, SUCCEEDED, StepRecord
 from smp.local.step_run import StepRunner
@@ -98,6 +106,7 @@ def begin_loop(runner: StepRunner, loop: Json, upstream: Mapping[str, tuple[str,
         for inner, step in zip(loop["Arguments"][BODY], iteration.steps, strict=True):
             steps.append(step)
             runner.originals[step["Name"]] = inner["Name"]
+            runner.items[step["Name"]] = item_text(items[iteration.index])
             above[step["Name"]] = tuple(
                 iteration_name(name, iteration.index) if name in inside else name
                 for name in upstream[inner["Name"]]

@@ -63,6 +63,11 @@ def unroll(loop: Json, items: Sequence[Any]) -> Iterator[Iteration]:
         yield Iteration(index, tuple(unrolling.step(step) for step in body))
 
 
+def item_text(item: Any) -> str:
+    """Return an item as the service shows it: a text as it is, anything else as JSON."""
+    return item if isinstance(item, str) else json.dumps(item)
+
+
 def iteration_name(step: str, index: int) -> str:
     """Return what a step of an iteration is called."""
     return f"{step}-{index}"

@@ -52,6 +52,8 @@ class StepRecord:
     inputs: tuple[Mapping[str, Any], ...] = ()
     """The data that it read, as it was then, see `smp.local.read_inputs`; with a reused result, what
     that was made of."""
+    item: str | None = None
+    """Of a step of an iteration, the loop's item."""
 
     @property
     def seconds(self) -> float | None:

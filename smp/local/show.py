@@ -178,6 +178,7 @@ def _steps(steps: Sequence[dict[str, Any]]) -> str:
     for step in steps:
         notes = [
             step["came_to"],
+            step["item"] and f"item {step['item']}",
             step["status"] == SKIPPED and step["reason"],
             step["reused_from"] and f"from run {step['reused_from']}",
             step["stand_in"] and f"stand-in: {step['stand_in']}",
@@ -234,6 +235,7 @@ def _step_fields(run: Run, name: str) -> dict[str, Any]:
         "attempts": found.attempts,
         "reason": found.reason,
         "came_to": came_to(found),
+        "item": found.item,
         "reused_from": found.reused_from,
         "why": found.why,
         "stand_in": found.stand_in,

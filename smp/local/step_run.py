@@ -74,11 +74,18 @@ class StepRunner:
     stop: Stop = field(default_factory=Stop)
     originals: dict[str, str] = field(default_factory=dict)
     """The step of the definition that each step of an iteration repeats."""
+    items: dict[str, str] = field(default_factory=dict)
+    """The loop's item of each step of an iteration."""
 
     def execute(self, step: Json) -> StepRecord:
         """Run a step to its end; its record is on disk before this returns."""
         record = StepRecord(
-            step["Name"], kind_of(step), EXECUTING, time.time(), sandbox=self.sandbox.name
+            step["Name"],
+            kind_of(step),
+            EXECUTING,
+            time.time(),
+            sandbox=self.sandbox.name,
+            item=self.items.get(step["Name"]),
         )
         self._say(record)
         try:

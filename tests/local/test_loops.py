@@ -238,12 +238,14 @@ def test_show_logs_and_report_have_each_iteration(workspace: Workspace) -> None:
     shown = show_run(run, workspace.places)
     assert "2 iterations, fit-1 was selected" in shown
     assert "fit-0" in shown
+    assert "item 0.9" in shown
     assert run.require_log("fit-1").read_text() == "auc=0.9\n"
     with pytest.raises(RunError, match="its iterations have: fit-0, fit-1"):
         run.require_log("each")
     page = render_report(run, run.unrolled(workspace.places.code), workspace.places)
     assert "fit-0" in page
     assert "fit-1 was selected" in page
+    assert ">Item<" in page
     assert ">Training<" in page, "of which type each is"
 
 
