@@ -6,6 +6,7 @@ It never decides how an error is shown: the CLI does that.
     ├── ConfigError     fix the configuration file that each problem points to
     ├── ScriptError     fix what lies beside the configuration: scripts, directories, links
     ├── CompileError    fix the value that the SageMaker SDK or service would refuse
+    ├── ExportError     leave out what another engine cannot express (`smp.export.refusal`)
     ├── RunError        fix what failed while a pipeline ran
     └── SetupError      fix the installation, a setting or the machine
 """

@@ -28,11 +28,11 @@ CALL_ERRORS: Mapping[str, str] = {
 """Errors of a call by exception type; an empty one is the integration's own."""
 
 JOB_REASONS: Mapping[str, str] = {
-    "SageMaker.JOB_INTERNAL_ERROR": "InternalServerError",
+    "SageMaker.JOB_INTERNAL_ERROR": "Internal(Server)?Error",
     "SageMaker.CAPACITY_ERROR": "CapacityError",
     "SageMaker.RESOURCE_LIMIT": "ResourceLimitExceeded",
 }
-"""What the FailureReason of a job begins with, by exception type."""
+"""What the FailureReason of a job begins with, by exception type: regular expressions."""
 
 
 @dataclass(frozen=True)
