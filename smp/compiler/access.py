@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from smp.compiler.compiled import CONTAINERS, CompiledPipeline, Json
-from smp.compiler.emr_jobs import EmrJob, emr_jobs
+from smp.compiler.emr_jobs import EMR_SERVERLESS, EmrJob, emr_jobs
 from smp.compiler.lookups import Lookup, lookups_in
 from smp.compiler.pointed_data import pointed_data
 
@@ -72,6 +72,8 @@ class Access:
     """Prefixes of baselines that checks are given by address, and files that versions name."""
     emr_jobs: tuple[EmrJob, ...]
     """Jobs on EMR Serverless, which have roles of their own."""
+    emr_logs: tuple[str, ...]
+    """Prefixes below which those jobs' logs lie."""
     asks_models: bool
     """Whether a check makes an endpoint of a model and asks it."""
     uses_network: bool
@@ -125,11 +127,19 @@ def analyse_access(pipeline: CompiledPipeline) -> Access:
             if _is_s3(text)
         ),
         emr_jobs=emr_jobs(pipeline.steps()),
+        emr_logs=_shortest(_emr_logs(pipeline, parameters)),
         asks_models=any("ModelName" in step for step in checks),
         uses_network=any("VpcConfig" in path for path, _ in leaves),
         reads_results=bool(types & {"RegisterModel", *CHECKS})
         or any(step.get("PropertyFiles") for step in pipeline.steps()),
     )
+
+
+def _emr_logs(pipeline: CompiledPipeline, parameters: Json) -> Iterator[str]:
+    for step in pipeline.steps():
+        if step["Type"] == EMR_SERVERLESS:
+            texts = _texts(step["Arguments"], parameters)
+            yield from (text for path, text in texts if path[-1] == "logUri" and _is_s3(text))
 
 
 def _supplied(step: Json) -> Json:

@@ -54,9 +54,11 @@ def compile_pipeline(graph: PipelineGraph, code_store: Path) -> CompiledPipeline
     )
     nodes = {name: node for node in graph.steps for name in node.emitted}
     check_compiled(compiled, lambda name, problem: graph.at_step(nodes[name], problem))
-    looping = [*loops(graph, analyse_access(compiled).writes)] if compiled.triggers else []
-    if looping:
-        raise CompileError(looping)
+    if compiled.triggers:
+        access = analyse_access(compiled)
+        looping = [*loops(graph, (*access.writes, *access.emr_logs))]
+        if looping:
+            raise CompileError(looping)
     return compiled
 
 

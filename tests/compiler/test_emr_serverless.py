@@ -317,3 +317,14 @@ def test_fails_for_a_script_that_is_left_out(tmp_path: Path) -> None:
     with pytest.raises(ScriptError) as caught:
         compile_demo(tmp_path, PLAIN, demo__preprocess="")
     assert "'preprocess.py', its spark.entry_point, is left out" in str(caught.value)
+
+
+def test_fails_for_a_trigger_that_the_logs_would_set_off(tmp_path: Path) -> None:
+    text = pipeline_of(f"{PLAIN}, log_uri: s3://SMP_S3BUCKETNAME/logs/emr").replace(
+        "    models:\n", "    triggers: [{name: new, type: data, prefix: logs/}]\n    models:\n", 1
+    )
+    with pytest.raises(CompileError) as caught:
+        compile_pipeline(build_graph(load(tmp_path, text), "demo"), tmp_path / "store")
+    (problem,) = caught.value.problems
+    assert problem.reason == "the pipeline itself writes there: each execution would start the next"
+    assert problem.allowed == "a prefix apart from s3://SMP_S3BUCKETNAME/logs/emr"
