@@ -5,6 +5,7 @@ It never decides what a DAG can express: `checks` does, before anything is writt
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
@@ -76,7 +77,7 @@ def _imports(body: Sequence[str], constants: Constants) -> Iterator[str]:
         yield from ("", "from datetime import timedelta")
     if "pendulum." in text:
         yield from ("", "import pendulum")
-    used = [name for name in EXPORTED if f"{name}(" in text or f"@{name}." in text]
+    used = [name for name in EXPORTED if re.search(rf"\b{name}\(|@{name}\.", text)]
     yield from ("", "from smp_airflow import (", *(f"    {name}," for name in used), ")")
 
 

@@ -59,7 +59,7 @@ def serverless_notes(compiled: CompiledPipeline) -> tuple[str, ...]:
 class _Dumper(yaml.SafeDumper):
     """Writes a list that a deploy-time name stands for on one line, in quotes."""
 
-    def represent_list(self, data: Any) -> yaml.Node:
+    def represent_list(self, data: Any) -> yaml.SequenceNode:
         named = len(data) == 1 and isinstance(data[0], str) and PATTERN.fullmatch(data[0])
         if not named or named[1] not in LIST_VALUES:
             return super().represent_list(data)

@@ -47,10 +47,9 @@ def literal(value: str | int | float | bool | None) -> str:
     """Return a constant; texts in the quotes that need fewer escapes."""
     if not isinstance(value, str):
         return repr(value)
-    plain = repr(value)
-    if plain.startswith('"') or '"' in value:
-        return plain
-    return f'"{plain[1:-1]}"'
+    inner = repr(f'{value}"')[1:-2].replace("\\'", "'")  # a text with " in it: only ' is escaped
+    quote = "'" if value.count('"') > value.count("'") else '"'
+    return quote + inner.replace(quote, f"\\{quote}") + quote
 
 
 def one_line(node: Node) -> str:

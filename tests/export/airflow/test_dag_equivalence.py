@@ -6,8 +6,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from smp.compiler.compiled import CompiledPipeline
-from smp.local.sandbox.base import Sandbox
-from smp.local.sandbox.choose import choose_sandbox
 from tests.export.airflow.airflow_process import AirflowProcess
 from tests.export.airflow.emulated_service import EmulatedService
 from tests.export.engines.dag import run_as_dag, visible
@@ -18,11 +16,6 @@ from tests.export.test_equivalence import stories
 ENVIRONMENT = "airflow-3"
 
 
-@pytest.fixture(scope="module")
-def sandbox() -> Sandbox:
-    return choose_sandbox()
-
-
 @pytest.mark.slow
 @settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(told=stories())
@@ -30,11 +23,10 @@ def test_a_pipeline_does_the_same_as_a_dag_as_here(
     told: tuple[CompiledPipeline, Story],
     airflow: AirflowProcess,
     emulator: EmulatedService,
-    sandbox: Sandbox,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     compiled, story = told
-    here = run_locally(compiled, story, tmp_path_factory.mktemp("local"), sandbox)
+    here = run_locally(compiled, story, tmp_path_factory.mktemp("local"))
     there = run_as_dag(compiled, story, airflow, emulator)
     assert there.requests == here.requests
     assert there.outcomes == visible(compiled, here)

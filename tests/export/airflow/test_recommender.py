@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +11,8 @@ import pytest
 from tests.export.airflow.airflow_process import AirflowProcess
 from tests.export.airflow.deployment import BUCKET, files_of, refused_calls
 from tests.export.airflow.emulated_service import EmulatedService
+from tests.export.engines.dag import run_as_dag
+from tests.export.engines.local_run import run_locally
 from tests.export.recommender import (
     BEFORE_THE_GATE,
     NAME,
@@ -16,9 +20,12 @@ from tests.export.recommender import (
     REPORT,
     SETTINGS,
     check_calls,
+    comparable,
     recommender,
     report,
+    story,
 )
+from tests.export.step_functions import deployed
 
 ENVIRONMENT = "airflow-3"
 
@@ -54,3 +61,16 @@ def test_the_recommender_runs_on_airflow(
     assert uri.startswith(f"s3://{BUCKET}/executions/{NAME}/")
     place = uri.removeprefix(f"s3://{BUCKET}/").removesuffix("/train")
     check_calls(setting, BUCKET, requests, place)
+
+
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_it_asks_for_the_same_as_a_local_run(
+    setting: str, airflow: AirflowProcess, service: EmulatedService, tmp_path: Path
+) -> None:
+    compiled = recommender(setting)
+    compiled = replace(compiled, definition=deployed(compiled.definition))
+    here = run_locally(compiled, story(True), tmp_path)
+    there = run_as_dag(compiled, story(True), airflow, service)
+    assert comparable(there) == comparable(here)
+    assert there.outcomes == here.outcomes == {"recommender-gate": True}
+    assert there.succeeded

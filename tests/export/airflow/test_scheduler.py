@@ -9,7 +9,7 @@ import pytest
 from tests.export.airflow.deployed_airflow import DeployedAirflow, deployed_airflow
 from tests.export.airflow.deployment import example, files_of
 from tests.export.airflow.emulated_service import EmulatedService, Ending
-from tests.local.report.browser import browser_page, find_browser
+from tests.local.report.browser import Page, browser_page, find_browser
 
 pytestmark = pytest.mark.slow
 DAG = "churn-lightgbm"
@@ -29,10 +29,18 @@ def test_the_scheduler_runs_a_dag_whose_tasks_wait_in_the_triggerer(
         airflow.wait(lambda: airflow.states(run)["churn-training"] == "deferred")
         service.endings.clear()
         airflow.wait(lambda: airflow.get(run)["state"] in ("success", "failed"))
-        states = airflow.states(run)
+        states = dict(airflow.states(run))
         assert states.pop("churn-refuse") == "skipped"
         assert set(states.values()) == {"success"}
         _look(airflow, run, tmp_path)
+
+
+def _text(page: Page) -> str:
+    """Return what the page shows, nothing while it is being replaced."""
+    try:
+        return str(page.evaluate("document.body ? document.body.innerText : ''"))
+    except AssertionError:
+        return ""
 
 
 def _look(airflow: DeployedAirflow, run: str, directory: Path) -> None:
@@ -45,9 +53,7 @@ def _look(airflow: DeployedAirflow, run: str, directory: Path) -> None:
         page.set_width(1500)
         place = run.removeprefix("/api/v2").replace("/dagRuns/", "/runs/")
         page.evaluate(f"location.assign('{airflow.url}{place}')")
-        shown = airflow.wait(
-            lambda: "churn-gate" in (text := page.evaluate("document.body.innerText")) and text, 60
-        )
+        shown = airflow.wait(lambda: "churn-gate" in (text := _text(page)) and text, 60)
         (directory / "run.png").write_bytes(page.screenshot())
     for step in ("churn-training", "churn-metrics", "churn-register-RegisterModel"):
         assert step in shown
