@@ -254,7 +254,7 @@ def test_what_is_deployed_allows_nothing_more_than_what_is_deployed(deployed: Em
     deployed.cdk("synth", "--quiet")
     checked = check_permissions(deployed)
     assert checked.returncode == 0, checked.stdout + checked.stderr
-    assert checked.stdout == "5 stacks compared: nothing more is allowed\n"
+    assert checked.stdout == "6 stacks compared: nothing more is allowed\n"
 
 
 def test_data_from_elsewhere_is_named_as_a_widening_before_it_is_deployed(
@@ -268,7 +268,7 @@ def test_data_from_elsewhere_is_named_as_a_widening_before_it_is_deployed(
     checked = check_permissions(deployed)
     assert checked.returncode == 3, checked.stdout + checked.stderr
     *lines, summary = checked.stdout.splitlines()
-    assert summary == "5 stacks compared: 2 more allowed"
+    assert summary == "6 stacks compared: 2 more allowed"
     reading, listing = sorted(lines)
     assert "role PipelineJobRole" in reading
     assert " may now s3:GetObject on arn:aws:s3:::company-secrets/salaries*" in reading
