@@ -25,6 +25,8 @@ def test_two_hundred_steps_cost_little_more_than_their_commands(workspace: Works
         began = time.monotonic()
         assert workspace.run(pipeline, jobs=1).record().status == "Succeeded"
         costs.append((time.monotonic() - began - _bare(workspace, command)) / STEPS * 1000)
+        if costs[-1] < MAX_MILLISECONDS:
+            break  # others that use the machine can only have made it slower
 
     print(f"orchestration: {min(costs):.1f} ms a step")
     assert min(costs) < MAX_MILLISECONDS
