@@ -340,8 +340,8 @@ def test_the_record_of_a_loop_has_its_items(workspace: Workspace) -> None:
 
 @pytest.mark.slow
 def test_a_stopped_loop_goes_on_where_it_was(workspace: Workspace) -> None:
-    nap = workspace.processing("nap", "import time; time.sleep(1.5)")
-    compiled = workspace.pipeline(loop("each", [1, 2, 3, 4], [nap], at_once=1))
+    nap = workspace.processing("nap", "import time; time.sleep(0.8)")
+    compiled = workspace.pipeline(loop("each", [1, 2, 3], [nap], at_once=1))
     with start(workspace, compiled) as process:
         assert process.stdout is not None
         for line in process.stdout:
@@ -355,10 +355,10 @@ def test_a_stopped_loop_goes_on_where_it_was(workspace: Workspace) -> None:
         "nap-0": "Succeeded",
         "nap-1": "Stopped",
     }
-    assert step_of(run, "each").result["StoppedStepCount"] == 3
+    assert step_of(run, "each").result["StoppedStepCount"] == 2
     workspace.resume(run)
     assert set(statuses(run).values()) == {"Succeeded"}
-    assert step_of(run, "each").result["SucceededStepCount"] == 4
+    assert step_of(run, "each").result["SucceededStepCount"] == 3
 
 
 def test_the_live_view_shows_iterations_behind_their_loop(workspace: Workspace) -> None:
