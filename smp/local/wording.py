@@ -78,9 +78,12 @@ def step_command(run: RunRecord, step: str) -> str:
 
 
 def ways_on(run: RunRecord, step: StepRecord) -> list[tuple[str, str]]:
-    """Return what to do about a failed step, each with its command; a Fail step ran nothing by itself."""
+    """Return what to do about a failed step, each with its command.
+
+    A Fail step ran nothing by itself, and a step of an iteration runs with its loop only.
+    """
     all_left = ("run all that is left", resume_command(run))
-    if step.type == "Fail":
+    if step.type == "Fail" or step.item is not None:
         return [all_left]
     return [("run this step only", step_command(run, step.name)), all_left]
 

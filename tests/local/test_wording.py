@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from smp.local.log_tail import read_tail
-from smp.local.run_store import RunRecord
-from smp.local.wording import clean_line, duration, number, size, step_command
+from smp.local.run_store import RunRecord, StepRecord
+from smp.local.wording import clean_line, duration, number, size, step_command, ways_on
 
 
 @pytest.mark.parametrize(
@@ -81,3 +81,11 @@ def test_the_tail_of_a_log_begins_with_a_whole_line(tmp_path: Path) -> None:
 def test_a_step_is_run_again_with_the_parameters_of_the_run() -> None:
     run = RunRecord("r", "p", "Failed", 0.0, parameters={"rate": 0.1, "name": "a b"})
     assert step_command(run, "s") == "smp run p --only s --param rate=0.1 --param 'name=a b'"
+
+
+@pytest.mark.parametrize(("item", "ways"), [(None, ["s", "all"]), ("north", ["all"])])
+def test_a_step_of_an_iteration_is_not_run_alone(item: str | None, ways: list[str]) -> None:
+    run = RunRecord("r1", "p", "Failed", 0.0, parameters={})
+    step = StepRecord("s", "Processing", "Failed", 0.0, item=item)
+    commands = {"s": "smp run p --only s", "all": "smp run p --resume r1"}
+    assert [command for _, command in ways_on(run, step)] == [commands[way] for way in ways]
