@@ -71,36 +71,29 @@ def read_values(file: Path, needed: Iterable[str], compiled: CompiledPipeline) -
     ConfigError with every name that has no value or that nothing needs.
     """
     given = _given(file)
+    wanted = list(needed)
     region = str(given.get("region", ""))
-    for name in needed:
+    for name in wanted:
         known = compiled.images.get(name.removeprefix("image."), {})
         if not given.get(name) and region in known:
             given[name] = known[region]
-    wanted = list(needed)
-    problems = [
-        Problem(
-            "has no value",
-            Location(str(file)),
-            name,
-            allowed="a list of texts" if name in LIST_VALUES else "a text",
-            hint=description_of(name),
-        )
-        for name in wanted
-        if not _is_right(name, given.get(name))
-    ]
-    problems += [
-        Problem(
-            "nothing in this pipeline needs this value",
-            Location(str(file)),
-            name,
-            hint=near_names(name, wanted) or "remove it",
-        )
-        for name in given
-        if name not in wanted
-    ]
+    problems = list(_value_problems(str(file), given, wanted))
     if problems:
         raise ConfigError(problems)
     return given
+
+
+def _value_problems(file: str, given: Values, wanted: list[str]) -> Iterator[Problem]:
+    for name in wanted:
+        if not _is_right(name, given.get(name)):
+            allowed = "a list of texts" if name in LIST_VALUES else "a text"
+            hint = _description(name)
+            yield Problem("has no value", Location(file), name, allowed=allowed, hint=hint)
+    for name in given:
+        if name not in wanted:
+            reason = "nothing in this pipeline needs this value"
+            hint = near_names(name, wanted) or "remove it"
+            yield Problem(reason, Location(file), name, hint=hint)
 
 
 def put_in(text: str, values: Values) -> str:
