@@ -87,7 +87,7 @@ def _value_problems(file: str, given: Values, wanted: list[str]) -> Iterator[Pro
     for name in wanted:
         if not _is_right(name, given.get(name)):
             allowed = "a list of texts" if name in LIST_VALUES else "a text"
-            hint = _description(name)
+            hint = description_of(name)
             yield Problem("has no value", Location(file), name, allowed=allowed, hint=hint)
     for name in given:
         if name not in wanted:
