@@ -48,7 +48,8 @@ def render_approved_model(context: StepContext, node: StepNode) -> list[Any]:
     floats: dict[str, ParameterType] = dict.fromkeys(metrics.values(), "Float")
     outputs = {**APPROVED_OUTPUTS, **floats}
     waits = context.waits_for(node)
-    return [function_step(node.name, function(APPROVED_MODEL), arguments, outputs, waits)]
+    arn = function(APPROVED_MODEL)
+    return [function_step(context.session, node.name, arn, arguments, outputs, waits)]
 
 
 def _images(context: StepContext, packages: PackageSource) -> list[str]:

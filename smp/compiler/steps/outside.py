@@ -28,7 +28,9 @@ def render_lambda(context: StepContext, node: StepNode) -> list[Any]:
     written = node.config.function
     arn = written if written.startswith("arn:") else regional_arn("lambda", f"function:{written}")
     inputs = _inputs(context, node, node.config)
-    return [function_step(node.name, arn, inputs, node.config.outputs, context.waits_for(node))]
+    waits = context.waits_for(node)
+    outputs = node.config.outputs
+    return [function_step(context.session, node.name, arn, inputs, outputs, waits)]
 
 
 def render_callback(context: StepContext, node: StepNode) -> list[Any]:
