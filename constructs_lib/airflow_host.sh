@@ -33,10 +33,11 @@ chmod 644 "$CERTIFICATES"
 
 "python${PYTHON_VERSION}" -m venv "$VENV"
 retry "$VENV/bin/pip" install --no-cache-dir \
-  "apache-airflow[amazon,postgres]==${AIRFLOW_VERSION}" --constraint "$CONSTRAINTS"
+  "apache-airflow[amazon,postgres]==${AIRFLOW_VERSION}" asyncpg --constraint "$CONSTRAINTS"
 chown -R root:airflow "$VENV"
 chmod -R g+rX "$VENV"
 
+# Both drivers of Airflow read PGSSL…; in the address each would need its own words.
 cat > /etc/airflow/settings <<SETTINGS
 AWS_REGION=${AWS_REGION}
 AWS_DEFAULT_REGION=${AWS_REGION}
@@ -46,7 +47,8 @@ DATABASE_SECRET_ARN=${DATABASE_SECRET_ARN}
 DATABASE_HOST=${DATABASE_HOST}
 DATABASE_PORT=${DATABASE_PORT}
 DATABASE_NAME=${DATABASE_NAME}
-CERTIFICATES=${CERTIFICATES}
+PGSSLMODE=verify-full
+PGSSLROOTCERT=${CERTIFICATES}
 AIRFLOW_HOME=${HOME_DIR}
 AIRFLOW__CORE__DAGS_FOLDER=${HOME_DIR}/dags
 AIRFLOW__CORE__EXECUTOR=LocalExecutor
@@ -90,11 +92,8 @@ keys = secret(settings["KEYS_SECRET_ARN"])["SecretString"]
 known = json.loads(login["SecretString"])
 user, password = (urllib.parse.quote(known[name], safe="") for name in ("username", "password"))
 address = "{}:{}@{DATABASE_HOST}:{DATABASE_PORT}/{DATABASE_NAME}".format(user, password, **settings)
-certificates = settings["CERTIFICATES"]
 written = {
-    "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN":
-        f"postgresql+psycopg2://{address}?sslmode=verify-full&sslrootcert={certificates}",
-    "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC": f"postgresql+asyncpg://{address}?ssl=require",
+    "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"postgresql+psycopg2://{address}",
     "AIRFLOW__CORE__FERNET_KEY": base64.urlsafe_b64encode(keys[:32].encode()).decode(),
     "AIRFLOW__API_AUTH__JWT_SECRET": keys[32:],
     "AIRFLOW__API__SECRET_KEY": keys[32:],

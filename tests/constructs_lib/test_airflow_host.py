@@ -21,7 +21,7 @@ DATABASE_SECRET_ARN=arn:database
 DATABASE_HOST=database.local
 DATABASE_PORT=5433
 DATABASE_NAME=airflow
-CERTIFICATES=/opt/airflow/rds-ca.pem
+PGSSLMODE=verify-full
 """
 KEYS = "k" * 32 + "j" * 32
 FAKE_AWS = """\
@@ -80,11 +80,10 @@ def test_the_environment_holds_what_the_secrets_say(host: Host) -> None:
     found = host.environment()
     assert found["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] == (
         "postgresql+psycopg2://airflow:a%2Fb%3Ac%40d%25e%24f@database.local:5433/airflow"
-        "?sslmode=verify-full&sslrootcert=/opt/airflow/rds-ca.pem"
     )
     assert len(base64.urlsafe_b64decode(found["AIRFLOW__CORE__FERNET_KEY"])) == 32
     assert found["AIRFLOW__API_AUTH__JWT_SECRET"] == "j" * 32
-    assert found["AWS_REGION"] == "eu-west-1"
+    assert found["PGSSLMODE"] == "verify-full"
     assert (host.directory / "environment").stat().st_mode & 0o007 == 0
 
 
