@@ -24,6 +24,7 @@ from smp.graph.parameters import check_parameters, unused_parameters
 from smp.graph.sections import check_sections, section_name
 from smp.graph.steps import check_step
 from smp.graph.triggers import check_triggers
+from smp.graph.unused_keys import check_unused_keys
 
 MAX_STEP_NAME = 64
 """CreatePipeline's limit on a step's name (botocore 1.44.5)."""
@@ -45,6 +46,7 @@ class GraphChecker(Findings):
         self.loops = read_loops(self)
         nodes = tuple(self._node(step, after) for step in self.steps.values())
         nodes = place_in_loops(self, wait_for_failures(self, nodes))
+        check_unused_keys(self, nodes)
         if self._check_cycle(nodes, sides):
             nodes = place_on_sides(self, nodes, sides)
         self._check_emitted_names(nodes)
