@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import aws_cdk as cdk
 from constructs import Construct
 
-from constructs_lib.dag import DagHome
 from constructs_lib.job_environment import JobEnvironment
 from constructs_lib.pipeline_basis import PipelineBasis
 from constructs_lib.sagemaker_pipeline import SageMakerPipeline
@@ -17,6 +16,9 @@ from smp.compiler.triggers import AIRFLOW, SAGEMAKER, STEP_FUNCTIONS
 from stacks.log_retention import LOG_RETENTION
 from stacks.orchestration_settings import ServerlessSettings
 from stacks.settings import EnvironmentSettings
+
+if TYPE_CHECKING:
+    from constructs_lib.dag import DagHome
 
 MAX_STACK_NAME = 128
 
