@@ -23,6 +23,8 @@ LASTING = frozenset({"PipelineName", "PipelineArn"})
 """What of `Execution.…` is the same in every execution."""
 
 NEW = "the step is new"
+UNDOCUMENTED = "what a cached result of it depends on is not documented"
+"""Of a type that takes a CacheConfig and is not in the guide's list of what counts."""
 EACH_ITEM = "once for each item of"
 ITEMS = "the items of"
 IN_A_BRANCH = "where its condition takes the branch"
@@ -48,6 +50,10 @@ def _with_cause(found: Prediction, unchanged: Prediction | None) -> Prediction:
     if unchanged.outcome is Outcome.RUNS or found.outcome is unchanged.outcome:
         return replace(unchanged, anyway=True)
     return found
+
+
+def _is_cached(step: Json) -> bool:
+    return bool((step.get("CacheConfig") or {}).get("Enabled"))
 
 
 @dataclass
@@ -79,6 +85,8 @@ class _Forecast:
     def _predict(self, step: Json) -> Prediction:
         kind = step["Type"]
         reasons = list(self._certain(step))
+        if reasons == [f"{kind} steps are never cached"] and _is_cached(step):
+            return Prediction(step["Name"], kind, Outcome.MAY_RUN, (UNDOCUMENTED,))
         if reasons:
             return Prediction(step["Name"], kind, Outcome.RUNS, tuple(reasons))
         key = key_attributes(kind, step.get("Arguments", {}))
@@ -108,7 +116,7 @@ class _Forecast:
             yield NEW
         elif kind not in KEY_ATTRIBUTES:
             yield f"{kind} steps are never cached"
-        elif not (step.get("CacheConfig") or {}).get("Enabled"):
+        elif not _is_cached(step):
             yield "caching is not enabled"
         else:
             yield from self._changed(step, old, self.before)

@@ -9,8 +9,8 @@ import pytest
 from smp.compiler.compiled import CompiledPipeline
 from smp.review.dag import read_dag
 from smp.review.diff.bounds import compare_bounds
-from smp.review.diff.changes import Change, Section
-from smp.review.diff.forecast import forecast
+from smp.review.diff.changes import Change, Outcome, Section
+from smp.review.diff.forecast import UNDOCUMENTED, forecast
 from smp.review.diff.steps import step_changes
 from smp.review.listing import render_steps
 from smp.review.picture import render_svg
@@ -114,3 +114,16 @@ def test_settings_of_a_job_on_emr_serverless_have_names(tmp_path: Path) -> None:
         (Section.COMMAND, "sparkSubmit.entryPointArguments"): ["2"],
         (Section.INSTANCES, "executionTimeoutMinutes"): 90,
     }
+
+
+def test_whether_a_cached_job_on_emr_serverless_runs_is_not_known(tmp_path: Path) -> None:
+    job = (
+        "job: EMRServerless, application_id: 00f1, execution_role: spark, enable_cache: {cached}, "
+        "spark: {{entry_point: preprocess.py}}"
+    )
+    compiled = compile_demo(tmp_path, job.format(cached="true"))
+    (found,) = forecast(compiled, compiled)
+    assert (found.outcome, found.reasons) == (Outcome.MAY_RUN, (UNDOCUMENTED,))
+    compiled = compile_demo(tmp_path, job.format(cached="false"))
+    (found,) = forecast(compiled, compiled)
+    assert found.outcome is Outcome.RUNS
