@@ -83,6 +83,12 @@ def unknown_expression(expression: str) -> tuple[str, str, str | None]:
     return f"unknown expression {shown(expression)}", f"{BEGIN}NAME}}", hint
 
 
+def fixed_part(text: str) -> str:
+    """Return what stands in a text before its first expression."""
+    match = DOTTED.search(text)
+    return text[: match.start()] if match else text
+
+
 def items_in(text: str) -> tuple[str, ...]:
     """Return the fields of a loop's item that a text refers to, in order; "" is the whole item."""
     return tuple(match[1] or "" for match in ITEM.finditer(text))

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from smp.config.approved_model import ApprovedModelStep
-from smp.config.expressions import BEGIN
+from smp.config.expressions import fixed_part
 from smp.config.jobs import EvaluateChannel, EvaluateSection
 from smp.config.placeholders import SMP_NAMES
 from smp.config.project import Model, Pipeline, Project
@@ -124,5 +124,5 @@ def _report_prefixes(pipeline: Pipeline, model: Model) -> Iterator[str]:
 
 def _known_parts(prefixes: Iterable[str]) -> tuple[str, ...]:
     """Return prefixes up to the first parameter in each: another pipeline's has no value here."""
-    parts = [prefix.partition(BEGIN)[0] for prefix in prefixes]
+    parts = [fixed_part(prefix) for prefix in prefixes]
     return tuple(part for part in parts if "/" in part.removeprefix("s3://"))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from smp.config.expressions import BEGIN
+from smp.config.expressions import BEGIN, items_in
 from smp.config.jobs import Channel
 from smp.graph.declared import Declared
 from smp.graph.findings import Findings
@@ -58,11 +58,11 @@ def check_manifest(
             found=", ".join(buckets),
         )
     for uri in uris:
-        if BEGIN in uri:
+        if BEGIN in uri or items_in(uri):
             findings.report_step(
                 step.config,
                 f"{what} become one manifest, which is written when the pipeline is built, so no "
-                "parameter may stand there",
+                "parameter and no item may stand there",
                 found=uri,
             )
         if uri.endswith("/"):
