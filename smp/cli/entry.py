@@ -6,6 +6,7 @@ It never does a command's work, and never lets a user's mistake end in a traceba
 from __future__ import annotations
 
 import argparse
+import gc
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
@@ -69,6 +70,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("\nsmp: interrupted", file=sys.stderr)
         return INTERRUPTED
+    finally:
+        if argv is None:
+            gc.freeze()  # the process ends: nothing is left to be collected, which takes long
     return status
 
 
