@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -377,13 +378,16 @@ class JobHook(SageMakerHook):
 class JobOperator(StepOperator):
     """A job that is waited for: only a completed one is a success. Its description is the result."""
 
-    aws_hook_class = JobHook
     kind = ""
     call = ""
     """What stands after Describe in the API's operation."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(aws_conn_id=CONNECTION, check_interval=CHECK_INTERVAL, **options)
+
+    @cached_property
+    def hook(self) -> JobHook:
+        return JobHook(aws_conn_id=self.aws_conn_id)
 
     def run_step(self, context: Context) -> Any:
         return self._completed(super().run_step(context))
