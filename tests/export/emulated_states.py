@@ -117,6 +117,7 @@ def install() -> None:
         service._is_integration_pattern = _is_answered_at_once
         service._from_error = _refused
     Functions._eval_service_task = _invoked
+    Functions._from_error = _refused
     StateChoice._eval_state = _chosen
     StateChoice._eval_state_output = _left
     _client.cache_clear()
@@ -300,5 +301,26 @@ def _invoked(_: Any, env: Any, normalised_parameters: Any, **_others: Any) -> No
     PLAN.calls.append(call)
     try:
         env.stack.append({"Payload": PLAN.function(event)})
+    except Exception as error:
+        _raise_as_function(env, error)
     finally:
         call.ended = PLAN.tick()
+
+
+def _raise_as_function(env: Any, error: Exception) -> None:
+    """Fail as a function does that raises: by the name of its exception, with its message as JSON."""
+    kind = type(error).__name__
+    details = TaskFailedEventDetails(
+        resourceType="lambda",
+        resource="invoke",
+        error=kind,
+        cause=json.dumps({"errorMessage": str(error), "errorType": kind}),
+    )
+    raise FailureEventException(
+        FailureEvent(
+            env,
+            CustomErrorName(kind),
+            HistoryEventType.TaskFailed,
+            EventDetails(taskFailedEventDetails=details),
+        )
+    )

@@ -161,7 +161,7 @@ def stories(draw: Any) -> tuple[CompiledPipeline, Story]:
 
 
 @pytest.mark.slow
-@settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=30, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(told=stories())
 def test_a_pipeline_does_the_same_on_step_functions_as_here(
     told: tuple[CompiledPipeline, Story],

@@ -49,6 +49,8 @@ COMPARISONS: Mapping[str, str] = {
 }
 
 _ERROR = "$states.errorOutput"
+TOLD = r'/"(FailureReason|errorMessage)": ?"([^"]+)/'
+"""Where the Cause of an error, the description of a job or the answer of a function, says why."""
 
 
 def resource(service: str, action: str) -> str:
@@ -103,8 +105,8 @@ def failure_output(task: Task, tells_stopped: bool) -> str:
     """Return the JSONata of the output after an error: the input with why the step failed."""
     cause = f"{_ERROR}.Cause"
     kept = {
-        REASON: f'($told := $match({cause} & \'\', /"{REASON}": ?"([^"]+)/); '
-        f"$exists($told) ? $told[0].groups[0] : {_ERROR}.Error & ': ' & {cause})"
+        REASON: f"($told := $match({cause} & '', {TOLD}); "
+        f"$exists($told) ? $told[0].groups[1] : {_ERROR}.Error & ': ' & {cause})"
     }
     if tells_stopped:
         kept[STOPPED_MEMBER] = f"$contains({cause} & '', 'JobStatus\":\"Stopped\"')"

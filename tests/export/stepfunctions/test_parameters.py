@@ -10,6 +10,7 @@ from tests.export.definitions import get, join, parameter, pipeline, processing
 from tests.export.step_functions import Engine
 
 Json = dict[str, Any]
+pytestmark = pytest.mark.slow
 
 PARAMETERS = [
     parameter("mode", DefaultValue="fast", EnumValues=["fast", "full"]),

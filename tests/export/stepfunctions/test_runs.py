@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from tests.export.definitions import (
     FAULTS,
     compare,
@@ -28,6 +30,7 @@ from tests.export.emulated_states import Plan
 from tests.export.step_functions import Engine
 
 Json = dict[str, Any]
+pytestmark = pytest.mark.slow
 
 GATED = pipeline(
     processing("prep", "s3://raw/data"),
