@@ -28,6 +28,8 @@ class Findings:
         """The model section and the position in it of each step."""
         self.steps: dict[str, Declared] = {}
         self.sides: Sides = {}
+        self.followed: Sides = {}
+        """The sides of conditions that steps run on, also those that none lists."""
         self.loops: dict[str, str] = {}
         """The loop that each step is in, of those that are in one."""
         self.used_parameters: set[str] = set()
@@ -73,8 +75,8 @@ class Findings:
         return self.steps[name].config
 
     def are_opposite(self, one: str, other: str) -> bool:
-        """Return whether a Condition step lists the two steps on different sides."""
-        sides, others = self.sides.get(one, {}), self.sides.get(other, {})
+        """Return whether the two steps run on different sides of a Condition step."""
+        sides, others = self.followed.get(one, {}), self.followed.get(other, {})
         return any(not sides[name] & others[name] for name in sides.keys() & others.keys())
 
     def last_before(self, step: StepBase, model: Model, *step_classes: str) -> str | None:

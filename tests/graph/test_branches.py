@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from smp.graph import PipelineGraph, build_graph
 from smp.graph.nodes import Branch
-from tests.graph.workspace import load, pipeline_of
+from tests.graph.workspace import IMAGE, load, pipeline_of
 
 MODEL = "fit: Training\nserve: CreateModel\npredict: Transform, chain_input_source_step: [prep]\n"
 REPORT = "prep: Processing\n" + MODEL + "report: Metrics, chain_input_source_step: [predict]\n"
 GATE = "gate: Condition, condition: report.metrics.auc >= 0.8"
+METRIC = "{Name: auc, Regex: 'auc=([0-9.]+)'}"
 YES, NO = Branch("gate", taken=True), Branch("gate", taken=False)
 
 
@@ -82,3 +85,43 @@ def test_steps_after_a_failure(tmp_path: Path) -> None:
     assert made.node("tidy").after_failed == ("a",)
     assert made.node("tidy").waits == ("a",)
     assert made.node("b").after == ("a",)
+
+
+@pytest.mark.parametrize(
+    ("steps", "dependencies", "sides"),
+    [
+        pytest.param(
+            "more: Processing\nfit: Training, chain_input_source_step: more\nagain: Training",
+            "",
+            "if_steps: more, else_steps: again",
+            id="behind-a-chain",
+        ),
+        pytest.param(
+            "a: Lambda, function: f\nb: Lambda, function: f\nfit: Training\nagain: Training",
+            "[a >> fit, b >> again]",
+            "if_steps: a, else_steps: b",
+            id="behind-dependencies",
+        ),
+        pytest.param(
+            "a: Lambda, function: f, outputs: {days: String}\nagain: Training\n"
+            "loop: ForEach, items: '${a.outputs.days}', max_concurrency: 1, steps: fit, "
+            "selector: {pick: MaxBy, field: fit.final_metrics.auc}\nfit: Training",
+            "",
+            "if_steps: a, else_steps: again",
+            id="in-a-loop-over-what-one-side-returns",
+        ),
+    ],
+)
+def test_a_model_that_either_side_makes_is_registered_after_either(
+    steps: str, dependencies: str, sides: str, tmp_path: Path
+) -> None:
+    text = pipeline_of(
+        f"how: Condition, condition: parameters.big == true, {sides}\n{steps}\nkeep: RegisterModel",
+        dependencies,
+    ).replace("    models:\n", "    parameters: [{name: big, type: Boolean}]\n    models:\n", 1)
+    train = f"{{image_uri: {IMAGE}, entry_point: train.py, metric_definitions: [{METRIC}]}}"
+    made = build_graph(load(tmp_path, text, demo__train=train), "demo")
+    assert made.node("keep").branch == Branch("how", taken=True)
+    assert made.node("keep").training == "fit"
+    assert made.node("keep-else").branch == Branch("how", taken=False)
+    assert made.node("keep-else").training == "again"

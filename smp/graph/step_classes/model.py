@@ -92,8 +92,11 @@ def _makers(findings: Findings, step: StepBase, model: Model) -> tuple[str, ...]
     last = findings.last_before(step, model, *MAKERS)
     if last is None:
         return ()
-    others = (findings.last_before(step, model, one) for one in MAKERS)
-    return (last, *(name for name in others if name and findings.are_opposite(last, name)))
+    order = list(findings.steps)
+    makers = findings.steps_of(model, *MAKERS)
+    before = [name for name in makers if order.index(name) < order.index(step.step_name)]
+    opposite = [name for name in before or makers if findings.are_opposite(last, name)]
+    return (last, *opposite[-1:])
 
 
 def _packed_by(findings: Findings, step: Declared) -> str | None:

@@ -1,0 +1,42 @@
+"""Follows what steps are written to wait for, to say on which sides of Condition steps they run.
+
+It never places a step: that is done once all it reads is known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from smp.config.condition import Reference
+from smp.config.for_each import ForEachStep
+from smp.config.message import message_parts
+from smp.graph.findings import Findings, Sides
+
+
+def follow_sides(
+    findings: Findings, listed: Sides, after: Mapping[str, Sequence[str]]
+) -> dict[str, dict[str, frozenset[bool]]]:
+    """Return the sides of each step: where it is listed, and where the steps run that it waits for."""
+    found = {name: dict(listed.get(name, {})) for name in findings.steps}
+    changed = True
+    while changed:
+        changed = False
+        for name, own in found.items():
+            for before in _before(findings, name, after):
+                for condition, taken in found.get(before, {}).items():
+                    merged = own.get(condition, frozenset()) | taken
+                    changed = changed or merged != own.get(condition)
+                    own[condition] = merged
+    return found
+
+
+def _before(findings: Findings, name: str, after: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    """Yield what a step is written to wait for, before its class finds more."""
+    config = findings.config_of(name)
+    yield from after.get(name, ())
+    yield from getattr(config, "chain_input_source_step", ())
+    if name in findings.loops:
+        yield findings.loops[name]
+    if isinstance(config, ForEachStep) and isinstance(config.items, str):
+        parts = message_parts(config.items)
+        yield from (part.owner for part in parts if isinstance(part, Reference))
