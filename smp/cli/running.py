@@ -202,7 +202,16 @@ def _options(arguments: argparse.Namespace) -> RunOptions:
         network=arguments.network,
         grace_seconds=arguments.grace,
         keep=arguments.keep,
+        where=_where(arguments),
     )
+
+
+def _where(arguments: argparse.Namespace) -> tuple[str, ...]:
+    """Return the options that say which configs are meant, fit for any directory."""
+    named = {"--environment": arguments.environment, "--models": arguments.models}
+    if arguments.workspace != Path():
+        named["--workspace"] = str(arguments.workspace.resolve())
+    return tuple(text for name, value in named.items() if value for text in (name, value))
 
 
 def python_finder(

@@ -23,6 +23,7 @@ from smp.local.wording import (
     duration,
     printable,
     resume_command,
+    run_command,
     shown_state,
     ways_on,
 )
@@ -186,8 +187,8 @@ def summary(run: Run, record: RunRecord) -> Iterator[str]:
         yield f"  {record.reason}"
     if record.status == STOPPED:
         yield f"  go on with: {resume_command(record)}"
-    yield f"  see more:   smp show {record.id}"
-    yield f"  as a page:  smp report {record.id}"
+    yield f"  see more:   {run_command(record, 'show')}"
+    yield f"  as a page:  {run_command(record, 'report')}"
 
 
 def _failure(run: Run, record: RunRecord, step: StepRecord) -> Iterator[str]:

@@ -56,6 +56,8 @@ class RunOptions:
     grace_seconds: float = 120.0
     keep: bool = False
     """Keep the working directories of steps that succeeded."""
+    where: tuple[str, ...] = ()
+    """The options by which a command finds the same configs; a run's own suggestions have them."""
 
 
 @dataclass

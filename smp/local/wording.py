@@ -43,6 +43,7 @@ __all__ = [
     "number",
     "printable",
     "resume_command",
+    "run_command",
     "shown_state",
     "size",
     "step_command",
@@ -68,13 +69,13 @@ def shown_state(step: StepRecord | None) -> str:
 
 def resume_command(run: RunRecord) -> str:
     """Return the command that runs what of a run has not succeeded, and nothing else."""
-    return shlex.join(["smp", "run", run.pipeline, "--resume", run.id])
+    return shlex.join(["smp", "run", run.pipeline, "--resume", run.id, *_where(run)])
 
 
 def step_command(run: RunRecord, step: str) -> str:
     """Return the command that runs one step alone, with what the steps before it wrote."""
     given = [part for name, value in run.parameters.items() for part in _assignment(name, value)]
-    return shlex.join(["smp", "run", run.pipeline, "--only", step, *given])
+    return shlex.join(["smp", "run", run.pipeline, "--only", step, *given, *_where(run)])
 
 
 def ways_on(run: RunRecord, step: StepRecord) -> list[tuple[str, str]]:
@@ -95,4 +96,20 @@ def _assignment(name: str, value: object) -> tuple[str, str]:
 
 def log_command(run: RunRecord, step: str) -> str:
     """Return the command that shows a step's whole log."""
-    return shlex.join(["smp", "logs", run.id, step])
+    return shlex.join(["smp", "logs", run.id, step, *_workspace(run)])
+
+
+def run_command(run: RunRecord, command: str) -> str:
+    """Return a command on a whole run, such as `show`."""
+    return shlex.join(["smp", command, run.id, *_workspace(run)])
+
+
+def _where(run: RunRecord) -> tuple[str, ...]:
+    """Return the options by which a command finds the configs that the run was made from."""
+    return tuple(run.options.get("where", ()))
+
+
+def _workspace(run: RunRecord) -> tuple[str, ...]:
+    where = _where(run)
+    place = where.index("--workspace") if "--workspace" in where else len(where)
+    return where[place : place + 2]

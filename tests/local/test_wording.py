@@ -9,7 +9,17 @@ import pytest
 
 from smp.local.log_tail import read_tail
 from smp.local.run_store import RunRecord, StepRecord
-from smp.local.wording import clean_line, duration, number, size, step_command, ways_on
+from smp.local.wording import (
+    clean_line,
+    duration,
+    log_command,
+    number,
+    resume_command,
+    run_command,
+    size,
+    step_command,
+    ways_on,
+)
 
 
 @pytest.mark.parametrize(
@@ -81,6 +91,16 @@ def test_the_tail_of_a_log_begins_with_a_whole_line(tmp_path: Path) -> None:
 def test_a_step_is_run_again_with_the_parameters_of_the_run() -> None:
     run = RunRecord("r", "p", "Failed", 0.0, parameters={"rate": 0.1, "name": "a b"})
     assert step_command(run, "s") == "smp run p --only s --param rate=0.1 --param 'name=a b'"
+
+
+def test_a_suggested_command_finds_the_configs_that_the_run_was_made_from() -> None:
+    where = ["--environment", "prod", "--workspace", "/a place"]
+    run = RunRecord("r", "p", "Failed", 0.0, parameters={}, options={"where": where})
+    named = "--environment prod --workspace '/a place'"
+    assert step_command(run, "s") == f"smp run p --only s {named}"
+    assert resume_command(run) == f"smp run p --resume r {named}"
+    assert log_command(run, "s") == "smp logs r s --workspace '/a place'"
+    assert run_command(run, "show") == "smp show r --workspace '/a place'"
 
 
 @pytest.mark.parametrize(("item", "ways"), [(None, ["s", "all"]), ("north", ["all"])])

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import shlex
 import time
 from importlib.resources import files
 from pathlib import Path
@@ -190,9 +191,9 @@ def _mark(report: Facts, name: str) -> Mark:
 
 def _footer(report: Facts) -> Html:
     options = [
-        (name.replace("_", " "), code(str(value)))
+        (name.replace("_", " "), code(shlex.join(value) if name == "where" else str(value)))
         for name, value in report.record.options.items()
-        if value is not None
+        if value not in (None, [], ())
     ]
     return element(
         "footer",
