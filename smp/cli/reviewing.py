@@ -135,12 +135,13 @@ def _deployed(arguments: argparse.Namespace, names: Sequence[str], head: State) 
 
 
 def _diff(arguments: argparse.Namespace) -> int:
+    from smp.export.roles import target_roles
     from smp.review.diff.compare import compare_states
     from smp.review.prices import load_prices
 
     prices = load_prices(arguments.workspace)
     base, head = read_states(arguments, arguments.pipelines, arguments.head)
-    diff = compare_states(base, head, arguments.pipelines, prices)
+    diff = compare_states(base, head, arguments.pipelines, prices, further_roles=target_roles)
     _write(diff, chosen_format(arguments.format, arguments.output, ENDINGS), arguments.output)
     return SAME if diff.is_empty else DIFFERENT
 

@@ -24,7 +24,7 @@ from smp.review.diff.changes import (
 )
 from smp.review.diff.code import code_changes
 from smp.review.diff.forecast import forecast
-from smp.review.diff.permissions import permission_changes
+from smp.review.diff.permissions import RolesOf, no_roles, permission_changes
 from smp.review.diff.picture import changed_dag
 from smp.review.diff.settings import setting_changes
 from smp.review.diff.steps import edge_changes, step_changes
@@ -33,9 +33,17 @@ from smp.review.state import State
 
 
 def compare_states(
-    base: State, head: State, names: Iterable[str] = (), prices: Prices | None = None
+    base: State,
+    head: State,
+    names: Iterable[str] = (),
+    prices: Prices | None = None,
+    *,
+    further_roles: RolesOf = no_roles,
 ) -> Diff:
-    """Return what changes from one state to the other in the pipelines of these names, or in all."""
+    """Return what changes from one state to the other in the pipelines of these names, or in all.
+
+    `further_roles` are those of engines beside SageMaker, which a review does not know by itself.
+    """
     known = {**head.pipelines, **base.pipelines}
     wanted = list(names) or sorted(known)
     knows_config = base.knows_config and head.knows_config
@@ -45,6 +53,7 @@ def compare_states(
             head.pipelines.get(name),
             prices,
             knows_config=knows_config,
+            further_roles=further_roles,
         )
         for name in dict.fromkeys(wanted)
     ]
@@ -60,6 +69,7 @@ def compare_pipelines(
     prices: Prices | None = None,
     *,
     knows_config: bool = True,
+    further_roles: RolesOf = no_roles,
 ) -> PipelineChange | None:
     """Return what differs between two states of a pipeline, None where nothing does.
 
@@ -76,7 +86,7 @@ def compare_pipelines(
         name=present.name,
         kind=Kind.CHANGED if both else Kind.ADDED if after else Kind.REMOVED,
         settings=_settings(before, after, knows_config),
-        permissions=permission_changes(before, after),
+        permissions=permission_changes(before, after, further_roles),
         steps=steps,
         edges=edges,
         code=_code(before, after, knows_config),

@@ -6,13 +6,14 @@ It never reads a template or a role: `smp.compiler.permissions` derives the stat
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from smp.compiler.compiled import CodeTree, CompiledPipeline
 from smp.compiler.differences import name_changed_trees
 from smp.compiler.permissions import Statement, plan_permissions
+from smp.compiler.triggers import SAGEMAKER
 from smp.review.diff.changes import Kind, PermissionChange
 
 JOB_ROLE, PIPELINE_ROLE = "job role", "pipeline role"
@@ -22,13 +23,26 @@ Key = tuple[str, str, int]
 """A statement's role, its sid, and its number among those of the same sid."""
 
 
+RolesOf = Callable[[CompiledPipeline], Mapping[str, Sequence[Statement]]]
+"""Returns the statements of further roles of a pipeline, by what each role is called."""
+
+
+def no_roles(_: CompiledPipeline) -> Mapping[str, Sequence[Statement]]:
+    return {}
+
+
 def permission_changes(
-    before: CompiledPipeline | None, after: CompiledPipeline | None
+    before: CompiledPipeline | None,
+    after: CompiledPipeline | None,
+    further: RolesOf = no_roles,
 ) -> tuple[PermissionChange, ...]:
-    """Return the allowances that one side lacks, what is new first."""
+    """Return the allowances that one side lacks, what is new first.
+
+    `further` are the roles of engines beside SageMaker.
+    """
     changed = [pipeline.code if pipeline else () for pipeline in (before, after)]
     then, now = (
-        {key: _without_content(item, changed) for key, item in _statements(side).items()}
+        {key: _without_content(item, changed) for key, item in _statements(side, further).items()}
         for side in (before, after)
     )
     changes = [
@@ -45,12 +59,15 @@ def _without_content(statement: Statement, changed: Sequence[Sequence[CodeTree]]
     return replace(statement, resources=tuple(dict.fromkeys(resources)))
 
 
-def _statements(pipeline: CompiledPipeline | None) -> Mapping[Key, Statement]:
+def _statements(pipeline: CompiledPipeline | None, further: RolesOf) -> Mapping[Key, Statement]:
     if pipeline is None:
         return {}
     permissions = plan_permissions(pipeline)
     found: dict[Key, Statement] = {}
-    roles = {JOB_ROLE: permissions.job, PIPELINE_ROLE: permissions.pipeline}
+    roles: dict[str, Sequence[Statement]] = {JOB_ROLE: permissions.job}
+    if SAGEMAKER in pipeline.targets:
+        roles[PIPELINE_ROLE] = permissions.pipeline
+    roles |= further(pipeline)
     if permissions.lookup:
         roles[LOOKUP_ROLE] = permissions.lookup
     roles |= {f"role of trigger {name}": own for name, own in permissions.triggers.items()}
