@@ -33,7 +33,7 @@ def wheel(directory: Path, version: str) -> Path:
 
 def installed(bin_directory: Path) -> str:
     """Return the version that an environment's Python finds."""
-    command = [bin_directory / "python3", "-c", "import probe; print(probe.version)"]
+    command = [str(bin_directory / "python3"), "-c", "import probe; print(probe.version)"]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 

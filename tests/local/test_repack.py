@@ -11,7 +11,7 @@ from smp.compiler.compile import compile_pipeline
 from smp.compiler.compiled import CompiledPipeline
 from smp.graph import build_graph
 from tests.graph.workspace import DIRECTORY, IMAGE, load, pipeline_of, write
-from tests.local.pipelines import Workspace, log_of, statuses, step_of
+from tests.local.pipelines import Workspace, statuses, step_of
 
 STEPS = "fit: Training\nmodel: CreateModel\npredict: Transform\nregister: RegisterModel"
 REPACK = "model-RepackModel-0"

@@ -46,7 +46,7 @@ def image(sandbox: Docker) -> Iterator[str]:
 
 def _root() -> bytes:
     """Pack a root directory with a few programs and the libraries that they need."""
-    files = {}
+    files: dict[str, str] = {}
     for program in PROGRAMS:
         found = str(shutil.which(program))
         needed = subprocess.run(["ldd", found], capture_output=True, text=True).stdout
