@@ -11,6 +11,7 @@ import pytest
 from smp.cli.entry import main
 from smp.compiler.deploy_values import names_in
 from tests.export.stepfunctions.checks import request_faults, validated
+from tests.graph.workspace import load, pipeline_of
 
 ROOT = Path(__file__).resolve().parents[2]
 VALUES: dict[str, Any] = {
@@ -121,4 +122,17 @@ def test_fails_where_values_are_no_json(tmp_path: Path, capsys: pytest.CaptureFi
     filled.write_text("{")
     assert export(tmp_path / "out", "--values", str(filled)) == 1
     assert "is no JSON" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_fails_with_what_cannot_be_expressed_and_writes_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    workspace = tmp_path / "workspace"
+    load(workspace, pipeline_of("ask: Callback, queue: people, outputs: {n: Integer}"))
+    words = ["export", "stepfunctions", "demo", "-o", str(tmp_path / "out")]
+    assert main([*words, "--workspace", str(workspace)]) == 1
+    told = capsys.readouterr().err
+    assert "demo.ask: Step Functions cannot express a step of type Callback" in told
+    assert "hint: who reads the queue answers SageMaker" in told
     assert not (tmp_path / "out").exists()

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from smp.compiler.compiled import CompiledPipeline, ModelPackageGroup
+from smp.compiler.compiled import CompiledPipeline, ModelPackageGroup, nested_steps
 
 Json = dict[str, Any]
 
@@ -36,7 +36,8 @@ def pipeline(
     *steps: Json, parameters: list[Json] | None = None, most: int | None = None, name: str = "demo"
 ) -> CompiledPipeline:
     """Return a compiled pipeline of these steps."""
-    groups = sorted({step["Arguments"]["ModelPackageGroupName"] for step in steps if _adds(step)})
+    registering = [step for step in nested_steps(list(steps)) if step["Type"] == "RegisterModel"]
+    groups = sorted({step["Arguments"]["ModelPackageGroupName"] for step in registering})
     return CompiledPipeline(
         name,
         {"Version": "2020-12-01", "Parameters": parameters or [], "Steps": list(steps)},
@@ -45,10 +46,6 @@ def pipeline(
         max_parallel_steps=most,
         model_package_groups=tuple(ModelPackageGroup(group) for group in groups),
     )
-
-
-def _adds(step: Json) -> bool:
-    return bool(step["Type"] == "RegisterModel")
 
 
 def get(reference: str) -> Json:

@@ -49,6 +49,7 @@ COMPARISONS: Mapping[str, str] = {
 }
 
 _ERROR = "$states.errorOutput"
+WAS_STOPPED = r'/JobStatus": ?"Stopped"/'
 TOLD = r'/"(FailureReason|errorMessage)": ?"([^"]+)/'
 """Where the Cause of an error, the description of a job or the answer of a function, says why."""
 
@@ -109,7 +110,7 @@ def failure_output(task: Task, tells_stopped: bool) -> str:
         f"$exists($told) ? $told[0].groups[1] : {_ERROR}.Error & ': ' & {cause})"
     }
     if tells_stopped:
-        kept[STOPPED_MEMBER] = f"$contains({cause} & '', 'JobStatus\":\"Stopped\"')"
+        kept[STOPPED_MEMBER] = f"$contains({cause} & '', {WAS_STOPPED})"
     retries = job_retries(task)
     before = record(task.name)
     if retries:

@@ -14,7 +14,12 @@ import pytest
 from smp.compiler.compile import compile_pipeline
 from smp.compiler.compiled import CompiledPipeline
 from smp.export.refusal import ExportError
-from smp.export.stepfunctions import render_state_machine, state_machine_text
+from smp.export.service_calls import SERVICE_CALLS
+from smp.export.stepfunctions import (
+    render_state_machine,
+    state_machine_permissions,
+    state_machine_text,
+)
 from tests.compiler.compiling import example_graphs
 from tests.export.definitions import (
     FAULTS,
@@ -207,6 +212,46 @@ def test_fails_where_a_request_is_mutated(mutate: Callable[[Json], None]) -> Non
     machine = deployed(render_state_machine(everything()))
     mutate(_state(machine, "fit")["Arguments"])
     assert request_faults(machine)
+
+
+def _allowed(compiled: CompiledPipeline, action: str) -> list[str]:
+    """Return what a role may do an action to."""
+    return [
+        resource
+        for statement in state_machine_permissions(compiled)
+        if action in statement.actions
+        for resource in statement.resources
+    ]
+
+
+def _called(state: Json) -> tuple[str, str]:
+    """Return the action that a task takes, and the end of the ARN of what it takes it to."""
+    service, _, action = state["Resource"].removesuffix(".sync").rpartition(":")
+    arguments = state["Arguments"]
+    if action == "getObject":
+        return "s3:GetObject", ""
+    if action == "invoke":
+        return "lambda:InvokeFunction", arguments["FunctionName"]
+    name = next((v for k, v in arguments.items() if k == MEMBERS.get(action)), None)
+    end = arguments["ModelPackageGroupName"] if name is None else f"{name.split(chr(39))[1]}*"
+    return f"{service.rpartition(':')[2]}:{action[0].upper()}{action[1:]}", end
+
+
+MEMBERS = {
+    call.operation[0].lower() + call.operation[1:]: call.name_member
+    for call in SERVICE_CALLS.values()
+}
+
+
+def test_the_role_allows_every_call_under_the_names_that_it_is_made_with(
+    examples: dict[str, CompiledPipeline],
+) -> None:
+    for compiled in (*examples.values(), everything()):
+        for name, state in states_in(render_state_machine(compiled)):
+            if state["Type"] == "Task":
+                action, end = _called(state)
+                allowed = _allowed(compiled, action)
+                assert any(resource.endswith(end) for resource in allowed), (name, action, end)
 
 
 def test_the_same_pipeline_is_the_same_text() -> None:
