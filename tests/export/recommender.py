@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,6 +11,7 @@ from typing import Any
 from smp.compiler.compile import compile_pipeline
 from smp.compiler.compiled import CompiledPipeline
 from tests.compiler.compiling import example_graphs
+from tests.export.engines.ran import Ran, Story
 
 Json = dict[str, Any]
 NAME = "video-recommender"
@@ -26,6 +28,22 @@ def recommender(setting: str) -> CompiledPipeline:
     graphs = {graph.name: graph for graph in example_graphs(SETTINGS[setting])}
     with TemporaryDirectory() as store:
         return compile_pipeline(graphs[NAME], Path(store))
+
+
+def story(is_good: bool) -> Story:
+    """Return what happens to the pipeline on an engine."""
+    step = "recommender-metrics"
+    place = f"{NAME}/evaluation/{{execution}}/{REPORT}.json"
+    return Story(reports={step: report(is_good)}, places={step: place})
+
+
+def comparable(ran: Ran) -> Json:
+    """Return the requests without what every engine calls by a name of its own."""
+    requests: Json = json.loads(json.dumps(ran.requests))
+    package = requests.get("recommender-register-RegisterModel", {})
+    for member in ("CustomerMetadataProperties", "ClientToken"):
+        package.pop(member, None)
+    return requests
 
 
 def report(is_good: bool) -> Json:

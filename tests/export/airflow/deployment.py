@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
@@ -62,9 +63,11 @@ def files_of(compiled: CompiledPipeline) -> Mapping[str, str]:
 
 
 def make_buckets(service: EmulatedService) -> None:
-    """Make the bucket that jobs write to."""
+    """Make the bucket that jobs write to; an emulator before this one may have left it."""
     place = {"LocationConstraint": REGION}
-    service.client("s3").create_bucket(Bucket=BUCKET, CreateBucketConfiguration=place)
+    client = service.client("s3")
+    with suppress(client.exceptions.BucketAlreadyOwnedByYou):
+        client.create_bucket(Bucket=BUCKET, CreateBucketConfiguration=place)
 
 
 def approve_model(service: EmulatedService, group: str, artefact: str) -> None:

@@ -108,7 +108,7 @@ def run(folder: str, dag_id: str, conf: dict | None = None) -> dict:
             ti.task_id: {
                 "state": text(ti.state),
                 "tries": ti.try_number,
-                "chosen": ti.xcom_pull(task_ids=ti.task_id) if is_branch(ti) else None,
+                "chosen": chosen_by(ti) if is_branch(ti) else None,
             }
             for ti in run.get_task_instances()
         },
@@ -147,6 +147,12 @@ def validate(workflow: str) -> dict:
     with TemporaryDirectory() as directory:
         valid, reason = validate_yaml_with_dagbag(None, workflow, Path(directory) / "dag.py")
     return {"unknown": unknown, "valid": valid, "reason": reason}
+
+
+def chosen_by(ti) -> list:
+    """Return the tasks that a branch goes on with; not every version keeps what it returned."""
+    kept = ti.xcom_pull(task_ids=ti.task_id, key="skipmixin_key") or {}
+    return list(kept.get("followed", []))
 
 
 def is_branch(ti) -> bool:

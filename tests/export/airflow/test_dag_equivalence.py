@@ -17,7 +17,7 @@ ENVIRONMENT = "airflow-3"
 
 
 @pytest.mark.slow
-@settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=8, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(told=stories())
 def test_a_pipeline_does_the_same_as_a_dag_as_here(
     told: tuple[CompiledPipeline, Story],

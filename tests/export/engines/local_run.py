@@ -23,6 +23,9 @@ from tests.local.pipelines import Workspace
 
 Json = dict[str, Any]
 
+BEST = "FakeTrainingJobName"
+"""The best job of every search, as the AWS emulator has it."""
+
 
 class _Jobs:
     """Answers for every kind of job, as a story has it."""
@@ -54,15 +57,18 @@ class _Jobs:
                 "ModelArtifacts": {"S3ModelArtifacts": f"{path}/output/model.tar.gz"},
                 "FinalMetricDataList": [metric],
             }
+        if kind == "Tuning":
+            return {"BestTrainingJob": {"TrainingJobName": BEST}}
         if kind == "Transform":
             return {"TransformOutput": request["TransformOutput"]}
         return {"ModelName": context.job_name, "ModelPackageArn": f"arn:{context.job_name}"}
 
     def _processed(self, context: StepContext) -> Json:
         outputs = context.arguments["ProcessingOutputConfig"]["Outputs"]
-        report = context.directory / "report.json"
+        place = Path(self._story.place(context.name, context.execution_id))
+        report = context.directory / place.name
         report.write_text(json.dumps(self._story.reports.get(context.name, {})))
-        context.store.put(report, f"{outputs[0]['S3Output']['S3Uri']}/report.json")
+        context.store.put(report, f"{outputs[0]['S3Output']['S3Uri']}/{place.name}")
         found = {output["OutputName"]: output for output in outputs}
         return {"ProcessingOutputConfig": {"Outputs": found}}
 

@@ -29,6 +29,13 @@ class Story:
     """The last `auc` of each training step."""
     failing: frozenset[str] = frozenset()
     """Steps whose jobs fail."""
+    places: Mapping[str, str] = field(default_factory=dict)
+    """The key of a step's report where it is another, with `{execution}` for the execution's id."""
+
+    def place(self, step: str, execution: str) -> str:
+        """Return the key of a step's report."""
+        key = self.places.get(step, f"out/{{execution}}/{step}/report.json")
+        return key.replace("{execution}", execution)
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ REFUSED = "!SageMaker.ValidationException: it was refused"
 def run_as_state_machine(compiled: CompiledPipeline, story: Story, engine: Engine) -> Ran:
     """Run a pipeline as a state machine."""
     for step, report in story.reports.items():
-        engine.put(f"out/{engine.next_id()}/{step}/report.json", report)
+        engine.put(story.place(step, engine.next_id()), report)
     metrics = {
         step: {"FinalMetricDataList": [{"MetricName": "auc", "Value": value}]}
         for step, value in story.metrics.items()
