@@ -86,6 +86,40 @@ def test_the_run_itself_reads_no_configuration(compiled_workspace: Path, tmp_pat
     assert in_a_process_without_threads(program, workspace) == "\n"
 
 
+def test_an_unchanged_workspace_is_not_loaded_again(
+    compiled_workspace: Path, tmp_path: Path
+) -> None:
+    workspace = Path(shutil.copytree(compiled_workspace, tmp_path / "ready"))
+    program = """
+        arguments.pipeline, arguments.sandbox = 'fraud-check', None
+        first, _ = preparation.get_ready(arguments)
+        assert not {'pydantic', 'yaml'}.intersection(sys.modules), 'the child loaded it'
+        preparation.Preparation = None
+        again, sandbox = preparation.get_ready(arguments)
+        assert again == first
+        (arguments.workspace / 'model_configs/fraud_check/scripts/new.py').write_text('')
+        try:
+            preparation.get_ready(arguments)
+        except TypeError:
+            print('loaded again')
+    """
+    assert in_a_process_without_threads(program, workspace) == "loaded again\n"
+
+
+def test_a_run_imports_neither_botocore_nor_what_runs_steps_that_it_has_not(
+    compiled_workspace: Path, tmp_path: Path
+) -> None:
+    workspace = Path(shutil.copytree(compiled_workspace, tmp_path / "ready"))
+    program = """
+        arguments.pipeline, arguments.sandbox = 'fraud-check', None
+        preparation.get_ready(arguments)
+        unused = {'botocore', 'boto3', 'smp.local.jobs.tuning', 'smp.local.jobs.notebook',
+                  'smp.local.jobs.transform', 'smp.local.live', 'smp.local.sandbox.docker'}
+        print(*unused.intersection(sys.modules))
+    """
+    assert in_a_process_without_threads(program, workspace) == "\n"
+
+
 def test_a_mistake_of_the_engine_shows_where_it_happened(tmp_path: Path) -> None:
     program = """
         def mistaken(arguments):
