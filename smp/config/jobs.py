@@ -156,15 +156,15 @@ class TransformSection(JobSection):
     """Whether each result is joined with its input."""
     split_type: Literal["None", "Line", "RecordIO", "TFRecord"] | None = None
     """How the data is split into records."""
-    content_type: ContentType = "text/csv"
+    content_type: Annotated[ContentType, VARIES] = "text/csv"
     """The content type of requests, and of answers without `accept`."""
-    accept: ContentType | None = None
+    accept: Annotated[ContentType, VARIES] | None = None
     """The content type of answers."""
     max_payload: Varying[Annotated[int, Field(ge=0, le=100)]] | None = None
     """The largest request, in MB."""
-    input_filter: str | None = Field(default=None, max_length=63)
+    input_filter: Annotated[str, Field(max_length=63), VARIES] | None = None
     """A JSONPath expression: the part of the data that is sent to the model."""
-    output_filter: str | None = Field(default=None, max_length=63)
+    output_filter: Annotated[str, Field(max_length=63), VARIES] | None = None
     """A JSONPath expression: the part of the joined data that is kept."""
     channels: TransformChannels = Field(default={})
     """The one channel whose data is sent to the model."""

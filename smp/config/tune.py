@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 
 from smp.config.fields import ConfigModel, ScalarText, Tags, Text, fault
 from smp.config.values import Hyperparameter, HyperparameterName, HyphenatedName
-from smp.config.varying import Varying
+from smp.config.varying import VARIES, Varying
 
 Scaling = Literal["Auto", "Linear", "Logarithmic", "ReverseLogarithmic"]
 Bound = Annotated[int | float, Field(allow_inf_nan=False)]
@@ -103,9 +103,9 @@ class TuneSection(ConfigModel):
     """The number of training jobs; 10 without it, and every combination for strategy Grid."""
     max_parallel_jobs: Varying[Annotated[int, Field(ge=1, le=100)]] = 1
     """How many of them run at once."""
-    max_runtime_seconds: Annotated[int, Field(ge=120, le=15_768_000)] | None = None
+    max_runtime_seconds: Varying[Annotated[int, Field(ge=120, le=15_768_000)]] | None = None
     """The time after which no further training job begins, in seconds."""
-    early_stopping: Literal["Off", "Auto"] = "Off"
+    early_stopping: Annotated[Literal["Off", "Auto"], VARIES] = "Off"
     """Whether jobs that do badly are ended early."""
     seed: Annotated[int, Field(ge=0)] | None = None
     """Makes the search choose the same again."""

@@ -212,3 +212,25 @@ def test_texts_of_a_join_with_parameters_become_part_of_it() -> None:
             "N": 3,
         }
     ]
+
+
+def test_what_a_transform_sends_and_keeps_may_vary(tmp_path: Path) -> None:
+    section = (
+        "entry_point: inference.py, content_type: '${parameters.day}', accept: 'text/${parameters.day}', "
+        "input_filter: '$[${parameters.rounds}:]', output_filter: '${parameters.day}', "
+        "channels: {train: {dataFiles: [{fileName: 's3://data/x'}]}}"
+    )
+    found = compiled(tmp_path, transform=section)
+    request = arguments(found, "predict")
+    day = {"Get": "Parameters.day"}
+    assert request["TransformInput"]["ContentType"] == day
+    assert request["TransformOutput"]["Accept"] == {
+        "Std:Join": {"On": "", "Values": ["text/", day]}
+    }
+    assert request["DataProcessing"] == {
+        "InputFilter": {
+            "Std:Join": {"On": "", "Values": ["$[", {"Get": "Parameters.rounds"}, ":]"]}
+        },
+        "OutputFilter": day,
+    }
+    assert check_requests(found) == []

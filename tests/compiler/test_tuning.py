@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from smp.compiler.compile import compile_pipeline
+from smp.compiler.request_check import check_requests
 from smp.errors import ConfigError
 from smp.graph import build_graph
 from tests.compiler.compiling import arguments, compile_demo, step
@@ -219,3 +220,19 @@ def test_a_tuned_step_is_retried_as_a_job(tmp_path: Path) -> None:
     compiled = compile_demo(tmp_path, "fit: Tuning", demo__train=TRAIN, demo__tune=TUNE)
     causes = [policy["ExceptionType"][0] for policy in step(compiled, "fit")["RetryPolicies"]]
     assert causes == ["Step.SERVICE_FAULT", "SageMaker.JOB_INTERNAL_ERROR"]
+
+
+def test_the_end_of_a_search_may_vary(tmp_path: Path) -> None:
+    tune = "{objective: {metric: auc}, ranges: {k: {type: categorical, values: [1, 2]}}, "
+    tune += "max_runtime_seconds: '${parameters.time}', early_stopping: '${parameters.early}'}"
+    declared = (
+        "    parameters: [{name: time, type: Integer, default: 600}, "
+        "{name: early, default: Auto, allowed_values: [Auto, 'Off']}]\n    models:"
+    )
+    text = pipeline_of("search: Tuning").replace("    models:", declared, 1)
+    project = load(tmp_path, text, demo__train=TRAIN, demo__tune=tune)
+    compiled = compile_pipeline(build_graph(project, "demo"), tmp_path / "store")
+    config = arguments(compiled, "search")["HyperParameterTuningJobConfig"]
+    assert config["ResourceLimits"]["MaxRuntimeInSeconds"] == {"Get": "Parameters.time"}
+    assert config["TrainingJobEarlyStoppingType"] == {"Get": "Parameters.early"}
+    assert check_requests(compiled) == []
