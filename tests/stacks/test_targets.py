@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import cfnlint
 import pytest
 
+from smp.compiler.cache import compile_all
 from smp.compiler.compiled import Json
 from smp.compiler.triggers import rule_name, schedule_group_name, state_machine_name
-from tests.stacks.synthesis import Synthesis, shown
+from smp.config.load import load_project
+from smp.graph import build_graphs
+from tests.stacks.synthesis import ROOT, Synthesis, shown, synthesize
 
 CHURN = "Smp-managed-Pipeline-churn"
 MACHINE = "Smp-managed-Pipeline-machine"
@@ -235,3 +240,19 @@ def test_names_of_targets_fit_and_differ() -> None:
     assert schedule_group_name("churn", "stepfunctions") == "churn-stepfunctions"
     assert len(state_machine_name(long)) == 80
     assert state_machine_name(long) != state_machine_name(long + "a")
+
+
+@pytest.mark.slow
+def test_every_bundled_pipeline_passes_the_policy_checks_on_every_target(tmp_path: Path) -> None:
+    graphs = build_graphs(load_project(ROOT))
+    compiled = compile_all(graphs, tmp_path / "work").result()
+    targets = ("sagemaker", "stepfunctions", "airflow")
+    pipelines = [replace(pipeline, targets=targets) for pipeline in compiled]
+    settings = {"network": {"internetEgress": True}, "orchestration": {"type": "mwaa"}}
+    made = synthesize(tmp_path / "out", pipelines, settings)
+    for pipeline in pipelines:
+        stack = f"Smp-Pipeline-{pipeline.name}"
+        assert [len(made.resources(stack, kind)) for kind in KINDS] == [1, 1]
+        uploads = made.resources(stack, "Custom::CDKBucketDeployment").values()
+        prefixes = {each["Properties"]["DestinationBucketKeyPrefix"] for each in uploads}
+        assert f"dags/{pipeline.name}" in prefixes
