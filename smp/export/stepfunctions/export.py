@@ -12,6 +12,7 @@ from typing import Any
 from smp.compiler.compiled import CompiledPipeline
 from smp.compiler.lookups import is_lookup
 from smp.compiler.permissions import plan_permissions
+from smp.compiler.triggers import state_machine_name
 from smp.export.bundle import Exported
 from smp.export.stepfunctions.blocks import Block, Fork, plan_blocks, steps_of
 from smp.export.stepfunctions.permissions import state_machine_permissions
@@ -121,6 +122,6 @@ def _following(compiled: CompiledPipeline, lookup: bool) -> Iterator[str]:
         "states.amazonaws.com"
     )
     yield (
-        f"aws stepfunctions create-state-machine --name {compiled.name} --role-arn ROLE "
-        f"--definition file://{compiled.name}.asl.json"
+        f"aws stepfunctions create-state-machine --name {state_machine_name(compiled.name)} "
+        f"--role-arn ROLE --definition file://{compiled.name}.asl.json"
     )
