@@ -42,6 +42,9 @@ SESSION_ENDPOINTS = ("SSM", "SSM_MESSAGES")
 PYTHON = {"2": "3.11", "3": "3.12"}
 """The Python of each Airflow in the service, by the major version."""
 
+CONFIGURATION = {"core.dags_are_paused_at_creation": "False"}
+"""A schedule that a configuration switches on runs without anybody's further word."""
+
 CONSTRAINTS = "https://raw.githubusercontent.com/apache/airflow/constraints-{version}/constraints-{python}.txt"
 
 
@@ -245,7 +248,7 @@ class MwaaEnvironment(Construct):
             "Resource",
             name=self._name,
             airflow_version=size.airflow_version,
-            airflow_configuration_options=dict(size.configuration) or None,
+            airflow_configuration_options={**CONFIGURATION, **size.configuration},
             environment_class=size.environment_class,
             min_workers=size.min_workers,
             max_workers=size.max_workers,

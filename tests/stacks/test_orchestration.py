@@ -84,7 +84,10 @@ def test_settings_shape_a_managed_environment(targeted: Synthesis) -> None:
     assert airflow["EnvironmentClass"] == "mw1.micro"
     assert (airflow["Schedulers"], airflow["MaxWorkers"]) == (1, 1)
     assert airflow["WeeklyMaintenanceWindowStart"] == "SUN:03:30"
-    assert airflow["AirflowConfigurationOptions"] == {"core.default_task_retries": "2"}
+    assert airflow["AirflowConfigurationOptions"] == {
+        "core.dags_are_paused_at_creation": "False",
+        "core.default_task_retries": "2",
+    }
     assert airflow["NetworkConfiguration"]["SubnetIds"] == ["subnet-3a2b3c4d", "subnet-4a2b3c4d"]
     assert only(targeted, BROUGHT, "AWS::EC2::SecurityGroup")["VpcId"] == "vpc-1a2b3c4d"
     assert targeted.resources(BROUGHT, "AWS::EC2::VPCEndpoint") == {}
