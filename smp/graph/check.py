@@ -17,7 +17,7 @@ from smp.graph.condition_parameters import check_condition_parameters
 from smp.graph.declared import Declared
 from smp.graph.dependencies import find_cycle, links, read_line
 from smp.graph.findings import Findings, Sides
-from smp.graph.followed_sides import follow_sides
+from smp.graph.followed import follow_failures, follow_sides
 from smp.graph.loop_items import check_items
 from smp.graph.loops import place_in_loops, read_loops
 from smp.graph.nodes import ChainedInput, PipelineGraph, StepNode, configured_name
@@ -46,6 +46,7 @@ class GraphChecker(Findings):
         sides = self.sides = read_sides(self)
         self.loops = read_loops(self)
         self.followed = follow_sides(self, sides, after)
+        self.behind_failures = follow_failures(self, after)
         nodes = tuple(self._node(step, after) for step in self.steps.values())
         nodes = place_in_loops(self, wait_for_failures(self, nodes))
         check_unused_keys(self, nodes)

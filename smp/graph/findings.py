@@ -30,6 +30,8 @@ class Findings:
         self.sides: Sides = {}
         self.followed: Sides = {}
         """The sides of conditions that steps run on, also those that none lists."""
+        self.behind_failures: frozenset[str] = frozenset()
+        """The steps that run only when another has failed."""
         self.loops: dict[str, str] = {}
         """The loop that each step is in, of those that are in one."""
         self.used_parameters: set[str] = set()
@@ -79,10 +81,22 @@ class Findings:
         sides, others = self.followed.get(one, {}), self.followed.get(other, {})
         return any(not sides[name] & others[name] for name in sides.keys() & others.keys())
 
-    def last_before(self, step: StepBase, model: Model, *step_classes: str) -> str | None:
-        """Return the last step of some classes that the model has before this one, else its last at all."""
-        names = self.steps_of(model, *step_classes)
+    def before(self, step: StepBase, model: Model, *step_classes: str) -> list[str]:
+        """Return the steps of some classes that the model has before this one, else all that it has.
+
+        What runs only after a failure counts for steps that do so too, or where there is nothing else.
+        """
         order = list(self.steps)
-        before = [name for name in names if order.index(name) < order.index(step.step_name)]
-        candidates = before or names
+        names = self.regular(step, self.steps_of(model, *step_classes))
+        return [n for n in names if order.index(n) < order.index(step.step_name)] or names
+
+    def regular(self, step: StepBase, names: list[str]) -> list[str]:
+        """Return the names without those that run only after a failure, for a step that does not."""
+        if step.step_name in self.behind_failures:
+            return names
+        return [name for name in names if name not in self.behind_failures] or names
+
+    def last_before(self, step: StepBase, model: Model, *step_classes: str) -> str | None:
+        """Return the last of these steps, if there is one."""
+        candidates = self.before(step, model, *step_classes)
         return candidates[-1] if candidates else None

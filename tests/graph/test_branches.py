@@ -125,3 +125,19 @@ def test_a_model_that_either_side_makes_is_registered_after_either(
     assert made.node("keep").training == "fit"
     assert made.node("keep-else").branch == Branch("how", taken=False)
     assert made.node("keep-else").training == "again"
+
+
+def test_what_only_runs_after_a_failure_is_not_what_a_model_is_registered_from(
+    tmp_path: Path,
+) -> None:
+    steps = (
+        "fit: Training, on_failure: smaller\nsmaller: Training\n"
+        "check: QualityCheck, check: data_quality, baseline_dataset: s3://data/x, on_failure: again\n"
+        "again: QualityCheck, check: data_quality, baseline_dataset: s3://data/y\n"
+        "keep: RegisterModel\nkeep-smaller: RegisterModel"
+    )
+    made = graph(tmp_path, steps, "[smaller >> keep-smaller, again >> keep-smaller]")
+    assert made.node("keep").training == "fit"
+    assert made.node("keep").reports == (("check", "check"),)
+    assert made.node("keep-smaller").training == "smaller"
+    assert made.node("keep-smaller").reports == (("again", "again"),)

@@ -75,6 +75,7 @@ def checks_before(findings: Findings, step: Declared) -> tuple[tuple[str, str], 
     """Return the checks whose baselines a RegisterModel step registers: the last before it of each kind."""
     order = list(findings.steps)
     names = findings.steps_of(step.model, "QualityCheck", "ClarifyCheck")
+    names = findings.regular(step.config, names)
     last: dict[str, str] = {}
     for name in names:
         config = findings.config_of(name)

@@ -92,11 +92,8 @@ def _makers(findings: Findings, step: StepBase, model: Model) -> tuple[str, ...]
     last = findings.last_before(step, model, *MAKERS)
     if last is None:
         return ()
-    order = list(findings.steps)
-    makers = findings.steps_of(model, *MAKERS)
-    before = [name for name in makers if order.index(name) < order.index(step.step_name)]
-    opposite = [name for name in before or makers if findings.are_opposite(last, name)]
-    return (last, *opposite[-1:])
+    makers = findings.before(step, model, *MAKERS)
+    return (last, *[name for name in makers if findings.are_opposite(last, name)][-1:])
 
 
 def _packed_by(findings: Findings, step: Declared) -> str | None:

@@ -1,4 +1,4 @@
-"""Follows what steps are written to wait for, to say on which sides of Condition steps they run.
+"""Follows what steps are written to wait for: on which sides of conditions they run, or after a failure.
 
 It never places a step: that is done once all it reads is known.
 """
@@ -28,6 +28,22 @@ def follow_sides(
                     changed = changed or merged != own.get(condition)
                     own[condition] = merged
     return found
+
+
+def follow_failures(findings: Findings, after: Mapping[str, Sequence[str]]) -> frozenset[str]:
+    """Return the steps that run only when another has failed, and those that wait for them."""
+    found = {
+        name
+        for step in findings.steps.values()
+        for name in getattr(step.config, "on_failure", ())
+        if name in findings.steps
+    }
+    while True:
+        others = findings.steps.keys() - found
+        following = {n for n in others if found.intersection(_before(findings, n, after))}
+        if not following:
+            return frozenset(found)
+        found |= following
 
 
 def _before(findings: Findings, name: str, after: Mapping[str, Sequence[str]]) -> Iterator[str]:
