@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 
 from smp.compiler.compiled import CompiledPipeline
 from tests.export.airflow.airflow_process import AirflowProcess
@@ -17,7 +17,13 @@ ENVIRONMENT = "airflow-3"
 
 
 @pytest.mark.slow
-@settings(max_examples=8, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=8,
+    deadline=None,
+    derandomize=True,
+    phases=[Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
 @given(told=stories())
 def test_a_pipeline_does_the_same_as_a_dag_as_here(
     told: tuple[CompiledPipeline, Story],

@@ -75,8 +75,8 @@ def _outcomes(compiled: CompiledPipeline, run: Json) -> dict[str, bool]:
         if task.kind != "Condition" or asked["state"] != "success":
             continue
         sides = [entries(workflow, after, task.name, side) for side in ("IfSteps", "ElseSteps")]
-        if chosen is not None and sides[0] != sides[1]:
-            found[task.name] = set(chosen) == set(sides[0])
+        if sides[0] != sides[1]:
+            found[task.name] = set(asked["chosen"] or ()) == set(sides[0])
     return found
 
 

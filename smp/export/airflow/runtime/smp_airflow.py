@@ -307,10 +307,11 @@ class StepOperator(BaseOperator):
             raise
         except Exception as error:
             cause = self.cause_of(error)
-            tries = [
-                _tries(policy) for policy in self.retry_policies if cause in policy["ExceptionType"]
-            ]
-            if context["ti"].try_number > max(tries, default=0):
+            wait = self.retry_delay.total_seconds()
+            named = [item for item in self.retry_policies if cause in item["ExceptionType"]]
+            cleared = max(0, (context["ti"].max_tries or 0) - self.retries)
+            tries = context["ti"].try_number - cleared
+            if tries > max((_tries(item, wait) for item in named), default=0):
                 raise AirflowFailException(f"{self.task_id} failed: {error}") from error
             self.log.info("%s may be tried again", cause)
             raise
@@ -348,20 +349,21 @@ def _retries(policies: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     if not policies:
         return {"retries": 0}
     rate = max(policy["BackoffRate"] for policy in policies)
+    wait = max(policy["IntervalSeconds"] for policy in policies)
     return {
-        "retries": max(_tries(policy) for policy in policies),
-        "retry_delay": timedelta(seconds=max(policy["IntervalSeconds"] for policy in policies)),
+        "retries": max(_tries(policy, wait) for policy in policies),
+        "retry_delay": timedelta(seconds=wait),
         "retry_exponential_backoff": float(rate) if RETRY_BY_FACTOR else rate > 1,
     }
 
 
-def _tries(policy: Mapping[str, Any]) -> int:
+def _tries(policy: Mapping[str, Any], wait: float) -> int:
     """Return how often a policy allows another try: a number, or as many waits as fit into its time."""
     if "MaxAttempts" in policy:
         return int(policy["MaxAttempts"])
-    left, wait, tries = policy["ExpireAfterMin"] * 60, policy["IntervalSeconds"], 0
+    left, tries = policy["ExpireAfterMin"] * 60, 0
     while wait <= left and tries < 100:
-        left, wait, tries = left - wait, wait * policy["BackoffRate"], tries + 1
+        left, wait, tries = left - wait, max(wait, 1) * policy["BackoffRate"], tries + 1
     return tries
 
 
