@@ -125,7 +125,8 @@ def _flow(workflow: Workflow, names: Mapping[str, str]) -> Iterator[str]:
     for text in found:
         yield from _folded(text)
     if any(is_guarded(task) for task in workflow.tasks):
-        everything = [names[task.name] for task in workflow.tasks]
+        # Not the branches: one that takes no step would skip the last task as well.
+        everything = [names[task.name] for task in workflow.tasks if task.kind != "Condition"]
         yield ""
         whole = f"    [{', '.join(everything)}] >> any_failure()"
         if len(whole) <= WIDTH:

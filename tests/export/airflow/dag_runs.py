@@ -212,6 +212,7 @@ class DagRuns:
             d.training("fit", d.output_of("prepare")),
             d.processing("tidy-up", DependsOn=d.failed("fit")),
             d.processing("tidy-more", DependsOn=d.failed("prepare")),
+            d.condition("never", [d.compare(1, "Equals", 2)], [d.processing("nothing")]),
         )
         if fails:
             service.endings = [Ending("demo-fit")]

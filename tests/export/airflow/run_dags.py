@@ -156,7 +156,7 @@ def chosen_by(ti) -> list:
 
 
 def is_branch(ti) -> bool:
-    return "Branch" in (ti.operator or "") and text(ti.state) == "success"
+    return "branch" in (ti.operator or "").lower() and text(ti.state) == "success"
 
 
 def text(state) -> str:
