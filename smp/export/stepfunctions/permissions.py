@@ -6,7 +6,6 @@ It never grants what the state machine's logs and traces take: whoever deploys i
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
 
 from smp.compiler.access import analyse_access
 from smp.compiler.compiled import CompiledPipeline
@@ -14,9 +13,10 @@ from smp.compiler.deploy_values import PARTITION
 from smp.compiler.lookup_permissions import NUMBERED, group_arns, package_arns
 from smp.compiler.permissions import plan_permissions
 from smp.compiler.statement import Statement, key_arns, regional_arn, through_s3
+from smp.export.report_keys import report_key
 from smp.export.service_calls import SERVICE_CALLS
 from smp.export.stepfunctions.names import job_prefix
-from smp.export.workflow import PropertyFile, Task, Workflow, is_expression, read_workflow
+from smp.export.workflow import Task, Workflow, read_workflow
 
 NAMED_ANEW = "Each execution names its jobs and models anew."
 BY_EXECUTION = "Each execution writes its reports to a directory of its own."
@@ -105,7 +105,7 @@ def _reading(compiled: CompiledPipeline, workflow: Workflow) -> Iterator[Stateme
     files = {(file.step, file.name): file for task in workflow.tasks for file in task.reads}
     if not files or _of(workflow, "RegisterModel"):
         return
-    keys = [_key(workflow, file) for file in files.values()]
+    keys = [report_key(workflow, file) for file in files.values()]
     yield Statement(
         "ReadReports",
         ["s3:GetObject"],
@@ -122,27 +122,6 @@ def _as_pipeline(compiled: CompiledPipeline, workflow: Workflow) -> Iterator[Sta
     for statement in plan_permissions(compiled).pipeline:
         if statement.sid in wanted:
             yield statement
-
-
-def _key(workflow: Workflow, file: PropertyFile) -> str:
-    """Return the bucket and key of a property file, with a `*` for what is only known at run time."""
-    written = workflow.task(file.step)
-    item = next(
-        item for item in written.step["PropertyFiles"] if item["PropertyFileName"] == file.name
-    )
-    outputs = written.arguments["ProcessingOutputConfig"]["Outputs"]
-    output = next(out for out in outputs if out["OutputName"] == item["OutputName"])
-    place = _pattern(output["S3Output"]["S3Uri"]).removeprefix("s3://").rstrip("/")
-    return f"{place}/{item['FilePath']}"
-
-
-def _pattern(value: Any) -> str:
-    if not is_expression(value):
-        return str(value)
-    if "Std:Join" not in value:
-        return "*"
-    join = value["Std:Join"]
-    return str(join.get("On", "")).join(_pattern(item) for item in join["Values"])
 
 
 def _of(workflow: Workflow, kind: str) -> list[Task]:
