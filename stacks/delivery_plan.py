@@ -20,12 +20,12 @@ from stacks.delivery_settings import (
     S3Source,
     StageSettings,
 )
+from stacks.network_settings import network_problems
 from stacks.settings import (
     VARIABLES,
     Deployment,
     Settings,
     load_settings,
-    network_problems,
     settings_document,
 )
 

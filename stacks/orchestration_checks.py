@@ -6,31 +6,35 @@ It never creates anything and never asks AWS.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
 
 from smp.compiler.triggers import AIRFLOW
 from smp.errors import Location, Problem
 from smp.graph import PipelineGraph
 from stacks.context import CDK_JSON, SETTINGS_KEY
-from stacks.orchestration_settings import MwaaSettings, SelfManagedSettings, ServerlessSettings
-
-if TYPE_CHECKING:
-    from stacks.settings import EnvironmentSettings
+from stacks.network_settings import NetworkSettings
+from stacks.orchestration_settings import (
+    MwaaSettings,
+    OrchestrationSettings,
+    SelfManagedSettings,
+    ServerlessSettings,
+)
 
 KINDS = "type mwaa, mwaa_serverless or self_managed"
 
 
 def orchestration_problems(
-    name: str, settings: EnvironmentSettings, graphs: Iterable[PipelineGraph]
+    name: str,
+    chosen: OrchestrationSettings | None,
+    network: NetworkSettings,
+    graphs: Iterable[PipelineGraph],
 ) -> Iterator[Problem]:
     """Yield what keeps Airflow out of an environment, and each pipeline that has nowhere to run."""
     asking = [graph for graph in graphs if AIRFLOW in graph.pipeline.config.targets]
     path = f"context.{SETTINGS_KEY}.environments.{name}.orchestration"
-    chosen = settings.orchestration
     if chosen is None:
         yield from (_nowhere(graph, name, path) for graph in asking)
     elif not isinstance(chosen, ServerlessSettings):
-        yield from _place_problems(settings, chosen, path)
+        yield from _place_problems(network, chosen, path)
         yield from _policy_problems(asking, chosen, path)
 
 
@@ -46,9 +50,9 @@ def _nowhere(graph: PipelineGraph, name: str, path: str) -> Problem:
 
 
 def _place_problems(
-    settings: EnvironmentSettings, chosen: MwaaSettings | SelfManagedSettings, path: str
+    network: NetworkSettings, chosen: MwaaSettings | SelfManagedSettings, path: str
 ) -> Iterator[Problem]:
-    place, network = Location(CDK_JSON), settings.network
+    place = Location(CDK_JSON)
     if network.subnet_ids and chosen.network is None:
         yield Problem(
             "Airflow needs to know the network that was brought along",

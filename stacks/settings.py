@@ -12,7 +12,7 @@ from typing import Any, Literal
 from pydantic import ConfigDict, Field, ValidationError
 
 from smp.config.faults import problems_of
-from smp.config.fields import ConfigModel, ScalarText, Text, TextList
+from smp.config.fields import ConfigModel, ScalarText, Text
 from smp.config.files import DEFAULT_PATTERN
 from smp.config.project import Pipeline
 from smp.config.yaml_tree import Document, read_document
@@ -21,6 +21,7 @@ from smp.graph import PipelineGraph
 from smp.review.stack_names import DEFAULT_ENVIRONMENT, stack_prefix
 from stacks.context import CDK_JSON, SETTINGS_KEY, Context
 from stacks.delivery_settings import DeliverySettings
+from stacks.network_settings import NetworkSettings, network_problems
 from stacks.orchestration_checks import orchestration_problems
 from stacks.orchestration_settings import OrchestrationSettings, StateMachineSettings
 from stacks.role_accounts import stranger_roles
@@ -33,15 +34,6 @@ from stacks.setting_values import (
     Region,
     RoleArn,
 )
-
-
-class NetworkSettings(ConfigModel):
-    """The network of the jobs: made here, with or without a way out, or brought along."""
-
-    internet_egress: bool = Field(default=False, alias="internetEgress")
-    subnet_ids: TextList = Field(default=(), alias="subnetIds")
-    egress_subnet_ids: TextList = Field(default=(), alias="egressSubnetIds")
-    security_group_ids: TextList = Field(default=(), alias="securityGroupIds")
 
 
 class EnvironmentSettings(ConfigModel):
@@ -118,7 +110,7 @@ class Deployment(ConfigModel):
         graphs = list(graphs)
         own = self.environment
         yield from stranger_roles(self.name, own.account, own.job_role_arn, graphs)
-        yield from orchestration_problems(self.name, own, graphs)
+        yield from orchestration_problems(self.name, own.orchestration, own.network, graphs)
         if not self.offers_egress:
             for graph in graphs:
                 if graph.pipeline.network.internet_egress:
@@ -245,34 +237,3 @@ def _with_variables(
         own = environment.network.model_copy(update={**network, "internet_egress": False})
         changed["network"] = own
     return environment.model_copy(update=changed)
-
-
-def network_problems(network: NetworkSettings, name: str) -> Iterator[Problem]:
-    """Yield what contradicts itself in the network of an environment."""
-    place, path = Location(CDK_JSON), f"context.{SETTINGS_KEY}.environments.{name}.network"
-    if bool(network.subnet_ids) != bool(network.security_group_ids):
-        yield Problem(
-            "subnets and security groups are brought together or not at all",
-            place,
-            path,
-            found=_listed({"subnets": network.subnet_ids, "groups": network.security_group_ids}),
-            hint="set subnetIds and securityGroupIds, or SMP_SUBNETS and SMP_SECURITYGROUPS",
-        )
-    if network.egress_subnet_ids and not network.subnet_ids:
-        yield Problem(
-            "egressSubnetIds belongs to a network that is brought along",
-            place,
-            path,
-            hint="set subnetIds and securityGroupIds too, or internetEgress instead",
-        )
-    if network.internet_egress and network.subnet_ids:
-        yield Problem(
-            "internetEgress is for the network made here",
-            place,
-            path,
-            hint="name the subnets with a way out in egressSubnetIds",
-        )
-
-
-def _listed(values: Mapping[str, Iterable[str]]) -> str:
-    return "; ".join(f"{name}: {', '.join(items) or 'none'}" for name, items in values.items())
