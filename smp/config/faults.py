@@ -54,7 +54,7 @@ def as_written(path: Path_, positions: Mapping[Path_, Any]) -> Path_:
 def _problem(details: ErrorDetails, document: Document) -> Problem:
     context = details.get("ctx", {})
     value = details["input"]
-    path = (*_written_path(details["loc"], document.data), *context.get("at", ()))
+    path = (*written_path(details["loc"], document.data), *context.get("at", ()))
     if isinstance(value, KeyFault):
         return _key_problem(value, path, document)
     if isinstance(value, Written) and details["type"] != "smp":
@@ -146,7 +146,7 @@ def meant_by(key: str) -> frozenset[str]:
     return frozenset({key, *(model.spellings[key] for model in models if key in model.spellings)})
 
 
-def _written_path(loc: tuple[int | str, ...], data: Any) -> Path_:
+def written_path(loc: tuple[int | str, ...], data: Any) -> Path_:
     """Return the part of pydantic's path that the file holds, in the file's own spelling."""
     path: list[str | int] = []
     for part in loc:

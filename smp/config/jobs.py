@@ -101,13 +101,13 @@ class PreprocessSection(JobSection, ImageChoice):
     """Inputs and outputs; without channels the job has one output, `train`."""
     location: OutputLocation = OutputLocation()
     """Where in its container the job writes."""
-    s3_data_distribution_type: S3Distribution = "FullyReplicated"
+    s3_data_distribution_type: Annotated[S3Distribution, VARIES] = "FullyReplicated"
     """Whether each instance gets all data or a part of it."""
     s3_data_type: Literal["S3Prefix", "ManifestFile"] = "S3Prefix"
     """What the data files are: objects and prefixes, or manifests."""
-    s3_input_mode: Literal["File", "Pipe"] = "File"
+    s3_input_mode: Annotated[Literal["File", "Pipe"], VARIES] = "File"
     """How data gets into the container."""
-    s3_upload_mode: Literal["EndOfJob", "Continuous"] = "EndOfJob"
+    s3_upload_mode: Annotated[Literal["EndOfJob", "Continuous"], VARIES] = "EndOfJob"
     """When output is uploaded."""
 
     @property
@@ -148,13 +148,13 @@ class TransformSection(JobSection):
     """The instance type of the job."""
     env: TransformEnvironment = Field(default={})
     """Environment variables of the model's container."""
-    strategy: Literal["MultiRecord", "SingleRecord"] | None = None
+    strategy: Annotated[Literal["MultiRecord", "SingleRecord"], VARIES] | None = None
     """How many records one request holds."""
-    assemble_with: Literal["None", "Line"] | None = None
+    assemble_with: Annotated[Literal["None", "Line"], VARIES] | None = None
     """How results are put together."""
-    join_source: Literal["Input", "None"] | None = None
+    join_source: Annotated[Literal["Input", "None"], VARIES] | None = None
     """Whether each result is joined with its input."""
-    split_type: Literal["None", "Line", "RecordIO", "TFRecord"] | None = None
+    split_type: Annotated[Literal["None", "Line", "RecordIO", "TFRecord"], VARIES] | None = None
     """How the data is split into records."""
     content_type: Annotated[ContentType, VARIES] = "text/csv"
     """The content type of requests, and of answers without `accept`."""
@@ -202,9 +202,9 @@ class EvaluateSection(JobSection, ImageChoice):
     """The content type of the metrics report."""
     channels: EvaluateChannels = Field(default={})
     """The one channel with what the job reads beside the predictions."""
-    s3_data_distribution_type: S3Distribution = "FullyReplicated"
+    s3_data_distribution_type: Annotated[S3Distribution, VARIES] = "FullyReplicated"
     """Whether each instance gets all data or a part of it."""
     s3_data_type: Literal["S3Prefix", "ManifestFile"] = "S3Prefix"
     """What the data files are: objects and prefixes, or manifests."""
-    s3_input_mode: Literal["File", "Pipe"] = "File"
+    s3_input_mode: Annotated[Literal["File", "Pipe"], VARIES] = "File"
     """How data gets into the container."""

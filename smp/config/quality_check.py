@@ -12,7 +12,7 @@ from pydantic import AfterValidator, Field, model_validator
 from smp.config.check_step import CheckStep
 from smp.config.fields import Text, fault
 from smp.config.values import ProcessingEnvironment, S3Uri
-from smp.config.varying import VARIES
+from smp.config.varying import VARIES, Varying
 
 Attribute = Annotated[Text, VARIES]
 
@@ -66,7 +66,7 @@ class QualityCheckStep(CheckStep):
     """For model_quality: the column, by name or index, or JSON path with the prediction."""
     probability_attribute: Attribute | None = None
     """For model_quality: the one with the probability."""
-    probability_threshold: Annotated[float, Field(ge=0, le=1, strict=False)] | None = None
+    probability_threshold: Varying[Annotated[float, Field(ge=0, le=1, strict=False)]] | None = None
     """For model_quality: from which probability on the prediction is positive."""
     ground_truth_attribute: Attribute | None = None
     """For model_quality: the one with the truth."""

@@ -35,7 +35,8 @@ SECTIONS = {
     "MetricDefinition": "….train.metric_definitions[]",
     "TuneSection": "conf.models.MODEL.tune",
     "Objective": "….tune.objective",
-    "NumberRange": "….tune.ranges.NAME of type continuous or integer",
+    "IntegerRange": "….tune.ranges.NAME of type integer",
+    "ContinuousRange": "….tune.ranges.NAME of type continuous",
     "CategoryRange": "….tune.ranges.NAME of type categorical",
     "WarmStart": "….tune.warm_start",
     "TransformSection": "conf.models.MODEL.transform",
@@ -159,6 +160,8 @@ TYPES = {"string": "text", "boolean": "`true`, `false`", "number": "number", "in
 
 def _range(schema: Schema) -> str:
     low, high = schema.get("minimum"), schema.get("maximum")
+    if low is None:
+        return "whole number"
     return f"{low} to {high}" if high is not None else f"number from {low}"
 
 

@@ -29,7 +29,7 @@ from smp.config.values import (
     TrainingInstance,
     VolumeSize,
 )
-from smp.config.varying import VARIES, Varying
+from smp.config.varying import VARIES, Varying, fixed
 
 LAUNCHED: dict[str, tuple[Framework | None, ...]] = {
     "torchrun": (None, "pytorch"),
@@ -82,7 +82,9 @@ class TrainSection(JobSection, AlgorithmChoice):
     """The time after which the job is stopped, in seconds."""
     distributed: DistributedTraining | None = None
     """How several processes run the script together; without it one runs it on each machine."""
-    use_spot: Flag = False
+    use_spot: Annotated[
+        Flag, fixed("max_wait_seconds has to be given with it, and only with it")
+    ] = False
     """Whether the job runs on spare capacity, which is cheaper and may be taken away while it runs."""
     max_wait_seconds: Varying[Annotated[int, Field(ge=1, le=TWENTY_EIGHT_DAYS)]] | None = None
     """With `use_spot`: the time for waiting and running together, in seconds."""
@@ -95,11 +97,11 @@ class TrainSection(JobSection, AlgorithmChoice):
     """How long the instances are kept, and paid for, after the job, for the next one like it."""
     output_path: S3Uri | None = None
     """Where the model's artefact goes; without it a place in the project's bucket."""
-    content_type: ContentType | None = None
+    content_type: Annotated[ContentType, VARIES] | None = None
     """The content type of the channels' data."""
-    input_mode: Literal["File", "FastFile", "Pipe"] = "File"
+    input_mode: Annotated[Literal["File", "FastFile", "Pipe"], VARIES] = "File"
     """How data gets into the container."""
-    distribution: S3Distribution = "FullyReplicated"
+    distribution: Annotated[S3Distribution, VARIES] = "FullyReplicated"
     """Whether each instance gets all data or a part of it."""
     hyperparameters: dict[HyperparameterName, Hyperparameter] = Field(default={}, max_length=100)
     """Arguments of the script, `--name value`, or settings of the image's algorithm."""

@@ -9,6 +9,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
+from smp.config.expressions import Reference
 from smp.config.fields import ConfigModel, ScalarText, Tags, Text, fault
 from smp.config.values import Hyperparameter, HyperparameterName, HyphenatedName
 from smp.config.varying import VARIES, Varying
@@ -20,31 +21,62 @@ MAX_RANGES = 30
 """CreateHyperParameterTuningJob (botocore 1.44.5), as all limits here."""
 
 
-class NumberRange(ConfigModel):
-    """A hyperparameter that takes any number between two."""
+class IntegerRange(ConfigModel):
+    """A hyperparameter that takes any whole number between two."""
 
-    type: Literal["continuous", "integer"]
-    """Whether it is a whole number."""
-    min: Bound
+    type: Literal["integer"]
+    """What kind of range it is."""
+    min: Varying[int]
     """The least value."""
-    max: Bound
+    max: Varying[int]
     """The greatest value."""
-    scaling: Scaling = "Auto"
+    scaling: Annotated[Scaling, VARIES] = "Auto"
     """How the search spreads its trials over the range."""
 
     @model_validator(mode="after")
-    def _check_bounds(self) -> NumberRange:
-        if self.type == "integer" and not all(isinstance(end, int) for end in (self.min, self.max)):
-            raise fault("is an integer's range with a fraction", "whole numbers in min and max")
-        if self.min >= self.max:
-            raise fault("is empty", f"more than {self.min}", at=("max",))
-        if self.scaling == "Logarithmic" and self.min <= 0:
-            raise fault("has no logarithm", "a number above 0", at=("min",))
-        reverse = self.scaling == "ReverseLogarithmic"
-        if reverse and (self.type == "integer" or self.min < 0 or self.max >= 1):
-            allowed = "type: continuous, from 0 to below 1"
-            raise fault("is not possible for this range", allowed, at=("scaling",))
+    def _check_bounds(self) -> IntegerRange:
+        _check_numbers(self)
+        if self.scaling == "ReverseLogarithmic":
+            raise _not_reversed()
         return self
+
+
+class ContinuousRange(ConfigModel):
+    """A hyperparameter that takes any number between two."""
+
+    type: Literal["continuous"]
+    """What kind of range it is."""
+    min: Varying[Bound]
+    """The least value."""
+    max: Varying[Bound]
+    """The greatest value."""
+    scaling: Annotated[Scaling, VARIES] = "Auto"
+    """How the search spreads its trials over the range."""
+
+    @model_validator(mode="after")
+    def _check_bounds(self) -> ContinuousRange:
+        _check_numbers(self)
+        least = None if isinstance(self.min, Reference) else self.min
+        most = None if isinstance(self.max, Reference) else self.max
+        outside = (least is not None and least < 0) or (most is not None and most >= 1)
+        if self.scaling == "ReverseLogarithmic" and outside:
+            raise _not_reversed()
+        return self
+
+
+def _check_numbers(one: IntegerRange | ContinuousRange) -> None:
+    """Raise where a range is empty, or has no logarithm; a parameter is checked where it is known."""
+    if isinstance(one.min, Reference):
+        return
+    if not isinstance(one.max, Reference) and one.min >= one.max:
+        raise fault("is empty", f"more than {one.min}", at=("max",))
+    if one.scaling == "Logarithmic" and one.min <= 0:
+        raise fault("has no logarithm", "a number above 0", at=("min",))
+
+
+def _not_reversed() -> ValueError:
+    allowed = "type: continuous, from 0 to below 1"
+    return fault("is not possible for this range", allowed, at=("scaling",))
 
 
 class CategoryRange(ConfigModel):
@@ -56,7 +88,7 @@ class CategoryRange(ConfigModel):
     """The values."""
 
 
-Range = Annotated[NumberRange | CategoryRange, Field(discriminator="type")]
+Range = Annotated[IntegerRange | ContinuousRange | CategoryRange, Field(discriminator="type")]
 
 
 class Objective(ConfigModel):

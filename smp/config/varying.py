@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args
 
-from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic import BeforeValidator, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
 from smp.config.expressions import (
@@ -33,7 +33,12 @@ Path_ = tuple[str | int, ...]
 Known = Callable[[str], str | int | float | bool | None]
 """Returns the value that a parameter is taken to have, or None where none is known."""
 
-TYPES: dict[type, ParameterType] = {int: "Integer", float: "Float", bool: "Boolean"}
+TYPES: dict[Any, ParameterType] = {
+    int: "Integer",
+    float: "Float",
+    int | float: "Float",
+    bool: "Boolean",
+}
 
 IN_SCHEMA = "x-varies"
 """Marks such a value in the JSON schema as pydantic makes it; `smp.config.schema` writes it out."""
@@ -127,6 +132,19 @@ def _whole(written: Written, kind: ParameterType) -> Reference:
         allowed = f"{BEGIN}NAME}} with nothing beside it"
         raise fault("is text around a parameter, and no text is expected here", allowed)
     return Reference(name, kind)
+
+
+def fixed(because: str) -> BeforeValidator:
+    """Say why a value cannot vary though the service itself would take an expression."""
+
+    def refuse(value: Any) -> Any:
+        if isinstance(value, Written):
+            _refuse_unknown(value)
+            hint = "${env:NAME} and conf.environments are put in when the file is read"
+            raise fault(f"is needed when the pipeline is built: {because}", "a value", hint)
+        return value
+
+    return BeforeValidator(refuse)
 
 
 def _bare(annotation: Any) -> Any:

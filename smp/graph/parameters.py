@@ -13,7 +13,7 @@ from pydantic_core import ErrorDetails
 
 from smp.config.channels import Channel
 from smp.config.expressions import BEGIN, Reference, names_in
-from smp.config.faults import said_of
+from smp.config.faults import said_of, written_path
 from smp.config.fields import ConfigModel
 from smp.config.parameter_text import Value
 from smp.config.parameters import ParameterConfig
@@ -193,14 +193,25 @@ def _assignments(
 
 def _refused(part: Part, uses: list[Use], changed: str, known: Known) -> Iterator[Problem]:
     """Yield what the section's own checks find with these values in place of its references."""
+    values = filled(part.section, known)
     try:
-        type(part.section).model_validate(filled(part.section, known))
+        type(part.section).model_validate(values)
     except ValidationError as error:
         for details in error.errors(include_url=False):
-            at = (*details["loc"], *details.get("ctx", {}).get("at", ()))
-            use = next((use for use in uses if at[: len(use.path)] == use.path), None)
+            beside = tuple(details.get("ctx", {}).get("at", ()))
+            at = (*written_path(details["loc"], values), *beside)
+            use = _at_fault(uses, at, beside, changed)
             if use is not None and (not changed or changed in use.names):
                 yield _refusal(details, use, part, known)
+
+
+def _at_fault(uses: list[Use], at: Path_, beside: Path_, changed: str) -> Use | None:
+    """Return the reference that a fault lies in, else one beside the value that it was compared with."""
+    found = next((use for use in uses if at[: len(use.path)] == use.path), None)
+    if found is not None or not beside:
+        return found
+    near = [use for use in uses if use.path[:-1] == at[:-1]]
+    return next((use for use in near if changed in use.names), near[0] if near else None)
 
 
 def _refusal(details: ErrorDetails, use: Use, part: Part, known: Known) -> Problem:

@@ -13,7 +13,7 @@ from smp.compiler.expressions import number_of, put_expressions
 from smp.compiler.request_check import check_requests
 from smp.config.expressions import Reference
 from smp.config.parameters import ParameterConfig
-from smp.errors import CompileError
+from smp.errors import CompileError, ConfigError
 from smp.graph import build_graph
 from tests.compiler.compiling import arguments, processing_inputs, processing_outputs
 from tests.graph.workspace import DIRECTORY, IMAGE, load, write
@@ -53,11 +53,13 @@ REGISTRY = (
 )
 
 
-def compiled(workspace: Path, declared: str = DECLARED, **sections: str) -> CompiledPipeline:
+def compiled(
+    workspace: Path, declared: str = DECLARED, registry: str = REGISTRY, **sections: str
+) -> CompiledPipeline:
     texts = {**SECTIONS, **sections}
     overrides = {f"demo__{name}": f"{{image_uri: {IMAGE}, {text}}}" for name, text in texts.items()}
     text = f"conf:\n  sagemakerPipeline:\n    pipelineName: demo{declared}{STEPS}"
-    project = load(workspace, text, demo__registry=REGISTRY, **overrides)
+    project = load(workspace, text, demo__registry=registry, **overrides)
     return compile_pipeline(build_graph(project, "demo"), workspace / "store")
 
 
@@ -234,3 +236,57 @@ def test_what_a_transform_sends_and_keeps_may_vary(tmp_path: Path) -> None:
         "OutputFilter": day,
     }
     assert check_requests(found) == []
+
+
+MODES = """
+    parameters:
+      - {name: split, default: Line, allowed_values: [Line, None]}
+      - {name: strategy, default: MultiRecord}
+      - {name: mode, default: File, allowed_values: [File, Pipe]}
+      - {name: share, default: ShardedByS3Key}
+      - {name: upload, default: EndOfJob}
+      - {name: media, default: text/csv}
+"""
+OF_MODES = {
+    "preprocess": "entry_point: preprocess.py, s3_input_mode: '${parameters.mode}', "
+    "s3_data_distribution_type: '${parameters.share}', s3_upload_mode: '${parameters.upload}', "
+    "channels: {train: {dataFiles: [{sourceName: raw, fileName: 's3://data/x'}]}}",
+    "train": "entry_point: train.py, input_mode: '${parameters.mode}', distribution: "
+    "'${parameters.share}', content_type: '${parameters.media}', "
+    "channels: {train: {dataFiles: [{fileName: 's3://data/x'}]}}",
+    "transform": "entry_point: inference.py, split_type: '${parameters.split}', assemble_with: "
+    "'${parameters.split}', strategy: '${parameters.strategy}', "
+    "channels: {train: {dataFiles: [{fileName: 's3://data/x'}]}}",
+}
+OF_STATUS = "{ModelRepack: 'False', InferenceSpecification: {image_uri: " + IMAGE + "}}"
+
+
+def test_enumerations_may_vary(tmp_path: Path) -> None:
+    found = compiled(tmp_path, MODES, OF_STATUS, **OF_MODES)
+    source = processing_inputs(found, "prep")["raw"]
+    assert source["S3InputMode"] == get("mode")
+    assert source["S3DataDistributionType"] == get("share")
+    assert processing_outputs(found, "prep")["train"]["S3UploadMode"] == get("upload")
+    training = arguments(found, "train")
+    channel = next(c for c in training["InputDataConfig"] if c["ChannelName"] == "train")
+    assert training["AlgorithmSpecification"]["TrainingInputMode"] == get("mode")
+    assert (channel["InputMode"], channel["ContentType"]) == (get("mode"), get("media"))
+    kind = channel["DataSource"]["S3DataSource"]["S3DataDistributionType"]
+    assert kind == get("share")
+    predict = arguments(found, "predict")
+    assert predict["TransformInput"]["SplitType"] == get("split")
+    assert predict["TransformOutput"]["AssembleWith"] == get("split")
+    assert predict["BatchStrategy"] == get("strategy")
+    assert check_requests(found) == []
+
+
+def test_fails_where_a_parameter_is_not_of_an_enumeration(tmp_path: Path) -> None:
+    declared = MODES.replace("[Line, None]", "[Line, Lines]")
+    with pytest.raises(ConfigError) as failure:
+        compiled(tmp_path, declared, OF_STATUS, **OF_MODES)
+    split, assemble = failure.value.problems
+    assert split.path == "conf.models.demo.transform.split_type"
+    assert split.found == "'${parameters.split}', where 'split' is 'Lines'"
+    assert split.reason == assemble.reason == "is not one of the allowed values"
+    assert split.allowed == "'None', 'Line', 'RecordIO' or 'TFRecord'"
+    assert assemble.allowed == "'None' or 'Line'"

@@ -10,7 +10,7 @@ import pytest
 from smp.compiler.compile import compile_pipeline
 from smp.compiler.compiled import CompiledPipeline
 from smp.compiler.permissions import plan_permissions
-from smp.compiler.request_check import check_step_request
+from smp.compiler.request_check import check_requests, check_step_request
 from smp.graph import build_graph
 from tests.compiler.compiling import arguments, compile_demo, step
 from tests.graph.workspace import load, pipeline_of
@@ -241,3 +241,16 @@ def test_flags_in_words(key: str, tmp_path: Path) -> None:
     member = "".join(part.title() for part in key.split("_"))
     compiled = compile_demo(tmp_path, f"{DATA}, {key}: 'no'")
     assert step(compiled, "check")[member] is False
+
+
+def test_the_threshold_of_a_prediction_may_vary(tmp_path: Path) -> None:
+    text = pipeline_of(
+        f"{MODEL}, probability_attribute: p, probability_threshold: '${{parameters.t}}'"
+    )
+    text = text.replace(
+        "    models:", "    parameters: [{name: t, type: Float, default: 0.5}]\n    models:", 1
+    )
+    compiled = compile_pipeline(build_graph(load(tmp_path, text), "demo"), tmp_path / "store")
+    told = arguments(compiled, "check")["Environment"]["probability_threshold_attribute"]
+    assert told == {"Std:Join": {"On": "", "Values": [{"Get": "Parameters.t"}]}}
+    assert check_requests(compiled) == []

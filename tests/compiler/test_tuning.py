@@ -7,9 +7,13 @@ from pathlib import Path
 import pytest
 
 from smp.compiler.compile import compile_pipeline
+from smp.compiler.compiled import CompiledPipeline
+from smp.compiler.parameters import parameter_values
 from smp.compiler.request_check import check_requests
 from smp.errors import ConfigError
 from smp.graph import build_graph
+from smp.local.expressions import Scope, resolve
+from smp.local.jobs.search import read_ranges
 from tests.compiler.compiling import arguments, compile_demo, step
 from tests.graph.workspace import load, pipeline_of
 
@@ -182,7 +186,7 @@ def test_an_objective_that_no_metric_defines_fails(tmp_path: Path) -> None:
     ("wrong", "reason"),
     [
         ("ranges: {r: {type: continuous, min: 1, max: 1}}", "is empty"),
-        ("ranges: {r: {type: integer, min: 1, max: 1.5}}", "is an integer's range with a fraction"),
+        ("ranges: {r: {type: integer, min: 1, max: 1.5}}", "must be a whole number"),
         (
             "ranges: {r: {type: continuous, min: 0, max: 1, scaling: Logarithmic}}",
             "has no logarithm",
@@ -236,3 +240,78 @@ def test_the_end_of_a_search_may_vary(tmp_path: Path) -> None:
     assert config["ResourceLimits"]["MaxRuntimeInSeconds"] == {"Get": "Parameters.time"}
     assert config["TrainingJobEarlyStoppingType"] == {"Get": "Parameters.early"}
     assert check_requests(compiled) == []
+
+
+DECLARED = """    parameters:
+      - {name: low, type: Float, default: 0.1}
+      - {name: high, type: Integer, default: 8}
+      - {name: scale, default: Linear, allowed_values: [Linear, Logarithmic]}
+    models:"""
+
+
+def searched(workspace: Path, ranges: str, declared: str = DECLARED) -> CompiledPipeline:
+    """Compile a search over ranges that refer to parameters."""
+    tune = f"{{objective: {{metric: auc}}, ranges: {{{ranges}}}}}"
+    text = pipeline_of("search: Tuning").replace("    models:", declared, 1)
+    project = load(workspace, text, demo__train=TRAIN, demo__tune=tune)
+    return compile_pipeline(build_graph(project, "demo"), workspace / "store")
+
+
+def test_ranges_may_vary_and_reach_the_local_search(tmp_path: Path) -> None:
+    compiled = searched(
+        tmp_path,
+        "rate: {type: continuous, min: '${parameters.low}', max: '${parameters.high}', "
+        "scaling: '${parameters.scale}'}, depth: {type: integer, min: 1, max: '${parameters.high}'}",
+    )
+    ranges = arguments(compiled, "search")["HyperParameterTuningJobConfig"]["ParameterRanges"]
+    high = {"Std:Join": {"On": "", "Values": [{"Get": "Parameters.high"}]}}
+    assert ranges["ContinuousParameterRanges"] == [
+        {
+            "Name": "rate",
+            "MinValue": {"Std:Join": {"On": "", "Values": [{"Get": "Parameters.low"}]}},
+            "MaxValue": high,
+            "ScalingType": {"Get": "Parameters.scale"},
+        }
+    ]
+    assert ranges["IntegerParameterRanges"] == [
+        {"Name": "depth", "MinValue": "1", "MaxValue": high, "ScalingType": "Auto"}
+    ]
+    assert check_requests(compiled) == []
+    given = parameter_values(compiled.definition, {"high": "5"})
+    depth, rate = read_ranges(resolve(ranges, Scope(given, {})))
+    assert (depth.low, depth.high) == (1, 5)
+    assert (rate.low, rate.high, rate.scaling) == (0.1, 5.0, "Linear")
+
+
+@pytest.mark.parametrize(
+    ("ranges", "reason", "found"),
+    [
+        (
+            "r: {type: integer, min: '${parameters.low}', max: 9}",
+            "'low' is of type Float, and another is expected here",
+            "'${parameters.low}'",
+        ),
+        (
+            "r: {type: integer, min: '${parameters.high}', max: 8}",
+            "is empty",
+            "'${parameters.high}', where 'high' is 8",
+        ),
+        (
+            "r: {type: continuous, min: 0, max: 1, scaling: '${parameters.scale}'}",
+            "has no logarithm",
+            "'${parameters.scale}', where 'scale' is 'Logarithmic'",
+        ),
+        (
+            "r: {type: continuous, min: 0, max: '${parameters.high}', scaling: ReverseLogarithmic}",
+            "is not possible for this range",
+            "'${parameters.high}', where 'high' is 8",
+        ),
+    ],
+)
+def test_fails_where_a_parameter_makes_no_range(
+    ranges: str, reason: str, found: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError) as failure:
+        searched(tmp_path, ranges)
+    (problem,) = failure.value.problems
+    assert (problem.reason, problem.found) == (reason, found)

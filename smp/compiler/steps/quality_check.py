@@ -24,6 +24,7 @@ from smp.compiler.steps.checks import (
     dataset_of,
 )
 from smp.compiler.steps.context import StepContext, sdk_tags, sdk_view
+from smp.config.expressions import Reference
 from smp.config.quality_check import QualityCheckStep
 from smp.graph.nodes import StepNode
 
@@ -63,7 +64,7 @@ def render_quality_check(context: StepContext, node: StepNode) -> list[Any]:
     config = sdk_view(written.model_copy(update=dict.fromkeys(FLAGS, False)))
     step = _Step(
         name=node.name,
-        quality_check_config=_check(context, node, config),
+        quality_check_config=_check(context, node, config, written.probability_threshold),
         check_job_config=_job(context, config),
         skip_check=as_written(written.skip_check),
         fail_on_violation=as_written(written.fail_on_violation),
@@ -80,7 +81,10 @@ def render_quality_check(context: StepContext, node: StepNode) -> list[Any]:
 
 
 def _check(
-    context: StepContext, node: StepNode, config: QualityCheckStep
+    context: StepContext,
+    node: StepNode,
+    config: QualityCheckStep,
+    threshold: float | Reference | None,
 ) -> sdk.QualityCheckConfig:
     shared = {
         "baseline_dataset": dataset_of(context, node, config),
@@ -95,7 +99,7 @@ def _check(
         inference_attribute=config.inference_attribute,
         probability_attribute=config.probability_attribute,
         ground_truth_attribute=config.ground_truth_attribute,
-        probability_threshold_attribute=config.probability_threshold,
+        probability_threshold_attribute=None if threshold is None else str(threshold),
     )
 
 

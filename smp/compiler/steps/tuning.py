@@ -98,7 +98,7 @@ def render_tuning(context: StepContext, node: StepNode) -> list[Any]:
             seed=tune.seed,
             output_path=trainer.output_data_config.s3_output_path,
             name=node.emitted[0],
-            step_args=_tuner(section, sdk_view(tune), trainer).tune(inputs=channels, wait=False),
+            step_args=_tuner(section, tune, trainer).tune(inputs=channels, wait=False),
             cache_config=context.cache_config(node),
             depends_on=context.waits_for(node) or None,
         )
@@ -111,14 +111,15 @@ def _code_channel(context: StepContext, node: StepNode, section: TrainSection) -
     return job_channel(CODE_CHANNEL, uri, section.model_copy(update={"content_type": None}))
 
 
-def _tuner(section: TrainSection, tune: TuneSection, trainer: Any) -> HyperparameterTuner:
+def _tuner(section: TrainSection, written: TuneSection, trainer: Any) -> HyperparameterTuner:
+    tune = sdk_view(written)
     metrics = [{"Name": m.name, "Regex": m.regex} for m in section.metric_definitions]
     is_grid = tune.strategy == "Grid"
     return HyperparameterTuner(
         model_trainer=trainer,
         objective_metric_name=tune.objective.metric,
         objective_type=tune.objective.type,
-        hyperparameter_ranges={name: _range(one) for name, one in tune.ranges.items()},
+        hyperparameter_ranges={name: _range(one) for name, one in written.ranges.items()},
         metric_definitions=metrics or None,
         strategy=tune.strategy,
         max_jobs=None if is_grid else tune.max_jobs or DEFAULT_JOBS,
@@ -132,10 +133,11 @@ def _tuner(section: TrainSection, tune: TuneSection, trainer: Any) -> Hyperparam
 
 
 def _range(written: Range) -> Any:
+    """Return a range as the SDK has it: its ends are text in the request, as parameters are there."""
     if isinstance(written, CategoryRange):
-        return CategoricalParameter(list(written.values))
+        return CategoricalParameter(list(sdk_view(written).values))
     kind = IntegerParameter if written.type == "integer" else ContinuousParameter
-    return kind(written.min, written.max, scaling_type=written.scaling)
+    return kind(str(written.min), str(written.max), scaling_type=written.scaling)
 
 
 def _warm_start(tune: TuneSection) -> HyperParameterTuningJobWarmStartConfig | None:

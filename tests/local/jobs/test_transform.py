@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from smp.errors import SetupError
+from smp.local.expressions import Scope, resolve
 from smp.local.jobs.context import StepFailure
 from smp.local.jobs.transform import run_transform
 from smp.local.sandbox.choose import choose_sandbox
@@ -121,6 +122,18 @@ def test_splits_batches_and_assembles(
     settings = {"SplitType": split, "AssembleWith": assemble}
     if strategy:
         settings["BatchStrategy"] = strategy
+    assert transform(workspace, BRACKETS, "1,2\n3,4\n", **settings) == expected
+
+
+@pytest.mark.parametrize(
+    ("split", "expected"), [("None", b"<1,2\n3,4\n>"), ("Line", b"<1,2\n><3,4\n>")]
+)
+def test_a_parameter_says_how_data_is_split(
+    workspace: Workspace, split: str, expected: bytes
+) -> None:
+    written = {"SplitType": {"Get": "Parameters.split"}, "BatchStrategy": {"Get": "Parameters.by"}}
+    by = "SingleRecord" if split == "Line" else "MultiRecord"
+    settings = resolve(written, Scope({"split": split, "by": by}, {}))
     assert transform(workspace, BRACKETS, "1,2\n3,4\n", **settings) == expected
 
 
