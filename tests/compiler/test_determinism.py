@@ -139,7 +139,7 @@ def test_another_process_gives_the_same_bytes(
     environment = {"HOME": str(place), "PYTHONHASHSEED": "2", "TZ": "Asia/Tokyo", "LANG": "C"}
     second = compile_in_a_process(copy, place / "run", environment, umask="077")
     assert second == first
-    assert len(json.loads(first[0])) == 4
+    assert len(json.loads(first[0])) == 5
 
 
 def test_no_region_of_the_sdks_reaches_the_definition(
