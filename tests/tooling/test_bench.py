@@ -19,7 +19,7 @@ from tools.bench_workspace import STEPS_PER_UNIT, write_generated_models
 
 LOCAL = LocalRun(
     examples=(
-        Example("small", rounds=3, by_hand=10.0, locally=10.2),
+        Example("small", ((10.0, 10.2), (5.0, 5.0), (20.0, 20.8))),
         Example("large", problem="no space left on device"),
     ),
     step_milliseconds=4.0,
@@ -78,7 +78,7 @@ def test_fails_growth_that_gets_dearer_with_every_model() -> None:
 
 def test_fails_each_bar_of_the_local_run_by_itself() -> None:
     slow = LocalRun(
-        examples=(Example("small", rounds=3, by_hand=10.0, locally=10.4),),
+        examples=(Example("small", ((10.0, 10.4), (5.0, 5.0), (20.0, 21.0))),),
         step_milliseconds=10.5,
         steps=200,
         branches=Branches(one_at_once=4.0, two_at_once=3.0),
