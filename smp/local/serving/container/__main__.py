@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import signal
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Mapping
@@ -31,19 +30,39 @@ _STRATEGIES = {"SINGLE_RECORD": "SingleRecord", "MULTI_RECORD": "MultiRecord"}
 def main() -> int:
     """Run the job; what went wrong is in the failure file."""
     listening = _listen()
-    server = subprocess.Popen(
-        [sys.executable, "-m", f"{__package__}.server", str(listening.fileno())],
-        pass_fds=(listening.fileno(),),
-    )
+    server = _Server(listening)
     signal.signal(signal.SIGTERM, lambda *_: _stop(server))
     try:
         return _run(Path(sys.argv[1]), listening, server)
     finally:
         server.terminate()
-        server.wait()
+        server.exit_code(0)
 
 
-def _run(directory: Path, listening: socket.socket, server: subprocess.Popen[bytes]) -> int:
+class _Server:
+    """The inference server: a copy of this process, which spares the start of another Python."""
+
+    def __init__(self, listening: socket.socket) -> None:
+        self._ended: int | None = None
+        self._pid = os.fork()
+        if self._pid == 0:
+            from .server import serve
+
+            serve(listening)
+
+    def exit_code(self, options: int = os.WNOHANG) -> int | None:
+        """Return how it ended; None while it runs, for which 0 as `options` waits."""
+        if self._ended is None:
+            pid, status = os.waitpid(self._pid, options)
+            self._ended = os.waitstatus_to_exitcode(status) if pid else None
+        return self._ended
+
+    def terminate(self) -> None:
+        if self.exit_code() is None:
+            os.kill(self._pid, signal.SIGTERM)
+
+
+def _run(directory: Path, listening: socket.socket, server: _Server) -> int:
     started = time.monotonic()
     # The server loads its model meanwhile: importing the client takes a good part of that time.
     from .batch import run_batch
@@ -55,8 +74,9 @@ def _run(directory: Path, listening: socket.socket, server: subprocess.Popen[byt
     patience = FIRST_PING_SECONDS
     while not endpoint.answers_ping(patience):
         patience = min(1.5 * patience, LONGEST_PING_SECONDS)
-        if server.poll() is not None:
-            return _fail(f"the inference server ended with exit code {server.returncode}")
+        code = server.exit_code()
+        if code is not None:
+            return _fail(f"the inference server ended with exit code {code}")
         if time.monotonic() - started > START_SECONDS:
             return _fail(f"the inference server did not answer /ping within {START_SECONDS:g} s")
     listening.close()
@@ -107,7 +127,7 @@ def _fail(reason: str) -> int:
     return 1
 
 
-def _stop(server: subprocess.Popen[bytes]) -> None:
+def _stop(server: _Server) -> None:
     """End at once, without waiting for requests under way."""
     server.terminate()
     os._exit(128 + signal.SIGTERM)

@@ -1,7 +1,6 @@
 """The inference server: worker processes that take one request at a time, as behind gunicorn.
 
-It serves on a socket that it is given, so that it never has to find a free port. Run as
-`python -m smp_serving.server FD`.
+It serves on a socket that it is given, so that it never has to find a free port.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ import socket
 import sys
 import traceback
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import NoReturn
 
 from .encoding import UnsupportedError
 from .failure import FAILURE
@@ -98,9 +98,8 @@ def worker_count() -> int:
     return max(1, min(at_once, os.cpu_count() or 1))
 
 
-def main() -> int:
+def serve(listening: socket.socket) -> NoReturn:
     """Keep the workers going until SIGTERM; give up where the model does not load."""
-    listening = socket.socket(fileno=int(sys.argv[1]))
     count = worker_count()
     workers = {_start_worker(listening, count) for _ in range(count)}
     signal.signal(signal.SIGTERM, lambda *_: _end(workers))
@@ -116,7 +115,7 @@ def main() -> int:
         workers.add(_start_worker(listening, count))
 
 
-def _end(workers: set[int], code: int = 0) -> None:
+def _end(workers: set[int], code: int = 0) -> NoReturn:
     for pid in workers:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
@@ -150,7 +149,3 @@ def _work(listening: socket.socket, count: int) -> None:
         connection, address = listening.accept()
         with connection, contextlib.suppress(ConnectionError):
             _Requests(connection, address, server)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
