@@ -3,27 +3,26 @@
 Installs the examples' packages once, outside of every measurement. Never touches this checkout's runs.
 """
 
-import itertools
 import json
 import shutil
 import sys
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from smp.errors import SmpError
 from smp.local.environments import REQUIREMENTS_FILE, Environments
 from smp.local.places import BUCKET, Places
+from smp.local.run_store import RunStore
 from tools.bench_bare import EXAMPLES
-from tools.bench_process import run_timed
-from tools.bench_report import Branches, Example, LocalRun
+from tools.bench_process import Finished, run_timed
+from tools.bench_report import Branches, Example, LocalRun, Timed
 from tools.bench_workspace import ROOT
 
-LONG = frozenset({"housing", "summarization-llm"})
-"""Examples that take so long that chance weighs little: measured in few rounds."""
-LONG_ROUNDS = 3
-SHORT_ROUNDS_A_ROUND = 2
-"""Pairs of a short example for each round of the rest: one pair scatters by 5 %, more than the bar."""
+ROUNDS_A_ROUND: Mapping[str, int] = {"churn-lightgbm": 3, "video-recommender": 3}
+"""Of an example that takes seconds, for each round of the rest: each has to meet a quiet moment."""
 MAX_REASON = 160
 
 _SMP = Path(sys.executable).with_name("smp")
@@ -51,49 +50,68 @@ def _measure_example(
 ) -> Example:
     say(f"local run: {name}, packages, data and a first run")
     _smp(workspace, "stage", name)
-    by_hand, locally = _sides(name, workspace, place)
+    request = place / f"{name}.json"
+    by_hand_place = place / "by-hand"
+    request.write_text(json.dumps(bare_request(name, workspace, by_hand_place)), "utf-8")
+
+    def by_hand() -> Timed:
+        ended = run_timed((sys.executable, "-m", "tools.bench_bare", request), ROOT)
+        shutil.rmtree(by_hand_place)
+        return Timed(ended.seconds, json.loads(ended.output)["seconds"])
+
+    def locally() -> Timed:
+        ended = _smp(workspace, "run", name, "--fresh", "--jobs", "1")
+        run = next(iter(RunStore(Places(workspace / ".smp").runs).all()))
+        return Timed(ended.seconds, {step.name: step.seconds or 0.0 for step in run.steps()})
+
+    by_hand()
     locally()
-    count = SHORT_ROUNDS_A_ROUND * rounds
-    if name in LONG:
-        count = min(rounds, LONG_ROUNDS)
-    else:
-        by_hand()
     pairs = []
+    count = ROUNDS_A_ROUND.get(name, 1) * rounds
     for number in range(count):
         say(f"local run: {name}, round {number + 1} of {count}")
         if number % 2 == 0:
-            hand_seconds = by_hand()
-            pairs.append((hand_seconds, locally()))
+            hand = by_hand()
+            pairs.append((hand, locally()))
         else:
-            smp_seconds = locally()
-            pairs.append((by_hand(), smp_seconds))
+            local = locally()
+            pairs.append((by_hand(), local))
     return Example(name, tuple(pairs))
 
 
-def _sides(
-    name: str, workspace: Path, place: Path
-) -> tuple[Callable[[], float], Callable[[], float]]:
-    """Return what runs an example by hand and by `smp run`, each giving the seconds that passed."""
-    models, places = workspace / "model_configs", Places(workspace / ".smp")
+def bare_request(name: str, workspace: Path, place: Path) -> dict[str, Any]:
+    """Return what running an example by hand takes, see `tools.bench_bare`."""
+    places = Places(workspace / ".smp")
     environments = Environments(places.environments, lambda _: None)
-    numbers = itertools.count()
-
-    def python(model: str) -> Path:
-        return environments.bin_of(models / model / REQUIREMENTS_FILE) / "python"
-
-    def by_hand() -> float:
-        directory = place / "by-hand" / f"{name}-{next(numbers)}"
-        began = time.perf_counter()
-        EXAMPLES[name](models, places.buckets / BUCKET, python, directory)
-        seconds = time.perf_counter() - began
-        shutil.rmtree(directory)
-        return seconds
-
-    return by_hand, lambda: _smp(workspace, "run", name, "--fresh", "--jobs", "1")
+    models = {}
+    for model in EXAMPLES[name][1]:
+        directory = workspace / "model_configs" / model
+        python = environments.bin_of(directory / REQUIREMENTS_FILE) / "python"
+        models[model] = {
+            "directory": str(directory),
+            "python": str(python),
+            **model_settings(directory),
+        }
+    bucket = places.buckets / BUCKET
+    return {"pipeline": name, "bucket": str(bucket), "place": str(place), "models": models}
 
 
-def _smp(workspace: Path, *arguments: str) -> float:
-    return run_timed((_SMP, *arguments, "--workspace", workspace), ROOT).seconds
+def model_settings(directory: Path) -> dict[str, dict[str, str]]:
+    """Return what a conf gives the scripts of its one model, parameters with their defaults."""
+    text = (directory / "conf" / "conf.yaml").read_text("utf-8")
+    pipeline = yaml.safe_load(text)["conf"].get("sagemakerPipeline", {})
+    for parameter in pipeline.get("parameters", []):
+        text = text.replace(f"${{parameters.{parameter['name']}}}", str(parameter["default"]))
+    (model,) = yaml.safe_load(text)["conf"]["models"].values()
+    given = {
+        "hyperparameters": model.get("train", {}).get("hyperparameters", {}),
+        "environment": model.get("preprocess", {}).get("env", {}),
+    }
+    return {kind: {key: str(value) for key, value in held.items()} for kind, held in given.items()}
+
+
+def _smp(workspace: Path, *arguments: str) -> Finished:
+    return run_timed((_SMP, *arguments, "--workspace", workspace), ROOT)
 
 
 def _make_workspace(place: Path) -> Path:

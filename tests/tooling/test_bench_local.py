@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tools.bench_bare import EXAMPLES
-from tools.bench_local import last_line
+from tools.bench_local import last_line, model_settings
 from tools.bench_process import run_timed
 from tools.bench_workspace import ROOT
 
@@ -36,10 +36,12 @@ def test_by_hand_churn_comes_to_the_metrics_that_its_readme_names(tmp_path: Path
     prepare = MODELS / "churn_lightgbm" / "prepare_data.py"
     run_timed((PYTHON, prepare, "--output", bucket), tmp_path)
 
-    output = EXAMPLES["churn-lightgbm"](MODELS, bucket, lambda _: PYTHON, tmp_path / "run")
+    answer = json.loads(run_by_hand(tmp_path, bucket))
 
-    report = json.loads((output / "model_evaluation_metrics.json").read_text("utf-8"))
+    output = Path(answer["output"]) / "model_evaluation_metrics.json"
+    report = json.loads(output.read_text("utf-8"))
     assert report["binary_classification_metrics"]["auc"]["value"] > 0.8
+    assert list(answer["seconds"]) == ["churn-training", "churn-transform", "churn-metrics"]
 
 
 def test_fails_with_what_the_script_printed(tmp_path: Path) -> None:
@@ -49,7 +51,27 @@ def test_fails_with_what_the_script_printed(tmp_path: Path) -> None:
     with pytest.raises(
         RuntimeError, match=r"train of churn_lightgbm failed:\n(.|\n)*no \.csv file"
     ):
-        EXAMPLES["churn-lightgbm"](MODELS, tmp_path, lambda _: PYTHON, tmp_path / "run")
+        run_by_hand(tmp_path, tmp_path)
+
+
+def run_by_hand(place: Path, bucket: Path) -> str:
+    directory = MODELS / "churn_lightgbm"
+    churn = {"directory": str(directory), "python": str(PYTHON), **model_settings(directory)}
+    request = {
+        "pipeline": "churn-lightgbm",
+        "bucket": str(bucket),
+        "place": str(place / "run"),
+        "models": {"churn_lightgbm": churn},
+    }
+    (place / "request.json").write_text(json.dumps(request), "utf-8")
+    command = (PYTHON, "-m", "tools.bench_bare", place / "request.json")
+    return run_timed(command, ROOT).output
+
+
+def test_a_script_gets_the_parameters_of_a_pipeline_with_their_defaults() -> None:
+    settings = model_settings(MODELS / "video_recommender")
+    assert settings["hyperparameters"]["feature_dim"] == "4096"
+    assert settings["environment"]["FEATURE_DIM"] == "4096"
 
 
 @pytest.mark.parametrize(
