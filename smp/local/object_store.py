@@ -6,6 +6,7 @@ whole or not at all.
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import tempfile
@@ -56,10 +57,7 @@ class ObjectStore:
 
     def put(self, source: Path, uri: str) -> None:
         """Copy a file to a URI, replacing what was there."""
-        target = self.path_of(uri)
-        if target.is_dir():
-            raise RunError(f"{uri} is a prefix of other objects and cannot be one itself")
-        self._make_directory(target.parent, uri)
+        target = self._target(uri)
         handle, name = tempfile.mkstemp(prefix=".put-", dir=target.parent)
         os.close(handle)
         try:
@@ -69,6 +67,29 @@ class ObjectStore:
         except BaseException:
             Path(name).unlink(missing_ok=True)
             raise
+
+    def take(self, source: Path, uri: str) -> None:
+        """Move a file to a URI, replacing what was there: however large, it is not copied."""
+        target = self._target(uri)
+        source.chmod(0o644)
+        try:
+            source.replace(target)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            self.put(source, uri)
+            source.unlink()
+
+    def _target(self, uri: str) -> Path:
+        """Return where an object goes, in a directory that is there."""
+        target = self.path_of(uri)
+        if target.is_dir():
+            raise RunError(f"{uri} is a prefix of other objects and cannot be one itself")
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError):
+            raise RunError(f"a part of {uri} is an object and cannot be a prefix too") from None
+        return target
 
     def put_tree(self, directory: Path, prefix: str, *, follow_links: bool = False) -> int:
         """Copy every file below a directory under a prefix; return how many there were.
@@ -100,13 +121,6 @@ class ObjectStore:
             )
             copy_file(item.file, directory / relative)
         return len(objects)
-
-    @staticmethod
-    def _make_directory(directory: Path, uri: str) -> None:
-        try:
-            directory.mkdir(parents=True, exist_ok=True)
-        except (FileExistsError, NotADirectoryError):
-            raise RunError(f"a part of {uri} is an object and cannot be a prefix too") from None
 
 
 def copy_file(source: Path, target: Path) -> None:

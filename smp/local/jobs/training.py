@@ -174,8 +174,7 @@ def _upload_results(context: StepContext) -> str:
     archive = context.directory / "model.tar.gz"
     directories(context.opt_ml, LAYOUT)
     pack(inside(context.opt_ml, "/opt/ml/model"), archive)
-    context.store.put(archive, f"{_results_prefix(context)}/model.tar.gz")
-    archive.unlink()
+    context.store.take(archive, f"{_results_prefix(context)}/model.tar.gz")
     upload_output(context)
     return f"{_results_prefix(context)}/model.tar.gz"
 
@@ -188,8 +187,7 @@ def upload_output(context: StepContext) -> str | None:
     archive = context.directory / "output.tar.gz"
     uri = f"{_results_prefix(context)}/output.tar.gz"
     pack(data, archive)
-    context.store.put(archive, uri)
-    archive.unlink()
+    context.store.take(archive, uri)
     return uri
 
 
