@@ -21,8 +21,9 @@ from tools.bench_process import Finished, run_timed
 from tools.bench_report import Branches, Example, LocalRun, Timed
 from tools.bench_workspace import ROOT
 
-ROUNDS_A_ROUND: Mapping[str, int] = {"churn-lightgbm": 3, "video-recommender": 3}
-"""Of an example that takes seconds, for each round of the rest: each has to meet a quiet moment."""
+ROUNDS_A_ROUND: Mapping[str, int] = {"churn-lightgbm": 4, "video-recommender": 4}
+"""Of an example that takes few seconds, for each round of the rest: chance weighs more there."""
+LONG_ROUNDS_A_ROUND = 2
 MAX_REASON = 160
 
 _SMP = Path(sys.executable).with_name("smp")
@@ -67,7 +68,7 @@ def _measure_example(
     by_hand()
     locally()
     pairs = []
-    count = ROUNDS_A_ROUND.get(name, 1) * rounds
+    count = ROUNDS_A_ROUND.get(name, LONG_ROUNDS_A_ROUND) * rounds
     for number in range(count):
         say(f"local run: {name}, round {number + 1} of {count}")
         if number % 2 == 0:

@@ -4,6 +4,7 @@ Never measures and never writes a file.
 """
 
 import datetime
+import math
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -54,38 +55,47 @@ class Example:
     problem: str | None = None
 
     @property
-    def stages(self) -> dict[str, tuple[float, float]]:
-        """The fewest seconds by hand and by `smp run` of each script, and of all else."""
-        scripts = list(self.pairs[0][0].steps)
-        hands, locals_ = zip(*self.pairs, strict=True)
-        fewest = {name: (_fewest(hands, name), _fewest(locals_, name)) for name in scripts}
-        return {**fewest, REST: (_least_rest(hands, scripts), _least_rest(locals_, scripts))}
-
-    @property
     def by_hand(self) -> float:
-        return sum(hand for hand, _ in self.stages.values())
+        return statistics.median(hand.seconds for hand, _ in self.pairs)
 
     @property
     def locally(self) -> float:
-        return sum(locally for _, locally in self.stages.values())
+        return statistics.median(locally.seconds for _, locally in self.pairs)
 
     @property
     def ratio(self) -> float:
-        """That of what the work itself takes: of each stage's fastest round."""
-        return self.locally / self.by_hand
+        """The middle one of the pairs' ratios: of all estimates it is the one that scatters least."""
+        return statistics.median(self._ratios)
 
     @property
-    def round_ratio(self) -> float:
-        """The middle one of the whole rounds' ratios."""
-        return statistics.median(locally.seconds / hand.seconds for hand, locally in self.pairs)
+    def ratio_error(self) -> float:
+        """How far the ratio would lie from that of endless rounds: the standard error of a median."""
+        if len(self.pairs) < 2:
+            return math.inf
+        spread = statistics.stdev(self._ratios)
+        return math.sqrt(math.pi / 2) * spread / math.sqrt(len(self.pairs))
+
+    @property
+    def stages(self) -> dict[str, tuple[float, float]]:
+        """The median seconds by hand and by `smp run` of each script, and of all else."""
+        scripts = list(self.pairs[0][0].steps)
+        hands, locals_ = zip(*self.pairs, strict=True)
+        found = {name: (_of_step(hands, name), _of_step(locals_, name)) for name in scripts}
+        return {**found, REST: (_of_rest(hands, scripts), _of_rest(locals_, scripts))}
+
+    @property
+    def _ratios(self) -> list[float]:
+        return [locally.seconds / hand.seconds for hand, locally in self.pairs]
 
 
-def _fewest(side: Sequence[Timed], step: str) -> float:
-    return min(timed.steps[step] for timed in side)
+def _of_step(side: Sequence[Timed], step: str) -> float:
+    return statistics.median(timed.steps[step] for timed in side)
 
 
-def _least_rest(side: Sequence[Timed], scripts: Sequence[str]) -> float:
-    return min(timed.seconds - sum(timed.steps[name] for name in scripts) for timed in side)
+def _of_rest(side: Sequence[Timed], scripts: Sequence[str]) -> float:
+    return statistics.median(
+        timed.seconds - sum(timed.steps[name] for name in scripts) for timed in side
+    )
 
 
 @dataclass(frozen=True)
@@ -290,26 +300,35 @@ def _local_section(local: LocalRun) -> Iterator[str]:
         "each script, packs the model, unpacks it and serves it over HTTP; no sandbox, no records, no "
         "registry.",
         "",
-        "Times are the fastest of all rounds, which is what the work itself takes, stage by stage: a "
-        "stage is a script with its inputs and outputs, the last is all else, from the start of the "
-        "command to its end. The ratio is that of the sums. The last columns say how far whole rounds "
-        "scatter on this machine: their median ratio, and how much longer than at its fastest the same "
-        "command by hand has taken.",
+        "Every figure is the median of its own over all rounds, so also the ratio: the two of a round "
+        "meet the same minute of the machine. `±` is the ratio's standard error: the same command takes "
+        "longer in one round than in another by more than the bar allows. A stage is a script with its "
+        "inputs and outputs; all else is what the command takes before, between and after them, and "
+        "steps that by hand there are none of.",
         "",
-        "| example | rounds | by hand | `smp run` | difference | ratio | ratio of a round, median "
-        "| by hand, slowest |",
-        "|---|---|---|---|---|---|---|---|",
+        "| example | rounds | by hand | `smp run` | ratio |",
+        "|---|---|---|---|---|",
     )
     for example in local.examples:
         if example.problem:
-            yield f"| {example.name} | 0 | not measured: {example.problem} | - | - | - | - | - |"
+            yield f"| {example.name} | 0 | not measured: {example.problem} | - | - |"
             continue
-        yield _example_row(example)
-    yield from ("", "| example | stage | by hand | `smp run` |", "|---|---|---|---|")
+        yield (
+            f"| {example.name} | {len(example.pairs)} | {example.by_hand:.2f} s "
+            f"| {example.locally:.2f} s | {example.ratio:.3f}x ± {example.ratio_error:.3f} |"
+        )
+    yield from (
+        "",
+        "| example | stage | by hand | `smp run` | difference |",
+        "|---|---|---|---|---|",
+    )
     for example in local.examples:
         if not example.problem:
             for stage, (hand, locally) in example.stages.items():
-                yield f"| {example.name} | {stage} | {hand:.2f} s | {locally:.2f} s |"
+                yield (
+                    f"| {example.name} | {stage} | {hand:.2f} s | {locally:.2f} s "
+                    f"| {1000 * (locally - hand):.0f} ms |"
+                )
     yield from (
         "",
         f"Orchestration: a run of {local.steps} steps that do nothing, one after the other, costs "
@@ -324,15 +343,6 @@ def _local_section(local: LocalRun) -> Iterator[str]:
             f"{local.branches.speed_up:.2f}x as fast.",
             "",
         )
-
-
-def _example_row(example: Example) -> str:
-    hands = [hand.seconds for hand, _ in example.pairs]
-    return (
-        f"| {example.name} | {len(example.pairs)} | {example.by_hand:.2f} s | {example.locally:.2f} s "
-        f"| {1000 * (example.locally - example.by_hand):.0f} ms | {example.ratio:.3f}x "
-        f"| {example.round_ratio:.3f}x | {max(hands) / min(hands):.2f}x |"
-    )
 
 
 def _verdict_section(measured: Measurements) -> Iterator[str]:
