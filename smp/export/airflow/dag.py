@@ -16,7 +16,7 @@ from smp.export.airflow.arrows import arrows, chains, is_guarded
 from smp.export.airflow.checks import check_dag
 from smp.export.airflow.constants import Constants
 from smp.export.airflow.header import dag_call
-from smp.export.airflow.runtime_files import LOOKUP, RUNTIME, runtime_files
+from smp.export.airflow.runtime_files import LOOKUP, RUNTIME, exported_names, runtime_files
 from smp.export.airflow.source import WIDTH, Names, lines
 from smp.export.airflow.tasks import TaskSource
 from smp.export.workflow import Workflow, read_workflow
@@ -77,35 +77,8 @@ def _imports(body: Sequence[str], constants: Constants) -> Iterator[str]:
         yield from ("", "from datetime import timedelta")
     if "pendulum." in text:
         yield from ("", "import pendulum")
-    used = [name for name in EXPORTED if re.search(rf"\b{name}\(|@{name}\.", text)]
+    used = [name for name in exported_names() if re.search(rf"\b{name}\(|@{name}\.", text)]
     yield from ("", "from smp_airflow import (", *(f"    {name}," for name in used), ")")
-
-
-EXPORTED = (
-    "DAG",
-    "ApprovedModelOperator",
-    "Arguments",
-    "CronTriggerTimetable",
-    "FailOperator",
-    "FunctionOperator",
-    "Get",
-    "JobName",
-    "Join",
-    "JsonGet",
-    "ModelOperator",
-    "Param",
-    "ProcessingOperator",
-    "RegisterModelOperator",
-    "TrainingOperator",
-    "TransformOperator",
-    "TuningOperator",
-    "any_failure",
-    "only_after",
-    "read_values",
-    "resolve",
-    "task",
-)
-"""What a DAG may import of the runtime, in the order of the formatter."""
 
 
 def _flow(workflow: Workflow, names: Mapping[str, str]) -> Iterator[str]:
