@@ -306,6 +306,10 @@ def _local_section(local: LocalRun) -> Iterator[str]:
         "inputs and outputs; all else is what the command takes before, between and after them, and "
         "steps that by hand there are none of.",
         "",
+        "What `smp run` adds does not grow with the work: its own start, a sandbox and records for each "
+        "job, and for a training by a script the launcher of the service, which starts Python twice more. "
+        "A pipeline of seconds shows it, one of minutes does not.",
+        "",
         "| example | rounds | by hand | `smp run` | ratio |",
         "|---|---|---|---|---|",
     )
