@@ -33,11 +33,13 @@ class Place:
     def run(self, script: str, *, seconds: float = 60, grace: float = 0.5, **members: Any) -> Ended:
         (self.opt_ml / "script.py").write_text(script)
         job = Job(
-            command=("python3", "/opt/ml/script.py"),
-            environment={},
-            opt_ml=self.opt_ml,
-            python=PYTHON,
-            **members,
+            **{
+                "command": ("python3", "/opt/ml/script.py"),
+                "environment": {},
+                "opt_ml": self.opt_ml,
+                "python": PYTHON,
+                **members,
+            }
         )
         return run_job(
             self.sandbox,
@@ -106,6 +108,34 @@ time.sleep(60)
     assert ended.timed_out
     assert place.lines == ["ready", "tidied"]
     assert time.monotonic() - began < 10
+
+
+LAUNCHER = ("/bin/bash", "-c", "true && /bin/bash /opt/ml/sm_drivers/sm_train.sh")
+"""How the SDK starts a training script: a shell, a script of it, a driver in Python."""
+
+
+def test_a_script_below_the_launchers_of_the_sdk_gets_sigterm_itself(place: Place) -> None:
+    drivers = place.opt_ml / "sm_drivers"
+    drivers.mkdir()
+    (drivers / "sm_train.sh").write_text("set -e\npython3 /opt/ml/sm_drivers/driver.py\n")
+    start = "import subprocess; subprocess.run(['python3', '/opt/ml/script.py'], check=True)"
+    (drivers / "driver.py").write_text(start)
+    script = """
+import signal, sys, time
+def save(*_):
+    time.sleep(0.5)
+    print('saved', flush=True)
+    sys.exit(0)
+signal.signal(signal.SIGTERM, save)
+print('ready', flush=True)
+time.sleep(60)
+"""
+    began = time.monotonic()
+    ended = place.run(script, command=LAUNCHER, seconds=1.5, grace=30)
+
+    assert ended.timed_out
+    assert place.lines == ["ready", "saved"]
+    assert time.monotonic() - began < 15
 
 
 def test_a_job_that_ignores_sigterm_is_killed_after_the_grace(place: Place) -> None:

@@ -24,6 +24,8 @@ WATCHDOG = Path(__file__).with_name("watchdog.py")
 INFO_FD = 100
 """The descriptor that a command finds its `info` at, see `start_guarded`."""
 KILLED = 128 + 9
+LAUNCHERS = b"/sm_drivers/"
+"""Is in the command line of the shell and the driver that the SDK has run a training script."""
 
 
 def start_guarded(
@@ -55,7 +57,9 @@ def start_guarded(
 
     return Started(
         guarded,
-        payload=lambda: [guarded.payload] if guarded.payload and guarded.poll() is None else [],
+        payload=lambda: (
+            scripts_of([guarded.payload]) if guarded.payload and guarded.poll() is None else []
+        ),
         cleanup=finish,
     )
 
@@ -75,7 +79,26 @@ def start_with_info(command: Sequence[str], environment: Mapping[str, str]) -> S
             os.close(write_end)
         text = info.read()
     init = int(json.loads(text)["child-pid"]) if text.strip() else 0
-    return Started(started.process, lambda: _children_of(init), started.cleanup)
+    return Started(started.process, lambda: scripts_of(_children_of(init)), started.cleanup)
+
+
+def scripts_of(pids: Sequence[int]) -> list[int]:
+    """Return who is to be told to end: what the SDK's launchers run, where a process is such a one.
+
+    They would die of SIGTERM and take the script along. Without /proc every process is taken as it is.
+    """
+    found = []
+    for pid in pids:
+        below = _children_of(pid) if _is_launcher(pid) else []
+        found += scripts_of(below) if below else [pid]
+    return found
+
+
+def _is_launcher(pid: int) -> bool:
+    try:
+        return LAUNCHERS in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
 
 
 def _children_of(pid: int) -> list[int]:
