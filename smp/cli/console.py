@@ -8,8 +8,10 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -45,18 +47,36 @@ def write_json(value: Any, file: Path | None = None) -> None:
     write_output(json.dumps(value, indent=2, ensure_ascii=False) + "\n", file)
 
 
+def copy_to_output(file: Path) -> None:
+    """Copy a file to standard output byte by byte: it need not be text of any encoding."""
+    with file.open("rb") as source, _standard_output() as stdout:
+        if stdout is not None:
+            stdout.flush()
+            shutil.copyfileobj(source, stdout.buffer)
+
+
 def finish_output() -> None:
     """Hand over what is still buffered."""
     _write_to_stdout("")
+
+
+def tell(text: str) -> None:
+    """Print a line to standard error; where nobody reads it, it is dropped and the command goes on."""
+    if sys.stderr is None:
+        return
+    try:
+        print(text, file=sys.stderr, flush=True)
+    except OSError:
+        _silence(sys.stderr)
 
 
 def print_problems(problems: Iterable[Problem]) -> None:
     """Print each problem to standard error, and their number where there are several."""
     listed = list(problems)
     for problem in listed:
-        print(_paint(problem, sys.stderr), file=sys.stderr)
+        tell(_paint(problem, sys.stderr))
     if len(listed) > 1:
-        print(f"{len(listed)} problems", file=sys.stderr)
+        tell(f"{len(listed)} problems")
 
 
 def problem_fields(problem: Problem) -> dict[str, Any]:
@@ -75,27 +95,36 @@ def problem_fields(problem: Problem) -> dict[str, Any]:
 
 
 def _write_to_stdout(text: str) -> None:
-    stdout = sys.stdout
-    if isinstance(stdout, io.TextIOWrapper):
-        stdout.reconfigure(errors="backslashreplace")
+    with _standard_output() as stdout:
+        if isinstance(stdout, io.TextIOWrapper):
+            stdout.reconfigure(errors="backslashreplace")
+        if stdout is not None:
+            stdout.write(text)
+
+
+@contextmanager
+def _standard_output() -> Iterator[TextIO | None]:
+    """Give standard output, None where the caller closed it, and hand over what is written to it."""
+    stdout: TextIO | None = sys.stdout
     try:
-        stdout.write(text)
-        stdout.flush()
-    except BrokenPipeError as error:
-        _silence_output()
-        raise OutputClosedError from error
-    except OSError:
-        _silence_output()
+        yield stdout
+        if stdout is not None:
+            stdout.flush()
+    except OSError as error:
+        if stdout is not None:
+            _silence(stdout)
+        if isinstance(error, BrokenPipeError):
+            raise OutputClosedError from error
         raise
 
 
-def _silence_output() -> None:
-    """Point standard output nowhere, so that the interpreter's own flush at exit cannot fail."""
+def _silence(stream: TextIO) -> None:
+    """Point a stream nowhere, so that the interpreter's own flush at exit cannot fail."""
     with open(os.devnull, "w") as nowhere:  # noqa: PTH123
-        os.dup2(nowhere.fileno(), sys.stdout.fileno())
+        os.dup2(nowhere.fileno(), stream.fileno())
 
 
-def _paint(problem: Problem, stream: TextIO) -> str:
+def _paint(problem: Problem, stream: TextIO | None) -> str:
     """Colour the place bold and the reason red where a person looks at a terminal."""
     text = str(problem) if problem.location else f"smp: {problem}"
     if not _wants_colour(stream):
@@ -105,6 +134,6 @@ def _paint(problem: Problem, stream: TextIO) -> str:
     return "\n".join([f"{BOLD}{place}{RESET}{RED}{head[len(place) :]}{RESET}", *details])
 
 
-def _wants_colour(stream: TextIO) -> bool:
+def _wants_colour(stream: TextIO | None) -> bool:
     plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
-    return stream.isatty() and not plain
+    return stream is not None and stream.isatty() and not plain

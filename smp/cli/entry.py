@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import Any
 
 from smp import __version__
-from smp.cli.console import OutputClosedError, finish_output, print_problems
+from smp.cli.console import OutputClosedError, finish_output, print_problems, tell
 from smp.errors import Problem, SmpError
 
 MODULES: Mapping[str, tuple[str, ...]] = {
@@ -63,33 +63,37 @@ def build_parser(command: str | None = None) -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
     try:
-        status = _run(argv)
-        finish_output()
+        return _run(argv)
     except OutputClosedError:
         return OUTPUT_CLOSED
     except KeyboardInterrupt:
-        print("\nsmp: interrupted", file=sys.stderr)
+        tell("\nsmp: interrupted")
         return INTERRUPTED
     finally:
         if argv is None:
             gc.freeze()  # the process ends: nothing is left to be collected, which takes long
-    return status
 
 
 def _run(argv: Sequence[str] | None) -> int:
     try:
-        words = sys.argv[1:] if argv is None else argv
-        arguments = build_parser(words[0] if words else None).parse_args(words)
-    except SystemExit as stop:
-        return stop.code if isinstance(stop.code, int) else USAGE
-    try:
-        status: int = arguments.run(arguments)
+        status = _run_command(argv)
+        finish_output()
     except SmpError as error:
         print_problems(error.problems)
         return FAULT
     except OSError as error:
         print_problems([_problem_of(error)])
         return FAULT
+    return status
+
+
+def _run_command(argv: Sequence[str] | None) -> int:
+    try:
+        words = sys.argv[1:] if argv is None else argv
+        arguments = build_parser(words[0] if words else None).parse_args(words)
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else USAGE
+    status: int = arguments.run(arguments)
     return status
 
 

@@ -7,12 +7,10 @@ from __future__ import annotations
 
 import argparse
 import re
-import shutil
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from smp.cli.console import write_json, write_output
+from smp.cli.console import copy_to_output, tell, write_json, write_output
 from smp.cli.executions import add_log_options, print_deployed_log
 from smp.cli.running import add_mlflow_option, places_of
 from smp.cli.workspace import Commands, add_workspace_option
@@ -153,7 +151,6 @@ def _report(arguments: argparse.Namespace) -> int:
 
 
 def _logs(arguments: argparse.Namespace) -> int:
-    """Copy a local log as it is: it need not be text of any encoding."""
     if arguments.deployed or arguments.execution:
         return print_deployed_log(arguments)
     if not _may_be_run(arguments):
@@ -168,10 +165,8 @@ def _logs(arguments: argparse.Namespace) -> int:
         path = run.require_trial_log(arguments.step, arguments.trial)
     elif trials:
         shown = f"smp logs {run.id} {arguments.step} --trial [NAME]"
-        print(f"its {len(trials)} trials have logs of their own: {shown}", file=sys.stderr)
-    sys.stdout.flush()
-    with path.open("rb") as log:
-        shutil.copyfileobj(log, sys.stdout.buffer)
+        tell(f"its {len(trials)} trials have logs of their own: {shown}")
+    copy_to_output(path)
     return 0
 
 

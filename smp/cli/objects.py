@@ -56,12 +56,20 @@ def _s3_put(arguments: argparse.Namespace) -> int:
     if arguments.source.is_dir():
         count = store.put_tree(arguments.source, uri, follow_links=True)
     elif arguments.source.is_file():
-        store.put(arguments.source, uri + arguments.source.name if uri.endswith("/") else uri)
+        uri = _object_uri(uri, arguments.source.name)
+        store.put(arguments.source, uri)
         count = 1
     else:
         raise RunError(f"{arguments.source} is neither a file nor a directory")
     write_output(f"put {count} object{'s' * (count != 1)} to {uri}\n")
     return 0
+
+
+def _object_uri(uri: str, name: str) -> str:
+    """Return where a file goes: a bucket, or a prefix that ends with `/`, gets it under its name."""
+    if "/" not in uri.removeprefix("s3://"):
+        return f"{uri}/{name}"
+    return uri + name if uri.endswith("/") else uri
 
 
 def _s3_ls(arguments: argparse.Namespace) -> int:

@@ -6,14 +6,16 @@ They never contact AWS.
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from smp.cli.console import write_output
+from smp.cli.console import tell, write_output
 from smp.cli.workspace import (
     WORK_DIRECTORY,
     Commands,
@@ -24,7 +26,7 @@ from smp.cli.workspace import (
 from smp.errors import Problem, RunError, SetupError, SmpError
 
 if TYPE_CHECKING:
-    from smp.compiler.recall import Prepared
+    from smp.compiler.compiled import CompiledPipeline
     from smp.config.project import Model
     from smp.local.places import Places
     from smp.local.run_store import Run
@@ -61,7 +63,7 @@ def _add_run(commands: Commands) -> None:
     run.add_argument(
         "--jobs",
         metavar="N",
-        type=_positive,
+        type=_number_of_steps,
         default=os.cpu_count() or 1,
         help="steps that run at once (default: the number of cores)",
     )
@@ -84,7 +86,7 @@ def _add_run(commands: Commands) -> None:
     run.add_argument(
         "--grace",
         metavar="SECONDS",
-        type=float,
+        type=_seconds,
         default=120.0,
         help="time between SIGTERM and SIGKILL for a job that is to end (default: 120)",
     )
@@ -118,10 +120,22 @@ def add_mlflow_option(command: argparse.ArgumentParser, name: str) -> None:
     )
 
 
-def _positive(text: str) -> int:
+def _number_of_steps(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of steps")
     value = int(text)
     if value < 1:
         raise argparse.ArgumentTypeError("must be 1 or more")
+    return value
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds")
     return value
 
 
@@ -133,6 +147,7 @@ def places_of(arguments: argparse.Namespace) -> Places:
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    _refuse_beside_resume(arguments)
     from smp.local.sandbox.guarded import start_watchdog
 
     start_watchdog()
@@ -147,23 +162,61 @@ def _run(arguments: argparse.Namespace) -> int:
     from smp.local.run import Machine, resume_run, start_run
     from smp.local.run_store import SUCCEEDED
 
-    compiled, places = prepared.compiled, places_of(arguments)
+    compiled, places, options = prepared.compiled, places_of(arguments), _options(arguments)
+    resumed = _run_of(arguments.resume, compiled.name, places) if arguments.resume else None
+    if resumed is not None:
+        compiled = resumed.compiled(places.code)
+        _refuse_lost_models(resumed, places, prepared.model_directories)
+        options = replace(options, fresh=resumed.record().options.get("fresh", False))
     if sandbox.leaks:
         leaks = "".join(f"\n    {leak}" for leak in sandbox.leaks)
-        _say(f"warning: jobs run in the sandbox '{sandbox.name}', which does not hold them:{leaks}")
-    signal.signal(signal.SIGTERM, _interrupt)
+        tell(f"warning: jobs run in the sandbox '{sandbox.name}', which does not hold them:{leaks}")
+    _end_as_with_ctrl_c()
     progress = progress_for(sys.stderr, places, compiled)
-    python_of = python_finder(prepared, places, progress.note)
-    machine = Machine(places, _options(arguments), sandbox, python_of, progress)
-    if arguments.resume:
-        record = resume_run(_run_of(arguments.resume, compiled.name, places), machine)
+    python_of = python_finder(compiled, prepared.model_directories, places, progress.note)
+    machine = Machine(places, options, sandbox, python_of, progress)
+    if resumed is not None:
+        record = resume_run(resumed, machine)
     else:
-        values = parameter_values(local_parameters(compiled), read_assignments(arguments.param))
+        known = {**compiled.definition, **local_parameters(compiled)}
+        values = parameter_values(known, read_assignments(arguments.param))
         record = start_run(
             compiled, machine, parameters=values, only=arguments.only, start=arguments.start
         )
     _export(record.id, places, arguments.tracking_uri)
     return 0 if record.status == SUCCEEDED else 1
+
+
+def _refuse_beside_resume(arguments: argparse.Namespace) -> None:
+    """Refuse what only a run that begins can be given; raises RunError."""
+    if not arguments.resume:
+        return
+    given = [(f"--param {text}", "its parameters") for text in arguments.param]
+    if arguments.fresh:
+        given.append(("--fresh", "the results of its finished steps"))
+    hint = "begin a new run, without --resume"
+    problems = [
+        Problem(f"a resumed run keeps {what}", found=option, hint=hint) for option, what in given
+    ]
+    if problems:
+        raise RunError(problems)
+
+
+def _refuse_lost_models(run: Run, places: Places, directories: Mapping[str, Path]) -> None:
+    """Refuse to go on with a run where a model that its steps need is gone; raises RunError."""
+    from smp.local.loops import loops_of
+    from smp.local.run_store import SUCCEEDED
+
+    compiled, asked = run.unrolled(places.code), run.record().steps
+    done = {step.name for step in run.steps() if step.status == SUCCEEDED}
+    names, loops = [step["Name"] for step in compiled.steps()], loops_of(compiled.steps())
+    left = [name for name in names if loops.get(name, name) in asked and name not in done]
+    models = {compiled.step_models[name] for name in left if name in compiled.step_models}
+    lost = sorted(models - directories.keys())
+    if lost:
+        hint = f"bring it back, or begin a new run: smp run {compiled.name}"
+        reason = f"is not configured any more, and {run.id} has yet to run steps of it"
+        raise RunError([Problem(f"model '{model}' {reason}", hint=hint) for model in lost])
 
 
 def _export(run_id: str, places: Places, uri: str | None) -> None:
@@ -174,9 +227,9 @@ def _export(run_id: str, places: Places, uri: str | None) -> None:
     from smp.local.run_store import RunStore
 
     try:
-        _say(export_run(RunStore(places.runs).get(run_id), places, uri))
+        tell(export_run(RunStore(places.runs).get(run_id), places, uri))
     except SmpError as error:
-        _say(f"warning: {error}")
+        tell(f"warning: {error}")
 
 
 def _run_of(run_id: str, pipeline: str, places: Places) -> Run:
@@ -188,8 +241,20 @@ def _run_of(run_id: str, pipeline: str, places: Places) -> Run:
     return run
 
 
+def _end_as_with_ctrl_c() -> None:
+    """Let a request to end, and a terminal that is closed, do what Ctrl-C does; `nohup` holds."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, _hang_up)
+
+
 def _interrupt(*_: object) -> None:
-    """Let a request to end do what Ctrl-C does."""
+    raise KeyboardInterrupt
+
+
+def _hang_up(*_: object) -> None:
+    """End once: the system and the shell both report a closed terminal, which is no second Ctrl-C."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 
@@ -215,7 +280,10 @@ def _where(arguments: argparse.Namespace) -> tuple[str, ...]:
 
 
 def python_finder(
-    prepared: Prepared, places: Places, say: Callable[[str], None]
+    compiled: CompiledPipeline,
+    directories: Mapping[str, Path],
+    places: Places,
+    say: Callable[[str], None],
 ) -> Callable[[str], Path]:
     """Return a function from a step's name to the `bin` directory of its model's environment."""
     from smp.local.environments import Environments
@@ -223,27 +291,22 @@ def python_finder(
     environments = Environments(places.environments, say)
 
     def find(step: str) -> Path:
-        directory = prepared.model_directories[prepared.compiled.step_models[step]]
+        directory = directories[compiled.step_models[step]]
         return environments.bin_of(directory / LOCAL_REQUIREMENTS)
 
     return find
 
 
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
-
-
 def _stage(arguments: argparse.Namespace) -> int:
     from smp.graph import build_graph
     from smp.local.places import BUCKET
+    from smp.wording import counted
 
     project = load_workspace(arguments)
     places = places_of(arguments)
-    staged = 0
-    for model in build_graph(project, arguments.pipeline).models:
-        if (model.directory / PREPARE_SCRIPT).is_file():
-            staged += _stage_model(model, places)
-    if not staged:
+    models = build_graph(project, arguments.pipeline).models
+    prepared = [model for model in models if (model.directory / PREPARE_SCRIPT).is_file()]
+    if not prepared:
         raise RunError(
             [
                 Problem(
@@ -252,7 +315,17 @@ def _stage(arguments: argparse.Namespace) -> int:
                 )
             ]
         )
-    write_output(f"staged {staged} files under {places.buckets / BUCKET}\n")
+    staged = sum(_stage_model(model, places) for model in prepared)
+    if not staged:
+        raise RunError(
+            [
+                Problem(
+                    f"{PREPARE_SCRIPT} of {', '.join(model.name for model in prepared)} wrote no file",
+                    hint="what it writes below its argument --output is staged",
+                )
+            ]
+        )
+    write_output(f"staged {counted(staged, 'file')} under {places.buckets / BUCKET}\n")
     return 0
 
 
@@ -265,8 +338,8 @@ def _stage_model(model: Model, places: Places) -> int:
     from smp.local.places import BUCKET
     from smp.local.sandbox.guarded import start_guarded
 
-    python = Environments(places.environments, _say).bin_of(model.directory / LOCAL_REQUIREMENTS)
-    _say(f"{model.name}: {PREPARE_SCRIPT}")
+    python = Environments(places.environments, tell).bin_of(model.directory / LOCAL_REQUIREMENTS)
+    tell(f"{model.name}: {PREPARE_SCRIPT}")
     with tempfile.TemporaryDirectory() as directory:
         command = [str(python / "python"), str(model.directory / PREPARE_SCRIPT)]
         started = start_guarded([*command, "--output", directory], dict(os.environ))

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from smp.compiler.compiled import Json
+from smp.compiler.compiled import Json, nested_steps
+from smp.config.item_list import ItemError, items_of
 from smp.config.parameter_text import MAX_VALUE, read_text
 from smp.errors import Problem, RunError, near_names
 
@@ -17,7 +18,7 @@ def parameter_values(definition: Json, given: Mapping[str, str]) -> dict[str, An
     """Return the value of every parameter: as given, or its default.
 
     Raises RunError with every fault: unknown names, wrong types, values outside the enumeration,
-    parameters without value.
+    parameters without value, and what is no list of items where a loop of the definition reads one.
     """
     declared = {item["Name"]: item for item in definition.get("Parameters", [])}
     problems = [
@@ -29,10 +30,14 @@ def parameter_values(definition: Json, given: Mapping[str, str]) -> dict[str, An
         for name in given
         if name not in declared
     ]
-    values = {}
+    values, lists = {}, _read_by_loops(definition)
     for name, parameter in declared.items():
         try:
             values[name] = _value(parameter, given.get(name))
+            if name in given and name in lists:
+                items_of(given[name])
+        except ItemError as error:
+            problems.append(error.problem(name, given[name]))
         except ValueError as error:
             problems.append(Problem(str(error), path=name, found=given.get(name)))
     if problems:
@@ -41,14 +46,29 @@ def parameter_values(definition: Json, given: Mapping[str, str]) -> dict[str, An
 
 
 def read_assignments(texts: Sequence[str]) -> dict[str, str]:
-    """Read `name=value` pairs; raises RunError for one without `=`."""
-    pairs = {}
+    """Read `name=value` pairs; raises RunError for those without `=` and for a name given twice."""
+    pairs: dict[str, str] = {}
+    problems = []
     for text in texts:
         name, equals, value = text.partition("=")
+        name = name.strip()
         if not equals or not name:
-            raise RunError([Problem("is not name=value", found=text)])
-        pairs[name.strip()] = value
+            problems.append(Problem("is not name=value", found=text))
+        elif name in pairs:
+            problems.append(Problem("is given twice", path=name, found=text))
+        else:
+            pairs[name] = value
+    if problems:
+        raise RunError(problems)
     return pairs
+
+
+def _read_by_loops(definition: Json) -> set[str]:
+    """Return the names of the parameters that hold the items of loops."""
+    steps = nested_steps(definition.get("Steps", []))
+    read = [step["Arguments"].get("IterableItems") for step in steps if step["Type"] == "ForEach"]
+    paths = [str(items["Get"]) for items in read if isinstance(items, dict) and "Get" in items]
+    return {path.removeprefix("Parameters.") for path in paths}
 
 
 def _value(parameter: Json, given: str | None) -> Any:

@@ -9,9 +9,10 @@ It never knows which steps and parameters there are; `smp.graph` does.
                | operand ["not"] "in" "[" literal ("," literal)* "]"
     operand    = literal | reference
     literal    = number | "text" | 'text' | true | false
-    reference  = "parameters." NAME | STEP ".metrics." PATH | STEP ".final_metrics." NAME
-               | STEP ".outputs." NAME
-    PATH       = NAME ("." NAME | "[" number "]" | '["' text '"]')*
+    reference  = "parameters." NAME | STEP ".metrics." PATH | STEP ".outputs." NAME
+               | STEP ".final_metrics." NAME | STEP ".final_metrics" QUOTED
+    PATH       = NAME ("." NAME | "[" number "]" | QUOTED)*
+    QUOTED     = '["' text '"]' | "['" text "']"
 """
 
 from __future__ import annotations
@@ -49,12 +50,17 @@ TOKEN = re.compile(
     | (?P<operator>==|!=|<=|>=|<|>)
     | (?P<mark>[()\[\],])
     | (?P<word>(?:and|or|not|in|true|false|True|False)(?![\w.-]))
-    | (?P<reference>[A-Za-z0-9][A-Za-z0-9-]*(?:\.[A-Za-z_][\w-]*|\[\d+\]|\["[^"\]]*"\])+)
+    | (?P<reference>[A-Za-z0-9][A-Za-z0-9-]*
+        (?:\.[A-Za-z_][\w-]*|\[\d+\]|\["[^"\]]*"\]|\['[^"'\]]*'\])+)
     )""",
     re.VERBOSE,
 )
 ITEM_TEXT = re.compile(rf"{ITEM}(?:\.([A-Za-z_][A-Za-z0-9_]*))?")
-PART = re.compile(r'\.([A-Za-z_][\w-]*)|(\[\d+\])|\["([^"]*)"\]')
+PART = re.compile(
+    r"""\.(?P<name>[A-Za-z_][\w-]*)|(?P<index>\[\d+\])|\[(?P<quote>["'])(?P<quoted>.*?)(?P=quote)\]""",
+    re.DOTALL,
+)
+PLAIN_METRIC = re.compile(r"[A-Za-z_][\w-]*(?:\.[A-Za-z_][\w-]*)*")
 
 
 @dataclass(frozen=True)
@@ -71,8 +77,15 @@ class Reference:
     def __str__(self) -> str:
         if self.kind == ITEM:
             return f"{ITEM}.{self.path}" if self.path else ITEM
-        inside = "" if self.kind == PARAMETERS else f".{self.kind}"
-        return f"{self.owner}{inside}.{self.path}"
+        if self.kind == PARAMETERS:
+            return f"{self.owner}.{self.path}"
+        name = metric_name(self.path) if self.kind == FINAL_METRICS else self.path
+        return f"{self.owner}.{self.kind}{'' if name.startswith('[') else '.'}{name}"
+
+
+def metric_name(name: str) -> str:
+    """Return a metric's name as it is written behind `final_metrics`: `auc`, `["test:rmse"]`."""
+    return name if PLAIN_METRIC.fullmatch(name) else f'["{name}"]'
 
 
 @dataclass(frozen=True)
@@ -165,11 +178,15 @@ def read_reference(text: str) -> Reference | None:
     if match is None or match["reference"] is None:
         return None
     owner, *parts = re.split(r"(?=[.\[])", match["reference"], maxsplit=1)
-    names = [match[1] or match[2] or f'["{match[3]}"]' for match in PART.finditer(parts[0])]
+    found = list(PART.finditer(parts[0]))
+    names = [part["name"] or part["index"] or f'["{part["quoted"]}"]' for part in found]
     if owner == PARAMETERS:
         return Reference(PARAMETERS, PARAMETERS, names[0]) if len(names) == 1 else None
     if len(names) < 2 or names[0] not in (METRICS, FINAL_METRICS, OUTPUTS):
         return None
+    if names[0] == FINAL_METRICS and any(name.startswith("[") for name in names):
+        quoted = found[1]["quoted"] if len(names) == 2 else None
+        return Reference(owner, FINAL_METRICS, quoted) if quoted and "'" not in quoted else None
     if names[0] == OUTPUTS and (len(names) > 2 or names[1].startswith("[")):
         return None
     path = names[1] + "".join(n if n.startswith("[") else f".{n}" for n in names[2:])
@@ -287,8 +304,9 @@ class _Parser:
     def _fault(self, reason: str) -> Exception:
         return fault(
             f"is no condition: it {reason}",
-            "comparisons of STEP.metrics.PATH, STEP.final_metrics.NAME, STEP.outputs.NAME or "
-            "parameters.NAME with a number, true, false or a text in quotes, joined by and, or, not, in",
+            'comparisons of STEP.metrics.PATH, STEP.final_metrics.NAME, STEP.final_metrics["NAME"], '
+            "STEP.outputs.NAME or parameters.NAME with a number, true, false or a text in quotes, "
+            "joined by and, or, not, in",
             "for example: evaluate.metrics.auc >= 0.85 and not parameters.stage in ['test']",
         )
 

@@ -204,6 +204,7 @@ MAPPING_TYPES = ("dict_type", "model_type", "model_attributes_type")
 WORDS: Mapping[str, Callable[[Mapping[str, Any]], Words]] = {
     "string_type": lambda _: ("must be text", None),
     "int_type": lambda _: ("must be a whole number", None),
+    "float_type": lambda _: ("must be a number", None),
     "bool_type": lambda _: ("must be true or false", None),
     "tuple_type": lambda _: ("must be a list", None),
     "greater_than_equal": lambda context: ("is too small", f"at least {context['ge']}"),

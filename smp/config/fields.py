@@ -5,6 +5,7 @@ It never knows a section.
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal, get_args
@@ -119,6 +120,21 @@ def _read_flag(value: Any) -> Any:
     return FLAG_WORDS.get(value.lower(), value) if isinstance(value, str) else value
 
 
+def read_scientific(value: Any) -> Any:
+    """Turn text such as `1e-5`, which is no number of YAML 1.1, into the number that it says."""
+    is_number = isinstance(value, str) and re.fullmatch(SCIENTIFIC, value)
+    return float(value) if is_number else value
+
+
+def _check_number(value: Any) -> int | float:
+    value = read_scientific(value)
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise fault("must be a number")
+    if not math.isfinite(value):
+        raise fault("must be a finite number")
+    return value
+
+
 def read_list(value: Any) -> Any:
     """Accept one value where a list may stand."""
     return [value] if isinstance(value, str) else value
@@ -130,6 +146,9 @@ def split_commas(value: Any) -> Any:
         return [part.strip() for part in value.split(",") if part.strip()]
     return value
 
+
+SCIENTIFIC = r"^[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)[eE][-+]?[0-9]{1,3}$"
+"""A number in scientific notation, with or without what YAML 1.1 wants of one: a dot and a sign."""
 
 PATTERN_WORDS: dict[str, str] = {}
 """What each pattern of a field means, for messages."""
@@ -146,6 +165,13 @@ ScalarText = Annotated[
     str, BeforeValidator(_read_text, json_schema_input_type=str | int | float | bool)
 ]
 Flag = Annotated[bool, BeforeValidator(_read_flag, json_schema_input_type=bool | FlagWord)]
+Number = Annotated[
+    int | float,
+    BeforeValidator(
+        _check_number,
+        json_schema_input_type=float | Annotated[str, Field(pattern=SCIENTIFIC)],
+    ),
+]
 TextList = Annotated[
     tuple[Text, ...],
     Field(strict=False),

@@ -5,70 +5,44 @@ It never reads a list that only an execution has.
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from smp.config.condition import FINAL_METRICS, OUTPUTS, PARAMETERS, Reference, read_reference
 from smp.config.expressions import ParameterType, Written
 from smp.config.fields import ConfigModel, TextList, fault
+from smp.config.item_list import ALLOWED, ItemError, check_items, items_of
+from smp.config.item_list import item_text as item_text
 from smp.config.message import message_parts
 from smp.config.step_base import StepBase
 from smp.config.varying import EVALUATED
-from smp.config.wording import shown
 
-MAX_ITEMS = 100
-"""The SageMaker SDK's limit on a list that stands in a definition."""
-MAX_ITEM_CHARACTERS = 12_800
-"""IterationContext.Item (botocore 1.44.5)."""
+Given = TypeVar("Given")
 
 Scalar = str | int | float | bool
-Item = Scalar | dict[str, Scalar]
 ITEMS_ALLOWED = (
-    "a list of 1 to 100 texts, numbers or flags, or of mappings with the same keys; "
+    f"{ALLOWED}; "
     "${parameters.NAME} or ${STEP.outputs.NAME}, a text that holds such a list as JSON"
 )
-FIELD = r"[A-Za-z_][A-Za-z0-9_]*"
 
 
 def check_list(items: list[Any]) -> list[Any]:
     """Return a list whose items are all scalars, or all mappings of the same keys, as it is."""
-    if not 1 <= len(items) <= MAX_ITEMS:
-        raise fault(f"has {len(items)} items", f"1 to {MAX_ITEMS}")
-    keys = list(items[0]) if isinstance(items[0], dict) else None
     for index, item in enumerate(items):
         if isinstance(item, Written):
             raise fault("is no item: the items are what stands here", ITEMS_ALLOWED, at=(index,))
-        if isinstance(item, dict):
-            _check_fields(item, keys, index)
-        elif not isinstance(item, (str, int, float)):
-            raise fault("is no item", ITEMS_ALLOWED, at=(index,))
-        elif keys is not None:
-            raise fault("is no mapping, as the items before it are", ", ".join(keys), at=(index,))
-        if len(item_text(item)) > MAX_ITEM_CHARACTERS:
-            raise fault("is too long", f"{MAX_ITEM_CHARACTERS:,} characters", at=(index,))
-    return items
+    return _read(check_items, items)
 
 
-def _check_fields(item: dict[Any, Any], keys: list[Any] | None, index: int) -> None:
-    if keys is None or sorted(map(str, item)) != sorted(map(str, keys)):
-        known = ", ".join(map(str, keys)) if keys else "no mapping, as the items before it"
-        raise fault("has other keys than the items before it", known, at=(index,))
-    for name, value in item.items():
-        if not isinstance(name, str) or not re.fullmatch(FIELD, name):
-            raise fault(
-                f"{shown(name)} is no name of a field", "letters, digits and _", at=(index,)
-            )
-        if not isinstance(value, (str, int, float)):
-            raise fault("is no text, number or flag", at=(index, name))
-
-
-def item_text(item: Item) -> str:
-    """Return an item as the definition holds it: a mapping as JSON."""
-    return json.dumps(item) if isinstance(item, dict) else str(item)
+def _read(read: Callable[[Given], list[Any]], given: Given) -> list[Any]:
+    """Return what a reader of items makes of a value; what is wrong with it is a fault of the field."""
+    try:
+        return read(given)
+    except ItemError as error:
+        allowed = ITEMS_ALLOWED if error.allowed == ALLOWED else error.allowed
+        raise fault(str(error), allowed, at=error.at) from None
 
 
 def _check_items(value: Any) -> Any:
@@ -77,7 +51,7 @@ def _check_items(value: Any) -> Any:
         parts = list(message_parts(text))
         read = parts[0] if len(parts) == 1 else None
         if isinstance(read, str):
-            return tuple(check_list(_listed(read)))
+            return tuple(_read(items_of, read))
         if not isinstance(read, Reference) or read.kind not in (PARAMETERS, OUTPUTS):
             raise fault("is no list", ITEMS_ALLOWED)
         return text
@@ -86,21 +60,11 @@ def _check_items(value: Any) -> Any:
     return tuple(check_list(value))
 
 
-def _listed(text: str) -> list[Any]:
-    """Return the list that a text holds as JSON, as a parameter's does."""
-    try:
-        items = json.loads(text)
-    except ValueError:
-        raise fault("is no list as JSON", ITEMS_ALLOWED) from None
-    if not isinstance(items, list):
-        raise fault("is no list as JSON", ITEMS_ALLOWED)
-    return items
-
-
 def _check_field(text: str) -> str:
     found = read_reference(text)
     if found is None or found.kind not in (FINAL_METRICS, OUTPUTS):
-        raise fault("cannot be compared", "STEP.final_metrics.NAME or STEP.outputs.NAME")
+        allowed = 'STEP.final_metrics.NAME, STEP.final_metrics["NAME"] or STEP.outputs.NAME'
+        raise fault("cannot be compared", allowed)
     return text
 
 
@@ -110,7 +74,8 @@ class Selector(ConfigModel):
     pick: Literal["MaxBy", "MinBy"]
     """Whether the largest value is the best, or the smallest."""
     field: Annotated[str, AfterValidator(_check_field)]
-    """What is compared: `STEP.final_metrics.NAME` or `STEP.outputs.NAME` of a step of the loop."""
+    """What is compared: `STEP.final_metrics.NAME`, `STEP.final_metrics["NAME"]` or `STEP.outputs.NAME` of a
+    step of the loop."""
 
 
 COUNTS: Mapping[str, ParameterType] = {

@@ -5,12 +5,13 @@ It never looks at where one is used; `smp.graph` does.
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, PlainValidator, ValidationInfo, model_validator
 
 from smp.config.expressions import NAME, ParameterType
-from smp.config.fields import ConfigModel, EnvironmentText, Text, fault, pattern
+from smp.config.fields import ConfigModel, EnvironmentText, Text, fault, pattern, read_scientific
 from smp.config.parameter_text import MAX_VALUE, Value, read_text
 from smp.errors import near_names
 
@@ -49,7 +50,9 @@ def of_type(value: Any, kind: str) -> Value | None:
     if isinstance(value, bool):
         return None
     if kind == "Float":
-        return float(value) if isinstance(value, (int, float)) else None
+        number = read_scientific(value)
+        is_finite = isinstance(number, (int, float)) and math.isfinite(number)
+        return float(number) if is_finite else None
     if kind == "Integer":
         return value if isinstance(value, int) else None
     return str(value) if isinstance(value, str) else None

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from smp.config.fields import SCIENTIFIC
 from smp.config.overlay_schema import SUFFIX
 from smp.config.schema import ITEM, PARAMETER, VARIABLE, Schema, json_schema
 
@@ -128,8 +129,9 @@ def _value(schema: Schema) -> str:
 
 
 def _is_usual(choice: Schema) -> bool:
-    """Tell whether a choice goes without saying: no value, an environment variable, a parameter."""
-    usual = (f"^{VARIABLE}$", f"^({VARIABLE}|{PARAMETER}|{ITEM})$")
+    """Tell whether a choice goes without saying: no value, an environment variable, a parameter,
+    a number that YAML reads as text."""
+    usual = (f"^{VARIABLE}$", f"^({VARIABLE}|{PARAMETER}|{ITEM})$", f"({SCIENTIFIC})|{VARIABLE}")
     return choice == {"type": "null"} or choice.get("pattern") in usual
 
 

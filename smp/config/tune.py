@@ -10,12 +10,11 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from smp.config.expressions import Reference
-from smp.config.fields import ConfigModel, ScalarText, Tags, Text, fault
+from smp.config.fields import ConfigModel, Number, ScalarText, Tags, Text, fault
 from smp.config.values import Hyperparameter, HyperparameterName, HyphenatedName
 from smp.config.varying import VARIES, Varying
 
 Scaling = Literal["Auto", "Linear", "Logarithmic", "ReverseLogarithmic"]
-Bound = Annotated[int | float, Field(allow_inf_nan=False)]
 
 MAX_RANGES = 30
 """CreateHyperParameterTuningJob (botocore 1.44.5), as all limits here."""
@@ -46,9 +45,9 @@ class ContinuousRange(ConfigModel):
 
     type: Literal["continuous"]
     """What kind of range it is."""
-    min: Varying[Bound]
+    min: Varying[Number]
     """The least value."""
-    max: Varying[Bound]
+    max: Varying[Number]
     """The greatest value."""
     scaling: Annotated[Scaling, VARIES] = "Auto"
     """How the search spreads its trials over the range."""

@@ -19,9 +19,9 @@ from smp.compiler.differences import (
 from smp.local.outcome import all_metrics
 from smp.local.places import Places
 from smp.local.run_store import Run
-from smp.local.show import run_fields
+from smp.local.show import clean_table, parameter_text, run_fields
 from smp.local.stored import StepData
-from smp.local.wording import counted, duration, number, shown_state, size, table
+from smp.local.wording import counted, duration, number, shown_state, size
 
 SIDES = ("before", "after")
 SHORT_HASH = 12
@@ -56,16 +56,16 @@ def compare_runs(before: Run, after: Run, places: Places) -> str:
     ]
     took = ["took", *(duration(run["seconds"]) for run in fields["runs"])]
     sections = {
-        "parameters": _rows(fields["parameters"], ("name",), str),
+        "parameters": _rows(fields["parameters"], ("name",), parameter_text),
         "inputs": _rows(fields["inputs"], ("step", "name"), _shown_input),
         "code": list(_code_rows(fields["code"])),
         "definition": _rows(fields["definition"], ("step", "name"), str),
         "metrics": _metric_rows(fields["metrics"]),
         "durations": _duration_rows(fields["durations"]),
     }
-    text = table([["", "before", "after"], *heads, took])
+    text = clean_table([["", "before", "after"], *heads, took])
     for title, rows in sections.items():
-        text += f"\n{title}\n" + (table(rows) if rows else "  no difference\n")
+        text += f"\n{title}\n" + (clean_table(rows) if rows else "  no difference\n")
     return text
 
 
@@ -159,8 +159,9 @@ def _metric_pairs(
 
 
 def _durations(before: Run, after: Run) -> Iterator[dict[str, Any]]:
-    for name in dict.fromkeys((*before.record().steps, *after.record().steps)):
-        old, new = before.step(name), after.step(name)
+    then, now = before.standing(), after.standing()
+    for name in dict.fromkeys((*then.steps, *now.steps)):
+        old, new = then.seen(before.step(name)), now.seen(after.step(name))
         yield {
             "step": name,
             "before": old.seconds if old else None,

@@ -5,6 +5,7 @@ It never runs a branch.
 
 from __future__ import annotations
 
+import json
 import operator
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -13,8 +14,7 @@ from smp.compiler.compiled import Json
 from smp.errors import RunError
 from smp.local.expressions import Scope, resolve
 
-_COMPARISONS: Mapping[str, Callable[[Any, Any], bool]] = {
-    "Equals": operator.eq,
+_ORDERS: Mapping[str, Callable[[Any, Any], bool]] = {
     "GreaterThan": operator.gt,
     "GreaterThanOrEqualTo": operator.ge,
     "LessThan": operator.lt,
@@ -33,12 +33,24 @@ def holds(condition: Json, scope: Scope) -> bool:
         return all(holds(inner, scope) for inner in condition["Conditions"])
     if kind == "In":
         value = resolve(condition["QueryValue"], scope)
-        return value in [resolve(item, scope) for item in condition["Values"]]
-    if kind not in _COMPARISONS:
+        return any(_equal(value, resolve(item, scope)) for item in condition["Values"])
+    if kind != "Equals" and kind not in _ORDERS:
         raise RunError(f"unknown condition type {kind!r}")
     left = resolve(condition["LeftValue"], scope)
     right = resolve(condition["RightValue"], scope)
-    try:
-        return _COMPARISONS[kind](left, right)
-    except TypeError:
-        raise RunError(f"cannot compare {left!r} with {right!r} by {kind}") from None
+    if kind == "Equals":
+        return _equal(left, right)
+    if not _have_an_order(left, right):
+        raise RunError(f"cannot compare {json.dumps(left)} with {json.dumps(right)} by {kind}")
+    return _ORDERS[kind](left, right)
+
+
+def _equal(left: Any, right: Any) -> bool:
+    """Say whether two values are the same; a flag is no number."""
+    return isinstance(left, bool) == isinstance(right, bool) and bool(left == right)
+
+
+def _have_an_order(*values: Any) -> bool:
+    """Say whether values are all numbers or all texts."""
+    numbers = [isinstance(value, (int, float)) and not isinstance(value, bool) for value in values]
+    return all(numbers) or all(isinstance(value, str) for value in values)

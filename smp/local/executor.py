@@ -72,8 +72,15 @@ class Executor:
 
     def _stop(self, running: dict[Future[StepRecord], str]) -> None:
         self.runner.stop.set()
+        grace = f"{self.runner.options.grace_seconds:g} s"
+        said = False
         while running:
             try:
+                if not said:
+                    said = True
+                    self.runner.on_note(
+                        f"stopping: jobs have {grace} to end; Ctrl-C again ends them now"
+                    )
                 self._collect(running)
             except KeyboardInterrupt:
                 self.runner.stop.at_once = True

@@ -5,14 +5,17 @@ It never starts anything; reading a property file is the caller's to provide.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from smp.config.wording import listed, shown
 from smp.errors import RunError
+from smp.wording import counted
 
-_PART = re.compile(r"\.?([^.\[\]]+)|\[(?:'([^']*)'|\"([^\"]*)\"|(\d+))\]")
+_PART = re.compile(r"\.?([^.\[\]]+)|\[(?:'([^']*)'|\"([^\"]*)\"|([0-9]+))\]")
 
 NAME_MEMBERS = frozenset({"MetricName", "OutputName", "InputName", "ChannelName"})
 """What an item of a list in a Describe answer is called by."""
@@ -70,22 +73,41 @@ def lookup(value: Any, path: str, what: str) -> Any:
     """Follow a path into a JSON value; raises RunError naming the part that is not there."""
     for part in path_parts(path):
         try:
-            value = _named(value, part) if isinstance(value, list) else value[part]
-        except (KeyError, IndexError, TypeError, StopIteration):
-            known = ", ".join(map(str, value)) if isinstance(value, dict) else repr(value)
-            raise RunError(f"{what} has no {part!r} (of {path}); it has: {known}") from None
+            value = _member(value, part)
+        except LookupError:
+            missing = f"item {part}" if isinstance(part, int) else repr(part)
+            there = _what_is_there(value, part)
+            raise RunError(f"{what} has no {missing} (of {path}); {there}") from None
     return value
 
 
-def _named(items: list[Any], part: str | int) -> Any:
-    """Return an item of a list, by its place or, as the service has it for metrics, by its name."""
-    if isinstance(part, int):
-        return items[part]
-    return next(item for item in items if isinstance(item, dict) and part in _names(item))
+def _member(value: Any, part: str | int) -> Any:
+    """Return a member of a mapping, or an item of a list by its place or its name; raises LookupError."""
+    if not isinstance(value, (Mapping, list)):
+        raise LookupError(part)
+    members: Any = _by_name(value) if isinstance(value, list) and isinstance(part, str) else value
+    return members[part]
 
 
-def _names(item: Mapping[str, Any]) -> list[Any]:
-    return [value for key, value in item.items() if key in NAME_MEMBERS]
+def _by_name(items: list[Any]) -> dict[str, Any]:
+    """Return the items of a list that have a name, as the service has it for metrics; the first of each."""
+    return {
+        value: item
+        for item in reversed(items)
+        if isinstance(item, dict)
+        for key, value in item.items()
+        if key in NAME_MEMBERS and isinstance(value, str)
+    }
+
+
+def _what_is_there(value: Any, part: str | int) -> str:
+    """Say what stands where a part was looked for."""
+    if not isinstance(value, (Mapping, list)):
+        return f"it is {shown(value)}"
+    if isinstance(value, list):
+        names = _by_name(value) if isinstance(part, str) else {}
+        return f"it has: {listed(names)}" if names else f"it has {counted(len(value), 'item')}"
+    return f"it has: {listed(value)}" if value else "it is empty"
 
 
 def _get(reference: str, scope: Scope) -> Any:
@@ -103,8 +125,7 @@ def _get(reference: str, scope: Scope) -> Any:
 
 
 def _join(inner: Mapping[str, Any], scope: Scope) -> str:
-    values = [resolve(value, scope) for value in inner["Values"]]
-    return str(inner.get("On", "")).join(_text(value) for value in values)
+    return str(inner.get("On", "")).join(_text(value, scope) for value in inner["Values"])
 
 
 def _json_get(inner: Mapping[str, Any], scope: Scope) -> Any:
@@ -116,7 +137,12 @@ def _json_get(inner: Mapping[str, Any], scope: Scope) -> Any:
     return lookup(scope.read_json(step, name), str(inner["Path"]), f"the report of step '{step}'")
 
 
-def _text(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value)
+def _text(value: Any, scope: Scope) -> str:
+    """Return what a part of a text comes to; raises RunError for anything but a text, number or flag."""
+    resolved = resolve(value, scope)
+    if isinstance(resolved, str):
+        return resolved
+    if not isinstance(resolved, (int, float)):
+        kind = f"{shown(resolved)}, no text, number or flag"
+        raise RunError(f"cannot join texts: {json.dumps(value)} is {kind}")
+    return json.dumps(resolved)

@@ -1,10 +1,11 @@
 """Draws the steps of a run on a terminal, in place: one line a step, no wider than the terminal.
 
-It never knows how a run works, and leaves the terminal as it found it.
+It never knows how a run works, leaves the terminal as it found it, and bears that the terminal goes away.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 import unicodedata
@@ -78,16 +79,19 @@ class LiveView:
                 self._paint(self._fit(f"  and {counted(hidden, 'step')} more", width), DIM)
             )
         text = "".join(f"{line}{CLEAR_LINE}\n" for line in frame)
-        self._stream.write(f"{BEGIN}{self._up(width)}{text}{CLEAR_BELOW}{END}")
-        self._stream.flush()
+        self._write(f"{BEGIN}{self._up(width)}{text}{CLEAR_BELOW}{END}")
         self._drawn = [_width(clean_line(line)) for line in frame]
 
     def write_above(self, text: str) -> None:
         """Write a line that scrolls away above the frame; the next frame comes below it."""
         width, _ = self._size()
-        self._stream.write(f"{self._up(width)}{CLEAR_BELOW}{self._printable(text)}\n")
-        self._stream.flush()
+        self._write(f"{self._up(width)}{CLEAR_BELOW}{self._printable(text)}\n")
         self._drawn = []
+
+    def _write(self, text: str) -> None:
+        with contextlib.suppress(OSError):
+            self._stream.write(text)
+            self._stream.flush()
 
     def _size(self) -> tuple[int, int]:
         try:

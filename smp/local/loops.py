@@ -6,11 +6,14 @@ It never runs one. As in the service an iteration's steps are called `<step>-<in
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from smp.compiler.compiled import CURRENT_ITEM, CompiledPipeline, Json
+from smp.config.item_list import ItemError, items_of
+from smp.config.wording import shown
 from smp.errors import RunError
 from smp.local.expressions import lookup
 
@@ -46,12 +49,9 @@ def read_items(value: Any) -> list[Any]:
     if isinstance(value, list):
         return value
     try:
-        items = json.loads(value)
-    except (TypeError, ValueError) as error:
-        raise RunError(f"its items are no list as JSON: {value!r}") from error
-    if not isinstance(items, list) or not items:
-        raise RunError(f"its items are no list with something in it: {value!r}")
-    return items
+        return items_of(str(value))
+    except ItemError as error:
+        raise RunError([error.problem("items", value)]) from None
 
 
 def unroll(loop: Json, items: Sequence[Any]) -> Iterator[Iteration]:
@@ -102,7 +102,8 @@ class _Unrolling:
         if path == CURRENT_ITEM:
             return json.dumps(self.item) if isinstance(self.item, dict) else self.item
         if path.startswith(f"{CURRENT_ITEM}."):
-            return lookup(self._fields(), path.removeprefix(f"{CURRENT_ITEM}."), "the item")
+            field = path.removeprefix(f"{CURRENT_ITEM}.")
+            return lookup(self._fields(), field, f"item {self.index}")
         scope, _, rest = path.partition(".")
         step, _, below = rest.partition(".")
         if scope == "Steps" and step in self.names:
@@ -115,7 +116,7 @@ class _Unrolling:
         except ValueError:
             fields = None
         if not isinstance(fields, dict):
-            raise RunError(f"the item {self.item!r} has no fields")
+            raise RunError(f"item {self.index}, {shown(self.item)}, has no fields")
         return fields
 
     def _depends_on(self, dependencies: Sequence[Any]) -> list[Any]:
@@ -173,5 +174,8 @@ def selected_index(
         float(lookup(result[step], path, f"step '{iteration_name(step, index)}'"))
         for index, result in enumerate(results)
     ]
+    for index, value in enumerate(values):
+        if not math.isfinite(value):
+            raise RunError(f"step '{iteration_name(step, index)}' has {value} as {path}")
     best = max(values) if selector["Pick"] == "MaxBy" else min(values)
     return step, values.index(best)

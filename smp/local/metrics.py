@@ -36,7 +36,10 @@ class MetricScraper:
         self._reports = reports
 
     def read(self, line: str) -> None:
-        """Take every metric that a line holds; the first group of the expression is the value."""
+        """Take every metric that a line holds.
+
+        The first group of the expression is the value; there is none where it takes no part.
+        """
         for name, pattern in self._patterns:
             match = pattern.search(line)
             if match is not None:
@@ -46,7 +49,9 @@ class MetricScraper:
             channel, metric, value = reported.groups()
             self._take(f"{channel}:{metric}", value)
 
-    def _take(self, name: str, text: str) -> None:
+    def _take(self, name: str, text: str | None) -> None:
+        if text is None:
+            return
         try:
             value = float(text)
         except ValueError:

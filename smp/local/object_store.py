@@ -10,7 +10,7 @@ import errno
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,8 +35,11 @@ class ObjectStore:
         """Return the file or directory of a URI; raises RunError for one that leaves the store."""
         if not uri.startswith("s3://"):
             raise RunError(f"{uri!r} is not an S3 URI")
-        parts = [part for part in uri.removeprefix("s3://").split("/") if part]
-        if not parts or any(part in (".", "..") for part in parts) or "\0" in uri:
+        bucket, *key = uri.removeprefix("s3://").split("/")
+        if not bucket:
+            raise RunError(f"{uri!r} names no bucket")
+        parts = [bucket, *(part for part in key if part)]
+        if any(part in (".", "..") for part in parts) or "\0" in uri:
             raise RunError(f"{uri!r} cannot be kept as a file")
         return self.root.joinpath(*parts)
 
@@ -83,6 +86,8 @@ class ObjectStore:
     def _target(self, uri: str) -> Path:
         """Return where an object goes, in a directory that is there."""
         target = self.path_of(uri)
+        if target.parent == self.root:
+            raise RunError(f"{uri!r} is a bucket and cannot be an object")
         if target.is_dir():
             raise RunError(f"{uri} is a prefix of other objects and cannot be one itself")
         try:
@@ -91,18 +96,37 @@ class ObjectStore:
             raise RunError(f"a part of {uri} is an object and cannot be a prefix too") from None
         return target
 
-    def put_tree(self, directory: Path, prefix: str, *, follow_links: bool = False) -> int:
+    def put_tree(
+        self,
+        directory: Path,
+        prefix: str,
+        *,
+        follow_links: bool = False,
+        on_refusal: Callable[[Exception], None] | None = None,
+    ) -> int:
         """Copy every file below a directory under a prefix; return how many there were.
 
-        Unless told to follow them, raises RunError for a link that leads out of the directory: a job
-        must not get hold of files by having them uploaded.
+        A link counts as what it leads to. Unless told to follow them, raises RunError for one that
+        leads out of the directory: a job must not get hold of files by having them uploaded. Raises it
+        too for a link that leads to nothing or round in a circle, and for a pipe or socket.
+        `on_refusal` is called in place of raising, for each file that cannot be copied.
         """
+        self.path_of(prefix)
+        directory = directory.absolute()
+        if os.path.lexists(directory) and not directory.is_dir():
+            raise RunError(f"{directory} is not a directory")
+        within = None if follow_links else _real(directory)
         count = 0
-        for file in _files(directory):
-            if not follow_links and not file.resolve().is_relative_to(directory.resolve()):
-                raise RunError(f"{file} is a link to {file.resolve()}, outside of what is uploaded")
-            self.put(file, f"{prefix.rstrip('/')}/{file.relative_to(directory).as_posix()}")
-            count += 1
+        for file in _tree(directory, within):
+            try:
+                _refuse_unfit(file, within)
+                self.put(file, f"{prefix.rstrip('/')}/{file.relative_to(directory).as_posix()}")
+            except (OSError, RunError) as error:
+                if on_refusal is None:
+                    raise
+                on_refusal(error)
+            else:
+                count += 1
         return count
 
     def fetch(self, prefix: str, directory: Path) -> int:
@@ -137,3 +161,35 @@ def _files(path: Path) -> Iterator[Path]:
         for name in names:
             if not name.startswith(".put-"):
                 yield Path(root) / name
+
+
+def _tree(directory: Path, within: Path | None) -> Iterator[Path]:
+    """Yield what lies below a directory and is not one itself, links to directories followed.
+
+    A link to a directory outside of `within`, or to one that it lies in, is yielded.
+    """
+    for root, directories, names in os.walk(directory, followlinks=True):
+        for link in [name for name in directories if Path(root, name).is_symlink()]:
+            target = _real(Path(root, link))
+            above = {_real(place) for place in (Path(root), *Path(root).parents)}
+            if target in above or (within is not None and not target.is_relative_to(within)):
+                directories.remove(link)
+                yield Path(root, link)
+        yield from (Path(root, name) for name in names if not name.startswith(".put-"))
+
+
+def _refuse_unfit(file: Path, within: Path | None) -> None:
+    target = _real(file)
+    if within is not None and not target.is_relative_to(within):
+        raise RunError(f"{file} is a link to {target}, outside of what is uploaded")
+    if target.is_dir():
+        raise RunError(f"{file} is a link to {target}, a directory that it lies in")
+    if not target.exists():
+        raise RunError(f"{file} is a link to {target}, which is not there")
+    if not target.is_file():
+        raise RunError(f"{file} is neither a file nor a directory")
+
+
+def _real(path: Path) -> Path:
+    """Return where links lead to; unlike Path.resolve it takes those that lead to each other."""
+    return Path(os.path.realpath(path))

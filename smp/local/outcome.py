@@ -6,10 +6,11 @@ It reads the answers of the Describe calls and the property files, and never jud
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from smp.compiler.compiled import CompiledPipeline
 from smp.local.run_store import SUCCEEDED, StepRecord
@@ -40,6 +41,7 @@ class Trial:
     objective: str | None
     value: float | None
     is_best: bool
+    created: float
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,13 @@ class RegisteredVersion:
     group: str
     version: str
     approval: str | None
+
+
+def hyperparameters(step: StepRecord) -> dict[str, Any]:
+    """Return what the algorithm was told; in a search, what its best trial was told."""
+    fixed = step.arguments.get("TrainingJobDefinition", {}).get("StaticHyperParameters", {})
+    chosen = step.result.get("BestTrainingJob", {}).get("TunedHyperParameters", {})
+    return {**step.arguments.get("HyperParameters", {}), **fixed, **chosen}
 
 
 def final_metrics(step: StepRecord) -> dict[str, float]:
@@ -104,14 +113,20 @@ def _read_report(name: str, uri: str, data: StepData) -> EvaluationReport:
     return EvaluationReport(name, uri, stored.path, content)
 
 
+def is_number(value: Any) -> TypeGuard[int | float]:
+    """Return whether a value of a report is a number that a float holds."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return isinstance(value, float) or abs(value) <= sys.float_info.max
+
+
 def flat_values(content: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, float]]:
     """Yield every number of a report with its dotted path; `value` and a lone top group are left out.
 
+    A whole number that no float holds is left out too.
     `{"regression_metrics": {"mse": {"value": 2.0}}}` gives `("mse", 2.0)`.
     """
-    if isinstance(content, bool):
-        return
-    if isinstance(content, int | float):
+    if is_number(content):
         names = path[:-1] if len(path) > 1 and path[-1] == "value" else path
         yield ".".join(names), float(content)
     elif isinstance(content, Mapping):
@@ -156,6 +171,7 @@ def _trial(summary: Mapping[str, Any], best: str | None) -> Trial:
         objective=metric.get("MetricName"),
         value=metric.get("Value"),
         is_best=summary["TrainingJobName"] == best,
+        created=summary.get("CreationTime", 0.0),
     )
 
 

@@ -52,7 +52,7 @@ def plan_run(compiled: CompiledPipeline, only: str | None = None, start: str | N
                     Problem(
                         f"'{name}' is not a step of {compiled.name}",
                         allowed=", ".join(steps),
-                        hint=near_names(name, steps),
+                        hint=_meant(name, steps),
                     )
                 ]
             )
@@ -63,6 +63,12 @@ def plan_run(compiled: CompiledPipeline, only: str | None = None, start: str | N
     upstream = _without_outsiders(steps, upstream, chosen)
     needed = {above for name in order for above in upstream[name]} - set(order)
     return Plan(steps, upstream, order, tuple(sorted(needed)), branch_of, inside)
+
+
+def _meant(name: str, steps: Iterable[str]) -> str | None:
+    """Ask whether a step was meant that a configured step of the name became, else one of a near name."""
+    emitted = [repr(step) for step in steps if step.startswith(f"{name}-")]
+    return f"did you mean {' or '.join(emitted[:2])}?" if emitted else near_names(name, steps)
 
 
 def _refuse_inside(compiled: CompiledPipeline, name: str | None, loops: Mapping[str, str]) -> None:

@@ -1,10 +1,13 @@
 """Says how a run goes while it goes: lines for a log, or a view on a terminal (`smp.local.live`).
 
-It hears from several threads at once and never slows a job down: a log line costs an assignment.
+It hears from several threads at once and never slows a job down: a log line costs an assignment. A run
+goes on where nobody reads what is said of it.
 """
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import threading
 import time
@@ -67,7 +70,7 @@ class Progress:
         """Hear of a line of a step's log."""
 
     def note(self, text: str) -> None:
-        """Say something of the machine, such as that an environment is being made."""
+        """Say what is no step's state, such as that an environment is being made."""
         with self._lock:
             self._say(text)
 
@@ -86,8 +89,10 @@ class Progress:
 
     def _write(self, lines: Iterable[str]) -> None:
         encoding = getattr(self._stream, "encoding", None)
-        self._stream.write("".join(f"{printable(line, encoding)}\n" for line in lines))
-        self._stream.flush()
+        text = "".join(f"{printable(line, encoding)}\n" for line in lines)
+        with contextlib.suppress(OSError):
+            self._stream.write(text)
+            self._stream.flush()
 
 
 class LiveProgress(Progress):
@@ -158,15 +163,16 @@ class LiveProgress(Progress):
 
 
 def progress_for(
-    stream: TextIO,
+    stream: TextIO | None,
     places: Places,
     compiled: CompiledPipeline,
     environ: Mapping[str, str] = os.environ,
 ) -> Progress:
     """Return the live view for a terminal that can show it, plain lines otherwise.
 
-    NO_COLOR leaves the live view without colour.
+    NO_COLOR leaves the live view without colour. A process that was started without the stream has None.
     """
+    stream = stream or io.StringIO()
     names = compiled.order()
     if not stream.isatty() or environ.get("TERM", "dumb") == "dumb":
         return Progress(stream, places, compiled.name, names)

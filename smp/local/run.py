@@ -8,10 +8,10 @@ from __future__ import annotations
 import fcntl
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import IO, Any, Protocol
 
 from smp.compiler.compiled import CompiledPipeline
 from smp.compiler.notebooks import is_notebook_job
@@ -22,10 +22,21 @@ from smp.local.object_store import ObjectStore
 from smp.local.places import ACCOUNT_ID, REGION, Places
 from smp.local.plan import Plan, plan_run
 from smp.local.refusals import refuse_images, refuse_several_machines
-from smp.local.run_store import EXECUTING, SUCCEEDED, Run, RunRecord, RunStore, StepRecord
+from smp.local.run_store import (
+    EXECUTING,
+    SKIPPED,
+    STOPPED,
+    SUCCEEDED,
+    Run,
+    RunRecord,
+    RunStore,
+    StepRecord,
+)
 from smp.local.sandbox.base import Sandbox
 from smp.local.step_run import RunOptions, StepRunner, read_property_file
 from smp.local.wording import resume_command
+
+LOCK_ATTEMPTS, LOCK_PAUSE_SECONDS = 10, 0.02
 
 
 class Listener(Protocol):
@@ -36,6 +47,8 @@ class Listener(Protocol):
     def step_changed(self, record: StepRecord) -> None: ...
 
     def log_line(self, step: str, line: str) -> None: ...
+
+    def note(self, text: str) -> None: ...
 
     def run_finished(self, record: RunRecord) -> None: ...
 
@@ -65,17 +78,20 @@ def start_run(
     refuse_several_machines(compiled, plan, parameters)
     _refuse_environments(compiled, machine, plan)
     earlier = _earlier_results(machine.places, compiled.name, plan)
-    kind = machine.sandbox.name
-    described = {**asdict(machine.options), "only": only, "from": start, "sandbox": kind}
+    described = {**_options(machine), "only": only, "from": start}
     run = RunStore(machine.places.runs).create(compiled, plan.run, parameters, described)
     with only_one(run):
         return _execute(run, compiled, machine, plan, earlier)
 
 
+def _options(machine: Machine) -> dict[str, Any]:
+    return {**asdict(machine.options), "sandbox": machine.sandbox.name}
+
+
 def resume_run(run: Run, machine: Machine) -> RunRecord:
     """Go on with a run from its finished steps, with the pipeline as it was compiled then.
 
-    Raises RunError for a run that is still going.
+    A run that has succeeded stays as it is. Raises RunError for a run that is still going.
     """
     with only_one(run):
         return _go_on(run, machine)
@@ -95,27 +111,44 @@ def _refuse_environments(
 @contextmanager
 def only_one(run: Run) -> Iterator[None]:
     """Hold a run, so that no two processes execute it; the system lets go of it when this one ends."""
-    with (run.directory / "lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise RunError(f"{run.id} is still running; stop it before you resume it") from None
+    with run.lock_path.open("w") as file:
+        if not _lock(file):
+            raise RunError(f"{run.id} is still running; stop it before you resume it")
         yield
+
+
+def _lock(file: IO[str]) -> bool:
+    """Lock a file and say whether that worked; one who looks at it has it for no longer than a glance."""
+    for _ in range(LOCK_ATTEMPTS):
+        with suppress(BlockingIOError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        time.sleep(LOCK_PAUSE_SECONDS)
+    return False
 
 
 def _go_on(run: Run, machine: Machine) -> RunRecord:
     record = run.record()
+    succeeded = {step.name: step for step in run.steps() if step.status == SUCCEEDED}
+    if record.status == SUCCEEDED and not _is_left(run, record):
+        machine.listener.run_started(record, succeeded)
+        machine.listener.run_finished(record)
+        return record
     compiled = run.compiled(machine.places.code)
     plan = plan_run(compiled, record.options.get("only"), record.options.get("from"))
-    done = _earlier_results(machine.places, compiled.name, plan)
-    for step in run.steps():
-        if step.status == SUCCEEDED:
-            done[step.name] = step
+    done = _earlier_results(machine.places, compiled.name, plan) | succeeded
     refuse_images(compiled, plan, machine.sandbox.runs_images, done)
     refuse_several_machines(compiled, plan, record.parameters, done)
     _refuse_environments(compiled, machine, plan, done)
-    run.write(replace(record, status=EXECUTING, ended=None, reason=None))
+    options = {**record.options, **_options(machine)}
+    run.write(replace(record, status=EXECUTING, ended=None, reason=None, options=options))
     return _execute(run, compiled, machine, plan, done)
+
+
+def _is_left(run: Run, record: RunRecord) -> bool:
+    """Tell whether a step of a run has no result: a power cut may have taken its record."""
+    steps = map(run.step, record.steps)
+    return any(step is None or step.status not in (SUCCEEDED, SKIPPED) for step in steps)
 
 
 def _execute(
@@ -136,6 +169,7 @@ def _execute(
         python_of=machine.python_of,
         on_change=machine.listener.step_changed,
         on_line=machine.listener.log_line,
+        on_note=machine.listener.note,
     )
     executor = Executor(plan, runner, done)
     scope.read_json = read_property_file(
@@ -145,10 +179,13 @@ def _execute(
     try:
         run.finish(executor.execute())
     except OSError as error:
+        reason = f"the records of run {run.id} cannot be written: {error}"
+        with suppress(OSError):
+            run.finish(STOPPED, reason)
         raise RunError(
             [
                 Problem(
-                    f"the records of run {run.id} cannot be written: {error}",
+                    reason,
                     hint=f"mend that, then go on: {resume_command(run.record())}",
                 )
             ]

@@ -6,6 +6,7 @@ decides what to run.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import secrets
 import time
@@ -22,6 +23,8 @@ from smp.local.loops import FOR_EACH, ITEMS, loops_of, with_iterations
 STARTING, EXECUTING, SUCCEEDED = "Starting", "Executing", "Succeeded"
 FAILED, STOPPED, SKIPPED = "Failed", "Stopped", "Skipped"
 FINISHED = frozenset({SUCCEEDED, FAILED, STOPPED, SKIPPED})
+PROCESS_ENDED = "its process ended"
+"""Why a run stopped that did not come to say how it ended."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,12 @@ class RunRecord:
     options: Mapping[str, Any] = field(default_factory=dict)
     reason: str | None = None
 
+    def seen(self, step: StepRecord | None) -> StepRecord | None:
+        """Return the record of one of its steps as it stands: none goes on after the run has ended."""
+        if step is None or step.status in FINISHED or self.status not in FINISHED:
+            return step
+        return replace(step, status=STOPPED, ended=self.ended, reason=self.reason)
+
 
 class Run:
     """The directory of one run. Its methods read and write single files, each whole or not at all."""
@@ -92,6 +101,22 @@ class Run:
     def step_directory(self, step: str) -> Path:
         """Where a step's record, log and working files lie."""
         return self.directory / "steps" / step
+
+    @property
+    def lock_path(self) -> Path:
+        """The file that the process which executes the run holds locked."""
+        return self.directory / "lock"
+
+    def is_going(self) -> bool:
+        """Whether a process executes the run; the system frees the lock of one that was killed."""
+        try:
+            with self.lock_path.open("rb") as file:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except FileNotFoundError:
+            return False
+        except BlockingIOError:
+            return True
+        return False
 
     def log_path(self, step: str) -> Path:
         """The log of a step's job, all attempts in one file."""
@@ -110,8 +135,19 @@ class Run:
         path = self.log_path(step)
         if not path.exists():
             reason = f"step '{step}' of run {self.id} has written no log"
-            raise RunError([Problem(reason, hint=self._iterations_of(step, steps))])
+            hint = self._reused_log(step) or self._iterations_of(step, steps)
+            raise RunError([Problem(reason, hint=hint)])
         return path
+
+    def _reused_log(self, step: str) -> str | None:
+        """Say which run has the log of a result that was reused; None for a step that ran itself."""
+        record = self.step(step)
+        if record is None or record.reused_from is None:
+            return None
+        hint = f"it took the result of run {record.reused_from}"
+        if Run(self.directory.with_name(record.reused_from)).log_path(step).exists():
+            return f"{hint}: smp logs {record.reused_from} {step}"
+        return f"{hint}, which has no log of it"
 
     def _iterations_of(self, step: str, steps: Sequence[str]) -> str | None:
         """Say which steps a loop ran; None for a step that is none."""
@@ -151,6 +187,24 @@ class Run:
         """Read the run's own record."""
         value = _read(self.directory / "run.json")
         return RunRecord(**{**value, "steps": tuple(value["steps"])})
+
+    def standing(self) -> RunRecord:
+        """Read the run's own record as it stands: Stopped where its process ended without a word."""
+        record = self.record()
+        if record.status in FINISHED or self.is_going():
+            return record
+        record = self.record()  # it may have ended since it was read
+        if record.status in FINISHED:
+            return record
+        ended = max((record.started, *self._signs_of_life()))
+        return replace(record, status=STOPPED, ended=ended, reason=PROCESS_ENDED)
+
+    def _signs_of_life(self) -> Iterator[float]:
+        for step in self.steps():
+            yield from (moment for moment in (step.started, step.ended) if moment is not None)
+            path = self.log_path(step.name)
+            if step.status not in FINISHED and path.exists():
+                yield path.stat().st_mtime
 
     def write(self, record: RunRecord) -> None:
         """Replace the run's own record."""
@@ -216,10 +270,11 @@ class RunStore:
         parameters: Mapping[str, Any],
         options: Mapping[str, Any],
     ) -> Run:
-        """Begin a run; its id sorts by the time it began (UTC)."""
+        """Begin a run; its id sorts by the time it began (UTC), also within a second."""
         now = time.time()
         stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(now))
-        run = Run(self.root / f"{stamp}-{secrets.token_hex(3)}")
+        within = f"{int(now % 1 * 0x10000):04x}"
+        run = Run(self.root / f"{stamp}-{within}{secrets.token_hex(1)}")
         write_atomically(run.directory / "compiled.json", compiled.to_json())
         run.write(
             RunRecord(

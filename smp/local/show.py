@@ -5,6 +5,7 @@ It never decides where the text goes and never colours it.
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -12,15 +13,17 @@ from typing import Any
 from smp.local.outcome import all_metrics, came_to, registered_version
 from smp.local.places import Places
 from smp.local.prune import Pruned
-from smp.local.run_store import FAILED, SKIPPED, Run, RunRecord, StepRecord
+from smp.local.run_store import FAILED, SKIPPED, STOPPED, Run, RunRecord, StepRecord
 from smp.local.stored import StepData
 from smp.local.wording import (
     STATES,
+    clean_line,
     counted,
     duration,
     log_command,
     moment,
     number,
+    resume_command,
     shown_state,
     size,
     table,
@@ -36,8 +39,14 @@ def runs_fields(runs: Sequence[Run]) -> list[dict[str, Any]]:
 
 
 def run_fields(run: Run) -> dict[str, Any]:
-    """Return what a run's own record says, and how many steps are in each state."""
-    record = run.record()
+    """Return what a run's own record says, and how many steps are in each state.
+
+    A run that no process executes any more is Stopped, whatever its record says.
+    """
+    return _run_fields(run, run.standing())
+
+
+def _run_fields(run: Run, record: RunRecord) -> dict[str, Any]:
     return {
         "id": record.id,
         "pipeline": record.pipeline,
@@ -65,21 +74,24 @@ def runs_table(runs: Sequence[Run]) -> str:
         started = fields["started"].replace("T", " ").removesuffix("Z")
         took = duration(fields["seconds"])
         rows.append((fields["id"], fields["pipeline"], fields["status"], started, took, states))
-    return table(rows, right=frozenset({4}))
+    return clean_table(rows, right=frozenset({4}))
 
 
 def show_fields(run: Run, places: Places) -> dict[str, Any]:
     """Return everything that `show_run` says."""
-    record = run.record()
+    return _fields(run, run.standing(), places)
+
+
+def _fields(run: Run, record: RunRecord, places: Places) -> dict[str, Any]:
     compiled = run.unrolled(places.code)
     steps = list(run.steps())
     data = StepData(compiled, places)
     versions = [(step.name, registered_version(step)) for step in steps]
     return {
-        **run_fields(run),
+        **_run_fields(run, record),
         "parameters": dict(record.parameters),
         "options": dict(record.options),
-        "step_records": [_step_fields(run, name) for name in record.steps],
+        "step_records": [_step_fields(run, record, name) for name in record.steps],
         "metrics": all_metrics(compiled, steps, data),
         "artefacts": [
             {
@@ -103,9 +115,10 @@ def show_fields(run: Run, places: Places) -> dict[str, Any]:
 
 def show_run(run: Run, places: Places) -> str:
     """Return one run as a person reads it, what failed first."""
-    fields = show_fields(run, places)
+    record = run.standing()
+    fields = _fields(run, record, places)
     blocks = [
-        _head(fields),
+        _head(fields, record),
         "".join(_failures(run)),
         _steps(fields["step_records"]),
         _metrics(fields["metrics"]),
@@ -132,7 +145,7 @@ def groups_table(groups: Sequence[dict[str, Any]]) -> str:
         newest = str(group["LatestVersion"] or "-")
         description = str(group.get("ModelPackageGroupDescription") or "-")
         rows.append((group["ModelPackageGroupName"], newest, description))
-    return table(rows)
+    return clean_table(rows)
 
 
 def versions_table(versions: Sequence[dict[str, Any]]) -> str:
@@ -148,29 +161,53 @@ def versions_table(versions: Sequence[dict[str, Any]]) -> str:
                 str(container.get("ModelDataUrl", "-")),
             )
         )
-    return table(rows)
+    return clean_table(rows)
 
 
-def _head(fields: dict[str, Any]) -> str:
+def clean_table(rows: Sequence[Sequence[str]], *, right: frozenset[int] = frozenset()) -> str:
+    """Align rows in columns, see `table`; no cell has a line's end or a code that a terminal obeys."""
+    return table([tuple(map(_one_line, row)) for row in rows], right=right)
+
+
+def parameter_text(value: object) -> str:
+    """Write a parameter's value as `--param` takes it."""
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(map(clean_line, text.splitlines()))
+
+
+def _lines(text: str) -> str:
+    return "\n".join(map(clean_line, text.splitlines()))
+
+
+def _head(fields: dict[str, Any], record: RunRecord) -> str:
+    ways = [("go on with", resume_command(record))] if record.status == STOPPED else []
     rows = [
         ("run", fields["id"]),
         ("pipeline", fields["pipeline"]),
         ("status", fields["status"] + (f": {fields['reason']}" if fields["reason"] else "")),
         ("started", fields["started"]),
         ("took", duration(fields["seconds"])),
-        *((f"parameter {name}", str(value)) for name, value in fields["parameters"].items()),
+        *(
+            (f"parameter {name}", parameter_text(value))
+            for name, value in fields["parameters"].items()
+        ),
+        *ways,
     ]
-    return table(rows)
+    return clean_table(rows)
 
 
 def _failures(run: Run) -> Iterator[str]:
     record = run.record()
     for step in run.steps():
         if step.status == FAILED:
-            yield f"{step.name} failed: {step.reason or 'no reason is recorded'}\n"
+            yield _lines(f"{step.name} failed: {step.reason or 'no reason is recorded'}") + "\n"
             path = run.log_path(step.name)
             log = [("its log", log_command(record, step.name)), ("the file", str(path))]
-            yield table([*(log if path.exists() else []), *ways_on(record, step)])
+            ways = [*(log if path.exists() else []), *ways_on(record, step)]
+            yield table([(title, _lines(way)) for title, way in ways])
 
 
 def _steps(steps: Sequence[dict[str, Any]]) -> str:
@@ -188,7 +225,7 @@ def _steps(steps: Sequence[dict[str, Any]]) -> str:
         note = "; ".join(text for text in notes if text)
         took = duration(step["seconds"])
         rows.append((step["name"], step["type"] or "-", step["state"], took, note))
-    return table(rows, right=frozenset({3}))
+    return clean_table(rows, right=frozenset({3}))
 
 
 def _metrics(metrics: dict[str, dict[str, float]]) -> str:
@@ -198,7 +235,9 @@ def _metrics(metrics: dict[str, dict[str, float]]) -> str:
         for name, value in values.items()
         if not name.endswith(DEVIATION)
     ]
-    return table([("step", "metric", "value", ""), *rows], right=frozenset({2})) if rows else ""
+    if not rows:
+        return ""
+    return clean_table([("step", "metric", "value", ""), *rows], right=frozenset({2}))
 
 
 def _deviation(value: float | None) -> str:
@@ -210,9 +249,9 @@ def _artefacts(artefacts: Sequence[dict[str, Any]]) -> str:
         (item["step"], item["name"], size(item["size"]) if item["files"] else "gone", item["path"])
         for item in artefacts
     ]
-    return (
-        table([("step", "artefact", "size", "path"), *rows], right=frozenset({2})) if rows else ""
-    )
+    if not rows:
+        return ""
+    return clean_table([("step", "artefact", "size", "path"), *rows], right=frozenset({2}))
 
 
 def _registered(versions: Sequence[dict[str, Any]]) -> str:
@@ -223,8 +262,8 @@ def _registered(versions: Sequence[dict[str, Any]]) -> str:
     )
 
 
-def _step_fields(run: Run, name: str) -> dict[str, Any]:
-    step = run.step(name)
+def _step_fields(run: Run, record: RunRecord, name: str) -> dict[str, Any]:
+    step = record.seen(run.step(name))
     found = step or StepRecord(name, "")
     return {
         "name": name,
@@ -244,7 +283,7 @@ def _step_fields(run: Run, name: str) -> dict[str, Any]:
 
 
 def _count_states(run: Run, record: RunRecord) -> dict[str, int]:
-    shown = [shown_state(run.step(name)) for name in record.steps]
+    shown = [shown_state(record.seen(run.step(name))) for name in record.steps]
     return {state: shown.count(state) for state in STATES if state in shown}
 
 

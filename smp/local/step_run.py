@@ -5,7 +5,6 @@ It never knows about other steps but through their results.
 
 from __future__ import annotations
 
-import json
 import secrets
 import shutil
 import time
@@ -32,6 +31,8 @@ from smp.local.read_inputs import read_inputs
 from smp.local.run_store import EXECUTING, FAILED, STOPPED, SUCCEEDED, Run, StepRecord
 from smp.local.sandbox.base import Sandbox
 from smp.local.stored import StepData
+from smp.local.wording import duration
+from smp.strict_json import read_json
 
 JOB_NAMES: Mapping[str, str] = {
     "Processing": "ProcessingJobName",
@@ -73,6 +74,7 @@ class StepRunner:
     python_of: Callable[[str], Path]
     on_change: Callable[[StepRecord], None]
     on_line: Callable[[str, str], None]
+    on_note: Callable[[str], None]
     stop: Stop = field(default_factory=Stop)
     originals: dict[str, str] = field(default_factory=dict)
     """The step of the definition that each step of an iteration repeats."""
@@ -186,6 +188,9 @@ class StepRunner:
             except OSError as error:
                 policies = step.get("RetryPolicies", [])
                 pause = _pause_before(attempt + 1, policies, time.monotonic() - began)
+                if pause is not None and not self.stop.is_set():
+                    again = f"{record.name}: attempt {attempt + 1} in {duration(pause)}"
+                    self.on_note(f"{again}: {error}")
                 if pause is None or self.stop.wait(pause):
                     raise StepFailure(
                         f"this machine failed the job: {error}; {attempt} attempts"
@@ -253,7 +258,7 @@ def read_property_file(
         uri = f"{outputs[item['OutputName']]['S3Output']['S3Uri'].rstrip('/')}/{item['FilePath']}"
         path = store.path_of(uri)
         try:
-            return json.loads(path.read_text(encoding="utf-8"))
+            return read_json(path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise RunError(f"the property file {uri} cannot be read: {error}") from error
 

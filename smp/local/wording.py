@@ -48,6 +48,7 @@ __all__ = [
     "size",
     "step_command",
     "table",
+    "trial_command",
     "ways_on",
 ]
 
@@ -81,12 +82,16 @@ def step_command(run: RunRecord, step: str) -> str:
 def ways_on(run: RunRecord, step: StepRecord) -> list[tuple[str, str]]:
     """Return what to do about a failed step, each with its command.
 
-    A Fail step ran nothing by itself, and a step of an iteration runs with its loop only.
+    A Fail step ran nothing by itself, a step of an iteration runs with its loop only, and a Tuning step
+    keeps the logs of its trials apart.
     """
-    all_left = ("run all that is left", resume_command(run))
+    trials = (
+        [("read a trial's log", trial_command(run, step.name))] if step.type == "Tuning" else []
+    )
+    alone = [("run this step only", step_command(run, step.name))]
     if step.type == "Fail" or step.item is not None:
-        return [all_left]
-    return [("run this step only", step_command(run, step.name)), all_left]
+        alone = []
+    return [*trials, *alone, ("run all that is left", resume_command(run))]
 
 
 def _assignment(name: str, value: object) -> tuple[str, str]:
@@ -97,6 +102,11 @@ def _assignment(name: str, value: object) -> tuple[str, str]:
 def log_command(run: RunRecord, step: str) -> str:
     """Return the command that shows a step's whole log."""
     return shlex.join(["smp", "logs", run.id, step, *_workspace(run)])
+
+
+def trial_command(run: RunRecord, step: str) -> str:
+    """Return the command that lists a Tuning step's trials, and with a name shows the log of one."""
+    return shlex.join(["smp", "logs", run.id, step, *_workspace(run), "--trial"])
 
 
 def run_command(run: RunRecord, command: str) -> str:

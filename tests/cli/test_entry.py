@@ -122,6 +122,31 @@ def test_fails_without_a_traceback_when_the_disk_is_full() -> None:
     assert (done.returncode, done.stderr) == (1, b"smp: no space left on device\n")
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_fails_without_a_traceback_where_there_is_no_room_for_the_help() -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "smp", "--help"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (1, b"smp: no space left on device\n")
+
+
+@pytest.mark.parametrize(
+    ("command", "status"), [("list", 0), ("list --format json", 0), ("list --models nowhere", 1)]
+)
+def test_streams_may_be_closed(workspace: Path, command: str, status: int) -> None:
+    smp = f"{sys.executable} -m smp {command} --workspace {workspace}"
+    for closed in ("1", "2"):
+        done = subprocess.run(
+            ["/bin/sh", "-c", f"exec {smp} {closed}>&-"], capture_output=True, check=False
+        )
+        assert done.returncode == status
+        assert b"Traceback" not in done.stderr
+
+
 def test_output_that_the_encoding_lacks_is_escaped(workspace: Path) -> None:
     conf = workspace / "model_configs" / "fraud_check" / "conf" / "conf.yaml"
     conf.write_text(

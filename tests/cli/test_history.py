@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from smp.cli.entry import OUTPUT_CLOSED
 from smp.local.places import Places
 from smp.local.registry import Registry
+from smp.local.run_store import Run
 from tests.cli.conftest import RunSmp
 from tests.local.example_runs import Example, failed_churn, pipeline, step, succeeded_churn
 
@@ -84,6 +89,31 @@ def test_a_log_is_printed_byte_by_byte(
     run.log_path("churn-training").write_bytes(b"caf\xe9 \xff\n\x00end")
     assert main(["logs", run.id, "churn-training", "--workspace", str(tmp_path)]) == 0
     assert capfdbinary.readouterr().out == b"caf\xe9 \xff\n\x00end"
+
+
+def logs_of_a_large_step(run: Run, output: int) -> subprocess.CompletedProcess[bytes]:
+    """Print a log that no pipe holds to a descriptor, in a process of its own."""
+    run.log_path("churn-training").write_bytes(b"a line\n" * 100_000)
+    workspace = str(run.directory.parents[2])
+    command = [sys.executable, "-m", "smp", "logs", run.id, "churn-training"]
+    return subprocess.run(
+        [*command, "--workspace", workspace], stdout=output, stderr=subprocess.PIPE, check=False
+    )
+
+
+def test_a_reader_may_leave_a_log_before_its_end(runs: tuple[Example, Example]) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = logs_of_a_large_step(runs[0].run, writing)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (OUTPUT_CLOSED, b"")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_fails_where_there_is_no_room_for_a_log(runs: tuple[Example, Example]) -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = logs_of_a_large_step(runs[0].run, full.fileno())
+    assert (done.returncode, done.stderr) == (1, b"smp: no space left on device\n")
 
 
 def test_fails_on_a_step_that_the_run_has_not(

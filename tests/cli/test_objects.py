@@ -35,6 +35,32 @@ def test_a_file_keeps_its_name_under_a_prefix(run_smp: RunSmp, data: Path, tmp_p
     assert "s3://other/in/a.csv" in run_smp("s3", "ls", "s3://other", *here).out
 
 
+@pytest.mark.parametrize(
+    ("uri", "placed"),
+    [
+        ("s3://local", "s3://smp-local/a.csv"),
+        ("s3://local/", "s3://smp-local/a.csv"),
+        ("s3://other", "s3://other/a.csv"),
+        ("s3://local/in/", "s3://smp-local/in/a.csv"),
+        ("s3://local/in", "s3://smp-local/in"),
+    ],
+)
+def test_a_file_is_said_to_be_where_it_is(
+    run_smp: RunSmp, data: Path, tmp_path: Path, uri: str, placed: str
+) -> None:
+    here = ("--workspace", tmp_path)
+    assert run_smp("s3", "put", data / "a.csv", uri, *here).out == f"put 1 object to {placed}\n"
+    listed = json.loads(run_smp("s3", "ls", placed, "--format", "json", *here).out)
+    assert [item["uri"] for item in listed] == [placed]
+
+
+def test_a_directory_goes_into_a_bucket(run_smp: RunSmp, data: Path, tmp_path: Path) -> None:
+    here = ("--workspace", tmp_path)
+    assert run_smp("s3", "put", data, "s3://local", *here).status == 0
+    listed = json.loads(run_smp("s3", "ls", "--format", "json", *here).out)
+    assert [item["uri"] for item in listed] == ["s3://smp-local/a.csv", "s3://smp-local/deep/b.csv"]
+
+
 @pytest.mark.usefixtures("data")
 @pytest.mark.parametrize(
     ("arguments", "reason"),
@@ -42,6 +68,9 @@ def test_a_file_keeps_its_name_under_a_prefix(run_smp: RunSmp, data: Path, tmp_p
         (("put", "nowhere", "s3://local/x"), "nowhere"),
         (("put", "data", "https://local/x"), "is not an S3 URI"),
         (("put", "data", "s3://local/../../x"), "cannot be kept as a file"),
+        (("put", "data", "s3://"), "'s3://' names no bucket"),
+        (("put", "data/a.csv", "s3://"), "names no bucket"),
+        (("put", "data/a.csv", "s3:///x"), "'s3:///x' names no bucket"),
         (("get", "s3://local/nothing", "back"), "s3://"),
     ],
 )
@@ -57,3 +86,4 @@ def test_fails_with_what_is_wrong(
     assert done.status == 1
     assert reason in done.err
     assert "Traceback" not in done.err
+    assert not (tmp_path / ".smp").exists()

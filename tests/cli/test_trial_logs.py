@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ import pytest
 from smp.compiler.compiled import CompiledPipeline
 from smp.local.places import Places
 from smp.local.run_store import Run, RunStore
+from smp.local.wording import trial_command
 from tests.cli.conftest import RunSmp
 
 
@@ -44,6 +47,17 @@ def test_trials_are_listed_where_none_is_named(run_smp: RunSmp, tmp_path: Path) 
     assert whole.err == (
         f"its 2 trials have logs of their own: smp logs {run.id} tune --trial [NAME]\n"
     )
+
+
+def test_the_command_on_a_failed_search_leads_to_its_trials(
+    run_smp: RunSmp, tmp_path: Path
+) -> None:
+    run = make_run(tmp_path, "tune-1-001-aa", "tune-1-002-bb")
+    record = replace(run.record(), options={"where": ["--workspace", str(tmp_path)]})
+    command = shlex.split(trial_command(record, "tune"))[1:]
+    listed = run_smp(*command)
+    assert (listed.status, listed.out) == (0, "tune-1-001-aa\ntune-1-002-bb\n")
+    assert run_smp(*command, "001").out == "log of tune-1-001-aa\n"
 
 
 def test_the_only_trial_needs_no_name(run_smp: RunSmp, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from smp.compiler.compile import compile_pipeline
 from smp.graph import build_graph
+from smp.local.expressions import Scope, resolve
 from tests.compiler.compiling import arguments, compile_demo, processing_inputs, step
 from tests.graph.workspace import load, pipeline_of
 
@@ -73,6 +75,36 @@ def conditions(workspace: Path, text: str) -> Any:
 )
 def test_a_condition_in_the_definition(text: str, expected: Any, tmp_path: Path) -> None:
     assert conditions(tmp_path, text) == expected
+
+
+@pytest.mark.parametrize("written", ['["valid:auc"]', "['valid:auc']"])
+def test_a_final_metric_whose_name_stands_in_quotes(written: str, tmp_path: Path) -> None:
+    condition = json.dumps(f"fit.final_metrics{written} > 0")
+    text = json.dumps(f"the AUC is ${{fit.final_metrics{written}}}")
+    steps = (
+        f"fit: Training\ngate: Condition, condition: {condition}, else_steps: stop\n"
+        f"stop: Fail, message: {text}"
+    )
+    compiled = compile_demo(tmp_path, steps, demo__train=METRICS)
+    read = {"Get": "Steps.fit.FinalMetricDataList['valid:auc'].Value"}
+    (compared,) = arguments(compiled, "gate")["Conditions"]
+    assert compared["LeftValue"] == read
+    result = {"FinalMetricDataList": [{"MetricName": "valid:auc", "Value": 0.9}]}
+    assert resolve(read, Scope({}, {}, {"fit": result})) == 0.9
+    message = {"On": "", "Values": ["the AUC is ", read]}
+    assert arguments(compiled, "stop") == {"ErrorMessage": {"Std:Join": message}}
+    assert compiled.edges()["gate"] == ("fit",)
+
+
+def test_a_metric_that_a_built_in_algorithm_reports(tmp_path: Path) -> None:
+    steps = (
+        "fit: Training\n"
+        "gate: Condition, condition: 'fit.final_metrics[\"test:rmse\"] < 1', else_steps: stop\n"
+        "stop: Fail, message: none"
+    )
+    compiled = compile_demo(tmp_path, steps, demo__train="{algorithm: factorization-machines}")
+    (condition,) = arguments(compiled, "gate")["Conditions"]
+    assert condition["LeftValue"] == {"Get": "Steps.fit.FinalMetricDataList['test:rmse'].Value"}
 
 
 def test_a_final_metric_of_a_training_job(tmp_path: Path) -> None:

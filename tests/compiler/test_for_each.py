@@ -182,6 +182,22 @@ def test_later_steps_read_the_iteration_that_is_selected(tmp_path: Path) -> None
     assert compiled.edges()["gate"] == ("regions",)
 
 
+def test_iterations_are_compared_by_a_metric_whose_name_stands_in_quotes(tmp_path: Path) -> None:
+    compiled = compile_demo(
+        tmp_path,
+        f"{LOOP}, selector: {{pick: MinBy, field: 'fit.final_metrics[\"test:rmse\"]'}}\n"
+        "fit: Training\n"
+        "tell: Lambda, function: f, inputs: {rmse: '${fit.final_metrics[\"test:rmse\"]}'}",
+        demo__train=TRAIN.replace("Name: auc", "Name: 'test:rmse'"),
+    )
+    assert arguments(compiled, "regions")["Selector"] == {
+        "Pick": "MinBy",
+        "Field": {"Get": "IterationOutput.fit.FinalMetricDataList['test:rmse'].Value"},
+    }
+    rmse = {"Get": "Steps.regions.Selected.FinalMetricDataList['test:rmse'].Value"}
+    assert arguments(compiled, "tell") == {"rmse": rmse}
+
+
 def test_an_output_of_a_function_may_be_compared_and_read(tmp_path: Path) -> None:
     compiled = compile_demo(
         tmp_path,

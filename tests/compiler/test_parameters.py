@@ -44,6 +44,33 @@ def test_fails_with_every_fault_at_once() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("Rows=1_000", "Rows= 2", "Rows=2 ", "Rows=\u0663", "Rows=1e3", "Rows="),
+        *("Rate=1_0.5", "Rate= 1", "Rate=\u0663.5", "Rate=.", "Rate=nan", "Rate=inf", "Rate=1e999"),
+    ],
+)
+def test_fails_for_what_json_and_yaml_write_as_no_number(text: str) -> None:
+    with pytest.raises(RunError, match=r"Rows: must be of type Integer|Rate: must be "):
+        values(text, "Data=d")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("1.", 1.0), (".5", 0.5), ("-1E+3", -1000.0), ("+2", 2.0)]
+)
+def test_numbers_have_the_digits_of_ascii(text: str, expected: float) -> None:
+    assert values(f"Rate={text}", "Data=d")["Rate"] == expected
+
+
+def test_fails_for_a_name_that_is_given_twice() -> None:
+    with pytest.raises(RunError) as caught:
+        read_assignments(["Rows=1", "Rows=2", "Data"])
+    assert str(caught.value) == (
+        "Rows: is given twice\n    found: Rows=2\nis not name=value\n    found: Data"
+    )
+
+
 @pytest.mark.parametrize("text", ["Rows", "=3", ""])
 def test_fails_for_what_is_no_assignment(text: str) -> None:
     with pytest.raises(RunError, match="is not name=value"):

@@ -159,6 +159,17 @@ def test_tuning_or_training_by_a_parameter(tmp_path: Path) -> None:
     assert [item["Name"] for item in compiled.definition["Steps"]] == ["choose", "prep"]
 
 
+def test_the_ends_of_a_range_in_scientific_notation(tmp_path: Path) -> None:
+    tune = TUNE.replace("min: 0.01, max: 0.3", "min: 1e-5, max: 1.5E-2")
+    tune = tune.replace("more: 3", "more: 1e-4")
+    compiled = compile_demo(tmp_path, "fit: Tuning", demo__train=TRAIN, demo__tune=tune)
+    request = arguments(compiled, "fit")
+    assert request["TrainingJobDefinition"]["StaticHyperParameters"]["more"] == "1e-4"
+    ranges = request["HyperParameterTuningJobConfig"]["ParameterRanges"]
+    (rate,) = ranges["ContinuousParameterRanges"]
+    assert (float(rate["MinValue"]), float(rate["MaxValue"])) == (1e-5, 0.015)
+
+
 def test_the_number_of_jobs_may_be_a_parameter(tmp_path: Path) -> None:
     text = pipeline_of("fit: Tuning").replace(
         "    models:", "    parameters: [{name: jobs, type: Integer, default: 4}]\n    models:", 1
@@ -187,6 +198,11 @@ def test_an_objective_that_no_metric_defines_fails(tmp_path: Path) -> None:
     [
         ("ranges: {r: {type: continuous, min: 1, max: 1}}", "is empty"),
         ("ranges: {r: {type: integer, min: 1, max: 1.5}}", "must be a whole number"),
+        ("ranges: {r: {type: integer, min: 1, max: 1e3}}", "must be a whole number"),
+        ("ranges: {r: {type: continuous, min: 0, max: 1-e5}}", "must be a number"),
+        ("ranges: {r: {type: continuous, min: true, max: 2}}", "must be a number"),
+        ("ranges: {r: {type: continuous, min: 0, max: 1e999}}", "must be a finite number"),
+        ("ranges: {r: {type: continuous, min: 1e-2, max: 1e-5}}", "is empty"),
         (
             "ranges: {r: {type: continuous, min: 0, max: 1, scaling: Logarithmic}}",
             "has no logarithm",
@@ -255,6 +271,18 @@ def searched(workspace: Path, ranges: str, declared: str = DECLARED) -> Compiled
     text = pipeline_of("search: Tuning").replace("    models:", declared, 1)
     project = load(workspace, text, demo__train=TRAIN, demo__tune=tune)
     return compile_pipeline(build_graph(project, "demo"), workspace / "store")
+
+
+def test_a_default_in_scientific_notation_is_a_number(tmp_path: Path) -> None:
+    declared = DECLARED.replace("default: 0.1", "default: 1e-5")
+    compiled = searched(
+        tmp_path, "r: {type: continuous, min: '${parameters.low}', max: 1}", declared
+    )
+    assert compiled.definition["Parameters"][0] == {
+        "Name": "low",
+        "Type": "Float",
+        "DefaultValue": 1e-5,
+    }
 
 
 def test_ranges_may_vary_and_reach_the_local_search(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from smp.config.condition import (
     Reference,
     clauses,
     parse_condition,
+    read_reference,
     references,
 )
 from smp.config.message import message_parts
@@ -77,6 +78,22 @@ def holds(condition: Expression, values: Mapping[str, Any]) -> bool:
             "fit.final_metrics.valid_auc > 1",
             Comparison(">", Reference("fit", "final_metrics", "valid_auc"), 1),
         ),
+        (
+            'fit.final_metrics["test:rmse"] > 1',
+            Comparison(">", Reference("fit", "final_metrics", "test:rmse"), 1),
+        ),
+        (
+            "fit.final_metrics['a b'] > 1",
+            Comparison(">", Reference("fit", "final_metrics", "a b"), 1),
+        ),
+        (
+            "fit.final_metrics['auc'] > 1",
+            Comparison(">", Reference("fit", "final_metrics", "auc"), 1),
+        ),
+        (
+            "evaluate.metrics['b c'].d > 1",
+            Comparison(">", Reference("evaluate", "metrics", '["b c"].d'), 1),
+        ),
         ('evaluate.metrics.auc in [1, "x"]', Membership(AUC, (1, "x"))),
         ("evaluate.metrics.auc not in [1]", Membership(AUC, (1,), negated=True)),
         ("not evaluate.metrics.auc in [1]", Membership(AUC, (1,), negated=True)),
@@ -99,6 +116,17 @@ def test_what_a_text_says(text: str, expected: Expression) -> None:
         ("evaluate.metrics.auc > 1 and", "ends where a value stands"),
         ("1 > 0", "compares two constants"),
         ("evaluate.auc > 1", "has 'evaluate.auc' where a value stands"),
+        ("fit.final_metrics.va:auc > 1", "cannot be read from ':auc > 1' on"),
+        ("fit.final_metrics[0] > 1", "has 'fit.final_metrics[0]' where a value stands"),
+        ("fit.final_metrics[''] > 1", "has 'fit.final_metrics['']' where a value stands"),
+        (
+            'fit.final_metrics["it\'s"] > 1',
+            "has 'fit.final_metrics[\"it's\"]' where a value stands",
+        ),
+        (
+            "fit.final_metrics['a:b'].c > 1",
+            "has 'fit.final_metrics['a:b'].c' where a value stands",
+        ),
         ("auc > 1", "cannot be read from 'auc > 1' on"),
         ("parameters.a.b > 1", "has 'parameters.a.b' where a value stands"),
         ("evaluate.metrics.auc in 1", "has '1' where '[' stands"),
@@ -164,6 +192,22 @@ def test_any_text_is_a_condition_or_a_fault(text: str) -> None:
         assert clauses(parse_condition(text))
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "fit.final_metrics.valid_auc",
+        'fit.final_metrics["test:rmse"]',
+        'evaluate.metrics["b c"][0].d',
+        "ask.outputs.n",
+        "parameters.stage",
+    ],
+)
+def test_a_reference_is_written_as_it_is_read(text: str) -> None:
+    assert str(read_reference(text)) == text
+
+
 def test_a_message_is_read_in_parts() -> None:
+    rmse = Reference("fit", "final_metrics", "test:rmse")
+    assert list(message_parts('${fit.final_metrics["test:rmse"]}!')) == [rmse, "!"]
     assert list(message_parts("AUC ${evaluate.metrics.auc}: low")) == ["AUC ", AUC, ": low"]
     assert list(message_parts("plain")) == ["plain"]

@@ -94,6 +94,16 @@ def test_other_spellings_and_variables_are_valid(
     assert faults(validator, BASE.replace(*change)) == []
 
 
+@pytest.mark.parametrize(("end", "is_valid"), [("1e-5", True), ("0.1", True), ("1-e5", False)])
+def test_a_range_may_begin_in_scientific_notation(
+    validator: Draft202012Validator, end: str, *, is_valid: bool
+) -> None:
+    one = f"{{rate: {{type: continuous, min: {end}, max: 1}}}}"
+    tune = f"      tune: {{objective: {{metric: auc}}, ranges: {one}}}\n      train:"
+    text = BASE.replace("\n      train:", f"\n{tune}", 1)
+    assert (faults(validator, text) == []) is is_valid
+
+
 def test_every_key_is_described() -> None:
     def keys(schema: dict[str, Any]) -> list[str]:
         return [key for key, value in schema.items() if not value.get("description")]

@@ -334,3 +334,48 @@ def tuning_result() -> Json:
         for n in range(12)
     ]
     return {"BestTrainingJob": summaries[8], "TrainingJobSummaries": summaries}
+
+
+def searched(places: Places) -> Example:
+    """A run of a search alone: three trials, of which the second is the best, as the runner ranks them."""
+    compiled = pipeline("searched", step("search", "Tuning"))
+    run = begin(places, compiled)
+    summaries = [
+        {
+            "TrainingJobName": f"tune-{n:03}",
+            "TrainingJobStatus": "Completed",
+            "CreationTime": BEGAN + n,
+            "TunedHyperParameters": {"learning_rate": f"0.0{n}", "depth": str(2 + n)},
+            "FinalHyperParameterTuningJobObjectiveMetric": {
+                "MetricName": "validation:rmse",
+                "Value": value,
+            },
+        }
+        for n, value in ((2, 0.3), (1, 0.4), (3, 0.5))
+    ]
+    for n in (1, 2, 3):
+        log = run.step_directory("search") / "trials" / f"tune-{n:03}.txt"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.write_text("rmse\n")
+    put(places, f"{BUCKET}/models/tune-002/output/model.tar.gz", b"model")
+    definition = {
+        "StaticHyperParameters": {"seed": "7"},
+        "OutputDataConfig": {"S3OutputPath": f"{BUCKET}/models"},
+    }
+    write_step(
+        run,
+        "search",
+        "Tuning",
+        SUCCEEDED,
+        0,
+        9,
+        arguments={"TrainingJobDefinition": definition},
+        metrics=tuple(curve("validation:rmse", [0.4, 0.3, 0.5])),
+        result={
+            "TrainingJobDefinition": definition,
+            "BestTrainingJob": summaries[0],
+            "TrainingJobSummaries": summaries,
+        },
+    )
+    end(run, SUCCEEDED, 9)
+    return Example(run, compiled, places)

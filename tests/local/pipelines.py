@@ -31,6 +31,7 @@ class Heard:
 
     changes: list[StepRecord] = field(default_factory=list)
     lines: list[tuple[str, str]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     finished: list[RunRecord] = field(default_factory=list)
 
     def run_started(self, run: RunRecord, done: Mapping[str, StepRecord]) -> None:
@@ -41,6 +42,9 @@ class Heard:
 
     def log_line(self, step: str, line: str) -> None:
         self.lines.append((step, line))
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
 
     def run_finished(self, record: RunRecord) -> None:
         self.finished.append(record)

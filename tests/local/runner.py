@@ -23,6 +23,9 @@ class Printed(Heard):
     def log_line(self, step: str, line: str) -> None:
         self._say(f"{step} {line}")
 
+    def note(self, text: str) -> None:
+        self._say(text)
+
     @staticmethod
     def _say(text: str) -> None:
         """Write a line in one piece: `print` would mix those of two threads."""

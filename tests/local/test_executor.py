@@ -202,6 +202,25 @@ def test_fails_a_condition_whose_property_file_has_no_such_path(workspace: Works
     assert "has no 'metrics'" in str(step_of(run, "good").reason)
 
 
+def test_fails_a_condition_whose_property_file_is_no_json(workspace: Workspace) -> None:
+    evaluate = workspace.processing(
+        "evaluate",
+        """open('/opt/ml/processing/output/report/e.json', 'w').write('{"auc": NaN}')""",
+        outputs={"report": f"{BUCKET}/report"},
+        PropertyFiles=[
+            {"PropertyFileName": "Report", "OutputName": "report", "FilePath": "e.json"}
+        ],
+    )
+    report = {"Get": "Steps.evaluate.PropertyFiles.Report"}
+    auc = {"Std:JsonGet": {"PropertyFile": report, "Path": "auc"}}
+    run = workspace.run(
+        workspace.pipeline(evaluate, condition("good", [greater(auc, 0)], yes=[processing("go")]))
+    )
+
+    assert statuses(run) == {"evaluate": "Succeeded", "good": "Failed", "go": "Skipped"}
+    assert "e.json cannot be read: NaN is no finite number" in str(step_of(run, "good").reason)
+
+
 def test_one_step_alone_uses_the_results_of_an_earlier_run(workspace: Workspace) -> None:
     first = workspace.processing(
         "first",
@@ -234,6 +253,14 @@ def test_fails_before_anything_runs_for_an_unknown_step(workspace: Workspace) ->
         "'frist' is not a step of test-pipeline\n    allowed: first\n    hint: did you mean 'first'?"
     )
     assert RunStore(workspace.places.runs).all() == []
+
+
+def test_fails_for_a_configured_name_with_the_step_that_it_became(workspace: Workspace) -> None:
+    steps = [processing("smaller"), processing("reg-small-RegisterModel")]
+    with pytest.raises(RunError) as caught:
+        workspace.run(workspace.pipeline(*steps), only="reg-small")
+
+    assert str(caught.value).endswith("hint: did you mean 'reg-small-RegisterModel'?")
 
 
 def test_fails_before_anything_runs_for_a_step_that_cannot_run_here(workspace: Workspace) -> None:
@@ -307,6 +334,10 @@ def test_a_fault_of_the_machine_is_tried_again_as_the_policies_say(
 
     record = step_of(run, "first")
     assert (record.status, record.attempts) == (status, attempts)
+    assert workspace.heard.notes == [
+        f"first: attempt {number} in 0 ms: cannot allocate memory"
+        for number in range(2, attempts + 1)
+    ]
     if status == "Failed":
         assert "cannot allocate memory" in str(record.reason)
 

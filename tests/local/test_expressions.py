@@ -20,7 +20,13 @@ SCOPE = Scope(
         },
         "prep": {"ProcessingOutputConfig": {"Outputs": {"o.1": {"S3Uri": "s3://b/o"}}}},
     },
-    read_json=lambda step, name: {"step": step, "name": name, "list": [{"v": 1}, {"v": 2}]},
+    read_json=lambda step, name: {
+        "step": step,
+        "name": name,
+        "list": [{"v": 1}, {"v": 2}],
+        "one": [{"v": 1}],
+        "none": None,
+    },
 )
 
 
@@ -63,8 +69,20 @@ def test_expressions(expression: Any, expected: Any) -> None:
         ),
         ({"Get": "Steps.gone.X"}, "Steps.gone.X is read, but step 'gone' did not run"),
         ({"Get": "Else.X"}, "unknown reference 'Else.X'"),
-        (report("list[2].v"), "has no 2 (of list[2].v)"),
-        (report("list.v"), "has no 'v' (of list.v)"),
+        (
+            report("list[2].v"),
+            "the report of step 'eval' has no item 2 (of list[2].v); it has 2 items",
+        ),
+        (report("one[1]"), "has no item 1 (of one[1]); it has 1 item"),
+        (report("list.v"), "has no 'v' (of list.v); it has 2 items"),
+        (report("step[0]"), "has no item 0 (of step[0]); it is 'eval'"),
+        (report("none.a"), "has no 'a' (of none.a); it is nothing"),
+        (report("list[\u0661]"), "cannot read the path 'list[\u0661]' at character 5"),
+        (
+            {"Get": "Steps.train.FinalMetricDataList['auc'].Value"},
+            "step 'train' has no 'auc' (of FinalMetricDataList['auc'].Value); "
+            "it has: validation:auc",
+        ),
         (report("step[x"), "cannot read the path 'step[x' at character 5"),
     ],
 )
@@ -72,6 +90,16 @@ def test_fails_for_what_is_not_there(expression: Any, message: str) -> None:
     with pytest.raises(RunError) as caught:
         resolve(expression, SCOPE)
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"), [("list", "a list of 2"), ("list[0]", "a mapping with"), ("none", "nothing")]
+)
+def test_fails_to_join_what_is_no_text(path: str, kind: str) -> None:
+    with pytest.raises(RunError) as caught:
+        resolve({"Std:Join": {"On": "", "Values": ["a ", report(path)]}}, SCOPE)
+    assert str(caught.value).startswith("cannot join texts: ")
+    assert f" is {kind}" in str(caught.value)
 
 
 def test_a_property_file_is_only_there_where_one_can_be_read() -> None:
@@ -88,6 +116,11 @@ def compare(kind: str, left: Any, right: Any) -> dict[str, Any]:
     [
         (compare("Equals", {"Get": "Parameters.Name"}, "a"), True),
         (compare("Equals", 1, 1.0), True),
+        (compare("Equals", 1, True), False),
+        (compare("Equals", {"Get": "Parameters.Flag"}, True), True),
+        (compare("GreaterThan", "b", "a"), True),
+        ({"Type": "In", "QueryValue": 0, "Values": [False]}, False),
+        ({"Type": "In", "QueryValue": False, "Values": [0, False]}, True),
         (compare("GreaterThan", 2, 2), False),
         (compare("GreaterThanOrEqualTo", 2, 2), True),
         (compare("LessThan", report("list[0].v"), 2), True),
@@ -103,9 +136,10 @@ def test_conditions(condition: dict[str, Any], expected: bool) -> None:
     assert holds(condition, SCOPE) is expected
 
 
-def test_fails_to_compare_a_text_with_a_number() -> None:
-    with pytest.raises(RunError, match="cannot compare 'a' with 1 by GreaterThan"):
-        holds(compare("GreaterThan", "a", 1), SCOPE)
+@pytest.mark.parametrize(("left", "shown"), [("a", '"a"'), (True, "true"), (None, "null")])
+def test_fails_to_order_what_are_not_two_numbers_or_texts(left: Any, shown: str) -> None:
+    with pytest.raises(RunError, match=f"cannot compare {shown} with 1 by GreaterThan"):
+        holds(compare("GreaterThan", left, 1), SCOPE)
 
 
 def test_fails_for_a_condition_of_an_unknown_type() -> None:

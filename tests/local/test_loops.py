@@ -61,7 +61,7 @@ def scored(workspace: Workspace, **options: Any) -> Json:
         "fit",
         SCORE,
         hyperparameters={"score": {"Std:Join": {"On": "", "Values": [ITEM]}}},
-        metrics={"auc": "auc=([0-9.]+)"},
+        metrics={"auc": r"auc=(\S+)"},
         **options,
     )
 
@@ -158,23 +158,57 @@ def test_items_come_from_a_parameter_or_a_step(workspace: Workspace) -> None:
     assert set(statuses(run)) == {"each", "say-0", "say-1", "say-2"}
 
 
-@pytest.mark.parametrize("items", ["a, b", "[]", '{"a": 1}'])
-def test_fails_for_items_that_are_no_list(workspace: Workspace, items: str) -> None:
-    parameter = {"Name": "names", "Type": "String"}
+NO_ITEMS = [
+    ("a, b", "items: is no list as JSON"),
+    ('{"a": 1}', "items: is no list as JSON"),
+    ("[NaN]", "items: is no list as JSON"),
+    ("[]", "items: has 0 items"),
+    (json.dumps([0] * 101), "items: has 101 items"),
+    ('["a", 2.5, true, null]', "items[3]: is no item"),
+    ("[[1]]", "items[0]: is no item"),
+    ('[{"a": 1}, 2]', "items[1]: is no mapping, as the items before it are"),
+    ('[{"a": 1}, {"b": 1}]', "items[1]: has other keys than the items before it"),
+    ('[{"a": null}]', "items[0].a: is no text, number or flag"),
+]
+
+
+@pytest.mark.parametrize(("items", "reason"), NO_ITEMS)
+def test_fails_for_items_that_are_no_list(workspace: Workspace, items: str, reason: str) -> None:
+    parameter = {"Name": "names", "Type": "String", "DefaultValue": items}
     compiled = workspace.pipeline(
         loop("each", {"Get": "Parameters.names"}, [processing("one")]),
         processing("after", depends=["each"]),
         parameters=[parameter],
     )
-    run = workspace.run(compiled, {"names": items})
+    run = workspace.run(compiled)
     assert statuses(run) == {"each": "Failed", "after": "Skipped"}
-    assert "its items are no list" in str(step_of(run, "each").reason)
+    assert str(step_of(run, "each").reason).startswith(f"{reason}\n    found: ")
+
+
+@pytest.mark.parametrize(("items", "reason"), NO_ITEMS)
+def test_fails_for_given_items_that_are_no_list(
+    workspace: Workspace, items: str, reason: str
+) -> None:
+    inside = loop("each", {"Get": "Parameters.items"}, [processing("one")])
+    compiled = workspace.pipeline(
+        condition("gate", [greater(1, 0)], yes=[inside]),
+        parameters=[{"Name": "items", "Type": "String"}],
+    )
+    with pytest.raises(RunError) as caught:
+        workspace.run(compiled, {"items": items})
+    assert str(caught.value).startswith(f"{reason}\n    found: ")
 
 
 def test_fails_for_a_field_that_an_item_lacks(workspace: Workspace) -> None:
     body = processing("one", environment={"A": {"Get": "ForEach.CurrentItem.name"}})
-    run = workspace.run(workspace.pipeline(loop("each", ['{"n": 1}'], [body])))
-    assert "the item has no 'name'" in str(step_of(run, "each").reason)
+    run = workspace.run(workspace.pipeline(loop("each", ['{"name": "a"}', '{"n": 1}'], [body])))
+    assert "item 1 has no 'name' (of name); it has: n" in str(step_of(run, "each").reason)
+
+
+def test_fails_for_a_field_of_an_item_that_has_none(workspace: Workspace) -> None:
+    body = processing("one", environment={"A": {"Get": "ForEach.CurrentItem.name"}})
+    run = workspace.run(workspace.pipeline(loop("each", ["north"], [body])))
+    assert str(step_of(run, "each").reason) == "item 0, 'north', has no fields"
 
 
 def test_a_failed_iteration_fails_the_loop_and_no_other(workspace: Workspace) -> None:
@@ -230,6 +264,15 @@ def test_the_best_iteration_is_what_later_steps_read(
     assert log_of(run, ran).strip() == chosen
     index = 1 if pick == "MaxBy" else 0
     assert step_of(run, "each").result["Selector"] == {"StepName": "fit", "Index": index}
+
+
+def test_fails_where_an_iteration_has_no_number_to_choose_by(workspace: Workspace) -> None:
+    each = loop("each", ["0.3", "nan"], [scored(workspace)], selector=best("MinBy"))
+    run = workspace.run(workspace.pipeline(each))
+    reason = step_of(run, "each").reason
+    assert reason == (
+        "no iteration can be selected: step 'fit-1' has nan as FinalMetricDataList['auc'].Value"
+    )
 
 
 def test_show_logs_and_report_have_each_iteration(workspace: Workspace) -> None:

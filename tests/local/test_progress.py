@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import pty
 import re
 import threading
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TextIO
 
@@ -16,6 +19,7 @@ from smp.compiler.compiled import CompiledPipeline
 from smp.local.live import LiveView
 from smp.local.places import Places
 from smp.local.progress import LiveProgress, Progress, progress_for
+from smp.local.run import start_run
 from smp.local.run_store import EXECUTING, FAILED, STOPPED, SUCCEEDED, Run, StepRecord
 from tests.local.example_runs import (
     BEGAN,
@@ -27,6 +31,7 @@ from tests.local.example_runs import (
     write_log,
     write_step,
 )
+from tests.local.pipelines import Workspace, processing, statuses
 
 CSI = re.compile(r"\x1b\[(\??[\d;]*)([A-Za-z])")
 
@@ -310,6 +315,45 @@ def test_many_threads_and_a_note_leave_whole_frames(
     assert "a note of prepare" in text
     assert "a note of train" in text
     assert text.rstrip().endswith(f"smp report {run.id}")
+
+
+@contextlib.contextmanager
+def nobody_reads() -> Iterator[TextIO]:
+    """A stream whose reader has gone away."""
+    ours, theirs = os.pipe()
+    os.close(ours)
+    stream = os.fdopen(theirs, "w")
+    try:
+        yield stream
+    finally:
+        with contextlib.suppress(BrokenPipeError):
+            stream.close()
+
+
+@pytest.mark.parametrize("kind", [Progress, LiveProgress])
+def test_a_run_goes_on_where_nobody_reads_what_is_said(
+    workspace: Workspace, kind: type[Progress]
+) -> None:
+    compiled = workspace.pipeline(
+        processing("first", ("/bin/sh", "-c", "echo a line; sleep 0.3")),
+        processing("last", depends=["first"]),
+    )
+    more = {"colour": True} if kind is LiveProgress else {}
+    with nobody_reads() as stream:
+        progress = kind(stream, workspace.places, compiled.name, compiled.order(), **more)
+        progress.note("a note")
+        machine = replace(workspace.machine(), listener=progress)
+        ended = start_run(compiled, machine, parameters={})
+    assert ended.status == SUCCEEDED
+    run = Run(workspace.places.runs / ended.id)
+    assert statuses(run) == {"first": SUCCEEDED, "last": SUCCEEDED}
+
+
+def test_a_process_without_standard_error_says_nothing(
+    places: Places, compiled: CompiledPipeline
+) -> None:
+    progress = progress_for(None, places, compiled, {"TERM": "xterm"})
+    progress.run_finished(failed_run(places, compiled).record())
 
 
 def test_on_a_real_terminal_the_size_is_the_terminals_own(

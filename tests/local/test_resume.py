@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import random
 import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -17,8 +19,19 @@ from smp.compiler.compiled import CompiledPipeline
 from smp.errors import RunError
 from smp.local.run_store import Run, RunStore
 from smp.local.sandbox.base import Sandbox
+from smp.local.show import run_fields, runs_table, show_fields, show_run
 from tests.local.orphans import orphans
-from tests.local.pipelines import BUCKET, Workspace, processing, statuses, step_of
+from tests.local.pipelines import (
+    BUCKET,
+    Heard,
+    Workspace,
+    condition,
+    fail,
+    greater,
+    processing,
+    statuses,
+    step_of,
+)
 from tests.local.test_process import assert_gone
 
 ROOT = Path(__file__).parents[2]
@@ -127,8 +140,10 @@ def test_ctrl_c_stops_the_jobs_and_the_run_can_go_on(workspace: Workspace) -> No
     while "ready" not in runner.stdout.readline():
         pass
     runner.send_signal(signal.SIGINT)
-    runner.communicate(timeout=30)
+    output, _ = runner.communicate(timeout=30)
 
+    said, *_ = output.splitlines()
+    assert said == "stopping: jobs have 0.5 s to end; Ctrl-C again ends them now"
     run = only_run(workspace)
     assert run.record().status == "Stopped"
     assert statuses(run) == {"done": "Succeeded", "polite": "Stopped"}
@@ -142,6 +157,31 @@ def test_ctrl_c_stops_the_jobs_and_the_run_can_go_on(workspace: Workspace) -> No
     assert run.record().status == "Succeeded"
     assert set(statuses(run).values()) == {"Succeeded"}
     assert step_of(run, "done").ended == ended
+
+
+class Impatient(Heard):
+    """Presses Ctrl-C when a job is up, and again when it hears how long the job has."""
+
+    def log_line(self, step: str, line: str) -> None:
+        super().log_line(step, line)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    def note(self, text: str) -> None:
+        super().note(text)
+        signal.raise_signal(signal.SIGINT)
+
+
+def test_a_second_ctrl_c_ends_the_jobs_at_once(workspace: Workspace) -> None:
+    workspace.heard = Impatient()
+    stubborn = processing("stubborn", ("/bin/sh", "-c", "trap '' TERM; echo up; sleep 60 & wait"))
+    began = time.monotonic()
+
+    run = workspace.run(workspace.pipeline(stubborn), grace_seconds=60)
+
+    assert time.monotonic() - began < 30
+    assert workspace.heard.notes == ["stopping: jobs have 60 s to end; Ctrl-C again ends them now"]
+    assert run.record().status == "Stopped"
+    assert step_of(run, "stubborn").reason == "the run was stopped"
 
 
 def test_a_run_that_failed_goes_on_with_what_failed(workspace: Workspace) -> None:
@@ -193,6 +233,90 @@ def test_fails_to_resume_a_run_that_is_still_going(workspace: Workspace) -> None
     finally:
         runner.kill()
         runner.communicate()
+
+
+def test_a_run_whose_process_was_killed_is_shown_as_stopped(workspace: Workspace) -> None:
+    pipeline = workspace.pipeline(processing("long", ("/bin/sh", "-c", "echo up; sleep 60")))
+    runner = start(workspace, pipeline)
+    try:
+        assert runner.stdout is not None
+        while "up" not in runner.stdout.readline():
+            pass
+        run = only_run(workspace)
+        assert run_fields(run)["status"] == "Executing"
+        assert show_fields(run, workspace.places)["step_records"][0]["state"] == "Executing"
+    finally:
+        runner.kill()
+        runner.communicate()
+
+    fields = show_fields(run, workspace.places)
+    assert (fields["status"], fields["reason"]) == ("Stopped", "its process ended")
+    assert fields["steps"] == {"Stopped": 1}
+    assert fields["step_records"][0]["state"] == "Stopped"
+    assert "  Stopped  " in runs_table([run])
+    assert f"go on with  smp run test-pipeline --resume {run.id}" in show_run(run, workspace.places)
+    time.sleep(0.1)
+    assert show_fields(run, workspace.places) == fields
+
+
+def test_who_looks_at_a_run_does_not_keep_it_from_going_on(workspace: Workspace) -> None:
+    run = workspace.run(workspace.pipeline(processing("bad", ("/bin/sh", "-c", "exit 1"))))
+    with run.lock_path.open("rb") as looked_at:
+        fcntl.flock(looked_at, fcntl.LOCK_SH)
+        timer = threading.Timer(0.05, fcntl.flock, (looked_at, fcntl.LOCK_UN))
+        timer.start()
+        assert statuses(workspace.resume(run)) == {"bad": "Failed"}
+        timer.join()
+
+
+def test_a_run_that_succeeded_stays_as_it_is(workspace: Workspace) -> None:
+    gate = condition("gate", [greater(2, 1)], yes=[processing("keep")], no=[fail("refuse", "no")])
+    run = workspace.run(workspace.pipeline(gate))
+    before = run.record()
+    workspace.heard.changes.clear()
+
+    workspace.resume(run, jobs=7)
+
+    assert run.record() == before
+    assert workspace.heard.changes == []
+    assert workspace.heard.finished == [before, before]
+
+
+def test_a_step_whose_record_is_lost_runs_again(workspace: Workspace) -> None:
+    run = workspace.run(workspace.pipeline(processing("kept"), processing("lost")))
+    ended = step_of(run, "kept").ended
+    (run.step_directory("lost") / "step.json").unlink()
+
+    workspace.resume(run)
+
+    assert statuses(run) == {"kept": "Succeeded", "lost": "Succeeded"}
+    assert step_of(run, "kept").ended == ended
+
+
+def test_a_resumed_run_says_how_it_went_on(workspace: Workspace) -> None:
+    pipeline = workspace.pipeline(processing("bad", ("/bin/sh", "-c", "exit 1")))
+    run = workspace.run(pipeline, only="bad")
+
+    workspace.resume(run, jobs=7, network=True)
+
+    options = run.record().options
+    assert (options["jobs"], options["network"], options["only"]) == (7, True, "bad")
+
+
+def test_fails_where_a_record_cannot_be_written_and_says_that_the_run_stopped(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(Run, "write_step", full)
+    with pytest.raises(RunError, match="cannot be written: No space left"):
+        workspace.run(workspace.pipeline(processing("a")))
+
+    record = only_run(workspace).record()
+    assert record.status == "Stopped"
+    assert record.reason is not None
+    assert record.reason.endswith("cannot be written: No space left on device")
 
 
 def assert_done_with_room(workspace: Workspace, run: Run) -> None:

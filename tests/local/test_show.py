@@ -24,7 +24,7 @@ from tests.local.example_runs import (
     step,
     succeeded_churn,
 )
-from tests.local.pipelines import Workspace, condition, fail, greater, processing
+from tests.local.pipelines import Workspace, condition, fail, greater, processing, step_of
 
 DEFINED: tuple[tuple[str, str], ...] = (
     ("churn-training", "Training"),
@@ -210,6 +210,39 @@ def test_a_fail_step_has_no_log_and_is_not_run_alone(workspace: Workspace) -> No
     assert f"--resume {run.id}" in text
     assert "--only" not in text
     assert "its log" not in text
+
+
+HOSTILE = "\x1b]0;owned\x07\x1b[31mred\x1b[0m\rover\x9b2J"
+
+
+def test_no_code_of_a_job_reaches_the_terminal(workspace: Workspace) -> None:
+    script = (
+        f"open('/opt/ml/output/message', 'w').write({HOSTILE!r} + '\\nsecond'); raise SystemExit(1)"
+    )
+    declared = {"Name": "Text", "Type": "String", "DefaultValue": ""}
+    step = workspace.processing("bad", script, arguments=[{"Get": "Parameters.Text"}])
+    run = workspace.run(workspace.pipeline(step, parameters=[declared]), {"Text": HOSTILE})
+
+    reason = step_of(run, "bad").reason
+    assert reason is not None
+    assert "\x1b[31m" in reason
+    text = show_run(run, workspace.places)
+    assert "second\n" in text
+    assert "parameter Text  red over\ufffd2J\n" in text
+    other = workspace.run(workspace.pipeline(step, parameters=[declared]), {"Text": "plain"})
+    for shown in (text, compare_runs(run, other, workspace.places)):
+        assert not set(shown) & {"\x1b", "\x07", "\r", "\x9b"}
+
+
+def test_a_parameter_is_shown_as_the_option_takes_it(places: Places) -> None:
+    before, after = (succeeded_churn(places, churn()).run for _ in range(2))
+    before.write(replace(before.record(), parameters={"flag": False, "text": "False"}))
+    after.write(replace(after.record(), parameters={"flag": True, "text": "False"}))
+
+    text = show_run(before, places)
+    assert "parameter flag  false\n" in text
+    assert "parameter text  False\n" in text
+    assert "  flag  false   true\n" in compare_runs(before, after, places)
 
 
 def test_a_search_says_how_many_trials_it_chose_from() -> None:

@@ -109,3 +109,13 @@ def test_a_step_of_an_iteration_is_not_run_alone(item: str | None, ways: list[st
     step = StepRecord("s", "Processing", "Failed", 0.0, item=item)
     commands = {"s": "smp run p --only s", "all": "smp run p --resume r1"}
     assert [command for _, command in ways_on(run, step)] == [commands[way] for way in ways]
+
+
+@pytest.mark.parametrize(("item", "others"), [(None, 2), ("north", 1)])
+def test_a_failed_search_leads_to_the_logs_of_its_trials(item: str | None, others: int) -> None:
+    options = {"where": ["--environment", "prod", "--workspace", "/a place"]}
+    run = RunRecord("r1", "p", "Failed", 0.0, parameters={}, options=options)
+    step = StepRecord("tune", "Tuning", "Failed", 0.0, item=item)
+    first, *rest = ways_on(run, step)
+    assert first == ("read a trial's log", "smp logs r1 tune --workspace '/a place' --trial")
+    assert len(rest) == others

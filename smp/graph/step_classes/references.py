@@ -8,7 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from smp.config.approved_model import APPROVED_OUTPUTS, ApprovedModelStep
-from smp.config.condition import FINAL_METRICS, ITEM, METRICS, OUTPUTS, PARAMETERS, Reference
+from smp.config.condition import (
+    FINAL_METRICS,
+    ITEM,
+    METRICS,
+    OUTPUTS,
+    PARAMETERS,
+    Reference,
+    metric_name,
+)
 from smp.config.expressions import ParameterType
 from smp.config.for_each import COUNTS, ForEachStep
 from smp.config.function import OutsideStep
@@ -97,10 +105,14 @@ def _check_name(
             _check_reports(findings, step, place, reference, source.config)
         return
     known = list(typed_outputs(source.config))
+    written: Iterable[str] = known
     missing, none = f"which '{reference.owner}' does not list in outputs", ""
     if reference.kind == FINAL_METRICS:
         section = source.model.config.train
         known = [metric.name for metric in section.metric_definitions] if section else []
+        if section is not None and section.entry_point is None and not known:
+            return  # the image's algorithm reports metrics of its own
+        written = map(metric_name, known)
         missing = "which metric_definitions does not define"
         none = f"'{source.model.name}' defines no metric"
     if reference.path not in known:
@@ -109,7 +121,7 @@ def _check_name(
             step,
             place,
             f"reads '{reference}', {missing}",
-            allowed=", ".join(known) or none,
+            allowed=", ".join(written) or none,
             hint=near_names(reference.path, known),
         )
 

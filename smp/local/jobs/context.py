@@ -21,6 +21,7 @@ from smp.local.sandbox.base import Sandbox
 
 TAIL_LINES = 20
 MAX_SAID_BYTES = 64 * 1024
+MAX_SAID_CHARACTERS = 1024
 
 
 class StepFailure(RunError):  # noqa: N818  the word of the service: FailureReason
@@ -100,13 +101,17 @@ def image_command(
 
 
 def said_in(opt_ml: Path, path: str) -> str:
-    """Return what a job wrote of its failure to a path in the container; a link says nothing."""
+    """Return what a job wrote of its failure to a path in the container; a link says nothing.
+
+    As in the service, the first 1,024 characters.
+    """
     relative = Path(path).relative_to("/opt/ml")
     file = opt_ml / relative
     if not file.is_file() or file.resolve() != opt_ml.resolve() / relative:
         return ""
     with file.open("rb") as content:
-        return content.read(MAX_SAID_BYTES).decode("utf-8", "replace")
+        said = content.read(MAX_SAID_BYTES).decode("utf-8", "replace")
+    return said.strip()[:MAX_SAID_CHARACTERS]
 
 
 def too_long(max_seconds: float) -> str:
@@ -124,7 +129,7 @@ def raise_unless_succeeded(ended: Ended, max_seconds: float, failure: str) -> No
     if ended.timed_out:
         raise StepFailure(too_long(max_seconds))
     if ended.exit_code != 0:
-        said = f": {failure.strip()[-1024:]}" if failure.strip() else ""
+        said = f": {failure}" if failure else ""
         raise StepFailure(
             f"AlgorithmError: the script ended with exit code {ended.exit_code}{said}"
         )

@@ -5,7 +5,6 @@ It never calls either: the stand-in gets the step's inputs and returns its outpu
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from smp.errors import RunError
@@ -13,6 +12,7 @@ from smp.local.container import directories, write_json
 from smp.local.jobs.context import StepContext, StepFailure, raise_unless_succeeded
 from smp.local.process import run_job
 from smp.local.sandbox.base import Job
+from smp.strict_json import read_json
 
 CODE = "/opt/ml/code"
 EVENT = "input/event.json"
@@ -76,9 +76,9 @@ def _answer(context: StepContext) -> dict[str, Any]:
     if not path.is_file() or path.resolve() != place or path.stat().st_size > MAX_ANSWER_BYTES:
         raise StepFailure("lambda_handler wrote no answer that can be read")
     try:
-        answer = json.loads(path.read_text("utf-8"))
+        answer = read_json(path.read_text("utf-8"))
     except ValueError as error:
-        raise StepFailure("lambda_handler wrote no answer that can be read") from error
+        raise StepFailure(f"lambda_handler wrote no answer that can be read: {error}") from error
     if answer is None:
         return {}
     if not isinstance(answer, dict):
@@ -96,5 +96,7 @@ def _outputs(context: StepContext, answer: dict[str, Any]) -> dict[str, Any]:
             )
         value = answer[name]
         if not isinstance(value, TYPES[kind]) or isinstance(value, bool) != (kind == "Boolean"):
-            raise StepFailure(f"lambda_handler returned {value!r} for '{name}', which is a {kind}")
+            raise StepFailure(
+                f"lambda_handler returned {value!r} for '{name}', which is of type {kind}"
+            )
     return {output["OutputName"]: answer[output["OutputName"]] for output in declared}

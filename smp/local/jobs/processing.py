@@ -5,7 +5,7 @@ It never knows what the script does.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -100,17 +100,26 @@ def _lay_out(
         directories(place, [output["S3Output"]["LocalPath"]])
 
 
-def _upload(context: StepContext, places: list[Path], output: Mapping[str, Any]) -> None:
+def _upload(
+    context: StepContext,
+    places: list[Path],
+    output: Mapping[str, Any],
+    on_refusal: Callable[[Exception], None] | None = None,
+) -> None:
     target = output["S3Output"]
     for place in places:
-        context.store.put_tree(inside(place, target["LocalPath"]), target["S3Uri"])
+        source = inside(place, target["LocalPath"])
+        context.store.put_tree(source, target["S3Uri"], on_refusal=on_refusal)
 
 
 @contextmanager
 def _continuous_upload(
     context: StepContext, places: list[Path], outputs: list[Mapping[str, Any]]
 ) -> Iterator[None]:
-    """Upload Continuous outputs while the job runs, and once more after it, however it ended."""
+    """Upload Continuous outputs while the job runs, and once more after it, however it ended.
+
+    What cannot be uploaded is left out; the log says so of what is left out in the end.
+    """
     continuous = [o for o in outputs if o["S3Output"].get("S3UploadMode") == "Continuous"]
     if not continuous:
         yield
@@ -128,11 +137,18 @@ def _continuous_upload(
 def _upload_until(
     context: StepContext, places: list[Path], outputs: list[Mapping[str, Any]], done: Event
 ) -> None:
+    def on_refusal(error: Exception) -> None:
+        if last:
+            context.say(f"not uploaded: {error}")
+
     last = False
     while not last:
         last = done.wait(CONTINUOUS_SECONDS)
         for output in outputs:
-            _upload(context, places, output)
+            try:
+                _upload(context, places, output, on_refusal)
+            except (OSError, RunError) as error:
+                on_refusal(error)
 
 
 def _max_seconds(arguments: Mapping[str, Any]) -> float:

@@ -28,7 +28,7 @@ from smp.local.jobs.script_mode import (
     script_environment,
 )
 from smp.local.metrics import MetricScraper
-from smp.local.process import run_job
+from smp.local.process import Ended, run_job
 from smp.local.sandbox.base import Job
 
 LAYOUT = (
@@ -63,10 +63,14 @@ def run_training(context: StepContext) -> dict[str, Any]:
         stop=context.stop,
         on_line=on_line,
     )
-    _upload_checkpoints(context)
+    try:
+        _upload_checkpoints(context)
+    except (OSError, RunError) as error:
+        if ended == Ended(exit_code=0):
+            raise
+        context.say(f"not all checkpoints were uploaded: {error}")
     if ended.timed_out and _has_model(context):
-        saved = f"what it had of its model is in {_upload_results(context)}"
-        raise StepFailure(f"{too_long(limit)}; {saved}")
+        raise StepFailure(f"{too_long(limit)}; {_saved(context)}")
     raise_unless_succeeded(ended, limit, said_in(context.opt_ml, "/opt/ml/output/failure"))
     return {
         **arguments,
@@ -139,7 +143,8 @@ def _lay_out(context: StepContext) -> None:
     checkpoints = arguments.get("CheckpointConfig")
     if checkpoints:
         directories(opt_ml, [checkpoints.get("LocalPath", "/opt/ml/checkpoints")])
-        context.store.fetch(checkpoints["S3Uri"], _checkpoint_directory(context))
+        prefix = checkpoints["S3Uri"].rstrip("/")
+        context.store.fetch(f"{prefix}/", _checkpoint_directory(context))
 
 
 def _channel_config(channel: dict[str, Any]) -> dict[str, Any]:
@@ -167,6 +172,14 @@ def _upload_checkpoints(context: StepContext) -> None:
     checkpoints = context.arguments.get("CheckpointConfig")
     if checkpoints:
         context.store.put_tree(_checkpoint_directory(context), checkpoints["S3Uri"])
+
+
+def _saved(context: StepContext) -> str:
+    """Upload the model of a job that ended too early; return what became of it."""
+    try:
+        return f"what it had of its model is in {_upload_results(context)}"
+    except (OSError, RunError) as error:
+        return f"what it had of its model was not uploaded: {error}"
 
 
 def _upload_results(context: StepContext) -> str:

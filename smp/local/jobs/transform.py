@@ -17,7 +17,7 @@ from smp.compiler.compiled import Json
 from smp.errors import Problem
 from smp.local.archive import unpack
 from smp.local.container import directories, host_names, inside
-from smp.local.jobs.context import StepContext, StepFailure, raise_unless_succeeded
+from smp.local.jobs.context import StepContext, StepFailure, raise_unless_succeeded, said_in
 from smp.local.jobs.model import containers, find_model, model_data_uri
 from smp.local.process import Ended, run_job
 from smp.local.sandbox.base import Job
@@ -206,7 +206,7 @@ def _environment(arguments: Mapping[str, Any], container: Json) -> dict[str, str
 
 
 def _raise_unless_succeeded(ended: Ended, place: Path) -> None:
-    failure = inside(place, "/opt/ml/output") / "failure"
-    if ended.exit_code and not (ended.stopped or ended.timed_out) and failure.is_file():
-        raise StepFailure(f"AlgorithmError: {failure.read_text('utf-8', 'replace').strip()}")
+    failure = said_in(place, "/opt/ml/output/failure")
+    if ended.exit_code and not (ended.stopped or ended.timed_out) and failure:
+        raise StepFailure(f"AlgorithmError: {failure}")
     raise_unless_succeeded(ended, MAX_SECONDS, "")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -38,9 +39,9 @@ class TrialRun:
 
     @property
     def value(self) -> float | None:
-        """The objective's last value; None where the log had none."""
+        """The objective's last value; None where the log had none, or training diverged to no number."""
         found = self.objective_values()
-        return found[-1] if found else None
+        return found[-1] if found and math.isfinite(found[-1]) else None
 
     def objective_values(self) -> list[float]:
         """Return the objective's values in the order of the log."""

@@ -24,7 +24,7 @@ def describe(
     summaries = [_summary(context, trial, objective) for trial in ranked]
     best = next((item for item in summaries if item["ObjectiveStatus"] == "Succeeded"), None)
     if best is None:
-        reasons = {trial.reason or "its log has no such metric" for trial in trials}
+        reasons = {trial.reason or _why_none(context, trial, objective) for trial in trials}
         raise StepFailure(
             f"none of {len(trials)} training jobs gave {objective['MetricName']}: "
             + "; ".join(sorted(reasons))
@@ -53,6 +53,17 @@ def describe(
         "TrainingJobSummaries": summaries,
         **detail,
     }
+
+
+def _why_none(context: StepContext, trial: TrialRun, objective: Mapping[str, str]) -> str:
+    """Say why a training job that did not fail gave no objective."""
+    if trial.status == "Stopped":
+        return "it was stopped"
+    algorithm = context.arguments["TrainingJobDefinition"]["AlgorithmSpecification"]
+    found = {item["Name"]: item["Regex"] for item in algorithm.get("MetricDefinitions", [])}
+    if objective["MetricName"] not in found:
+        return "its log has no such metric"
+    return f"nothing in its log fits the metric's Regex {found[objective['MetricName']]!r}"
 
 
 def _rank(trial: TrialRun, maximize: bool) -> tuple[int, float]:

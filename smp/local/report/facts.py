@@ -6,7 +6,9 @@ It never writes markup.
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,9 +16,19 @@ from urllib.parse import quote
 
 from smp.compiler.compiled import CompiledPipeline
 from smp.compiler.notebooks import kind_of
+from smp.errors import RunError
 from smp.local.outcome import EvaluationReport, evaluation_reports
 from smp.local.places import Places
-from smp.local.run_store import FAILED, SKIPPED, STARTING, Run, RunRecord, StepRecord
+from smp.local.run_store import (
+    FAILED,
+    SKIPPED,
+    STARTING,
+    SUCCEEDED,
+    Run,
+    RunRecord,
+    RunStore,
+    StepRecord,
+)
 from smp.local.stored import StepData
 from smp.local.wording import REUSED, WAITING, duration, shown_state
 
@@ -61,6 +73,26 @@ class Facts:
     def types(self) -> dict[str, str]:
         """The type of every step of the definition."""
         return {step["Name"]: kind_of(step) for step in self.compiled.steps()}
+
+    @cached_property
+    def succeeded_before(self) -> str | None:
+        """The newest run of the same pipeline that began before this one and succeeded, if any.
+
+        One whose record cannot be read is passed over: a report needs no other run.
+        """
+        for run in RunStore(self.places.runs).all():
+            if run.id < self.record.id:
+                with suppress(RunError):
+                    record = run.record()
+                    if (record.pipeline, record.status) == (self.record.pipeline, SUCCEEDED):
+                        return run.id
+        return None
+
+    def command(self, *words: str) -> str:
+        """Write an smp command, with the option by which it finds the workspace of the run."""
+        where = tuple(self.record.options.get("where", ()))
+        place = where.index("--workspace") if "--workspace" in where else len(where)
+        return shlex.join(["smp", *words, *where[place : place + 2]])
 
     def state(self, step: str) -> str:
         """Return the word for a step's state."""

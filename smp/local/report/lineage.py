@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from smp.local.outcome import registered_version
+from smp.local.outcome import RegisteredVersion, hyperparameters, registered_version
 from smp.local.report.facts import Facts
 from smp.local.report.markup import (
     Child,
     Html,
     code,
+    command,
     data_table,
     element,
     facts,
@@ -26,6 +27,7 @@ from smp.local.wording import counted, size
 
 SHORT_HASH = 12
 MAKERS = ("Training", "Tuning")
+MODELS = ("model", "best model")
 
 
 def render_lineage(report: Facts) -> Html:
@@ -47,6 +49,7 @@ def _version(report: Facts, step: StepRecord) -> Html:
     models = [item for item in report.data.inputs(step) if item.name == "model"]
     pairs: list[tuple[str, Child]] = [
         ("Approval", version.approval or ""),
+        ("Approve it", _approval(report, version)),
         ("ARN", code(version.arn)),
         *(("Model", _origin(report, item)) for item in models),
     ]
@@ -54,8 +57,14 @@ def _version(report: Facts, step: StepRecord) -> Html:
     return element("div", title, facts(pairs), class_="made")
 
 
+def _approval(report: Facts, version: RegisteredVersion) -> Html:
+    if version.approval != "PendingManualApproval":
+        return Html()
+    return command(report.command("models", "approve", version.group, version.version))
+
+
 def _model(report: Facts, step: StepRecord) -> Html:
-    models = [item for item in report.data.outputs(step) if item.name == "model"]
+    models = [item for item in report.data.outputs(step) if item.name in MODELS]
     if not models:
         return Html()
     pairs: list[tuple[str, Child]] = [
@@ -73,7 +82,7 @@ def _model(report: Facts, step: StepRecord) -> Html:
         title,
         facts(pairs),
         inputs_table(report, step),
-        hyperparameters(step),
+        told(step),
         class_="made",
     )
 
@@ -82,9 +91,9 @@ def _made_in(report: Facts, step: StepRecord) -> str:
     return f"run {step.reused_from} (reused here)" if step.reused_from else f"run {report.run.id}"
 
 
-def hyperparameters(step: StepRecord) -> Html:
-    """Write what the algorithm was told."""
-    values = step.arguments.get("HyperParameters", {})
+def told(step: StepRecord) -> Html:
+    """Write the hyperparameters; those of a search are its best trial's."""
+    values = hyperparameters(step)
     if not values:
         return Html()
     rows = [(name, str(value)) for name, value in values.items()]
@@ -128,15 +137,15 @@ def _origin(report: Facts, item: Stored) -> Html:
 
 def _place(report: Facts, item: Stored) -> Html:
     if not item.objects:
-        return join([code(item.uri), " (not there any more)"])
+        return join([code(item.uri), " (nothing is there)"])
     return link(report.href(item.path), code(item.uri))
 
 
 def digest(sha256: str | None) -> Html:
-    """Write the beginning of a hash; the whole one is in the title."""
+    """Write the beginning of a hash, which opens to the whole one."""
     if sha256 is None:
         return element("span", "no hash", class_="small")
-    return element("code", sha256[:SHORT_HASH], title=sha256, class_="hash")
+    return fold(code(sha256[:SHORT_HASH]), code(sha256), class_="hash")
 
 
 def render_artefacts(report: Facts) -> Html:

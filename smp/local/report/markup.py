@@ -59,6 +59,11 @@ def code(value: str) -> Html:
     return element("code", value)
 
 
+def command(line: str) -> Html:
+    """Write a command that a click selects whole."""
+    return element("code", line, class_="command")
+
+
 def facts(pairs: Iterable[tuple[str, Child]]) -> Html:
     """Write names and values as a description list."""
     items = [

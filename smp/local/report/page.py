@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 import shlex
 import time
 from importlib.resources import files
@@ -18,15 +19,20 @@ from smp.local.outcome import came_to, registered_version
 from smp.local.places import Places
 from smp.local.report.facts import NOT_IN_RUN, Facts
 from smp.local.report.lineage import render_artefacts, render_lineage
-from smp.local.report.markup import Child, Html, code, element, facts, fold, join, link
+from smp.local.report.markup import Child, Html, code, command, element, facts, fold, join, link
 from smp.local.report.results import render_results
 from smp.local.report.states import badge, icon_of, state_class
-from smp.local.report.steps import command, render_failures, render_steps
+from smp.local.report.steps import render_failures, render_steps
 from smp.local.report.timeline import render_timeline
-from smp.local.run_store import EXECUTING, FAILED, STOPPED, Run
+from smp.local.run_store import EXECUTING, FAILED, STOPPED, SUCCEEDED, Run
 from smp.local.wording import STATES, duration, moment, resume_command, shown_state
 from smp.review.dag import read_dag
-from smp.review.picture import Mark, render_svg
+from smp.review.picture import HEADER, MARGIN, Mark, render_svg
+from smp.review.svg import px
+
+PICTURE_SIZE = re.compile(r'viewBox="0 0 ([\d.]+) ([\d.]+)" width="[\d.]+" height="[\d.]+"')
+STROKE_ROOM = 6.0
+"""What stays of the picture's margin: room for the outlines of its boxes."""
 
 
 def render_report(
@@ -122,7 +128,17 @@ def _header(report: Facts) -> Html:
         element("div", element("h1", record.pipeline), badge(record.status), class_="title"),
         element("p", report.compiled.description or "", class_="small"),
         facts(pairs),
+        _comparison(report),
     )
+
+
+def _comparison(report: Facts) -> Html:
+    """Say how to see what differs from the run before, where both succeeded."""
+    before = report.succeeded_before if report.record.status == SUCCEEDED else None
+    if before is None:
+        return Html()
+    line = report.command("compare", before, report.record.id)
+    return element("p", "Compare with the success before: ", command(line), class_="next")
 
 
 def _navigation(sections: list[Html]) -> Html:
@@ -167,7 +183,7 @@ def _picture(report: Facts) -> Html:
     marks = {step.name: _mark(report, step.name) for step in dag.steps}
     drawing = element(
         "div",
-        Html(render_svg(dag, marks)),
+        Html(_crop(render_svg(dag, marks))),
         class_="dag",
         tabindex=0,
         role="region",
@@ -175,6 +191,18 @@ def _picture(report: Facts) -> Html:
     )
     heading = element("h2", "Pipeline", id="pipeline")
     return element("section", heading, drawing, class_="card")
+
+
+def _crop(svg: str) -> str:
+    """Leave out a picture's title, which the page has already, and most of its margin."""
+    cut = MARGIN - STROKE_ROOM
+    found = PICTURE_SIZE.search(svg)
+    if found is None:
+        raise ValueError("the picture does not say its size")
+    width, height = float(found[1]) - 2 * cut, float(found[2]) - 2 * cut - HEADER
+    size = f'width="{px(width)}" height="{px(height)}"'
+    view = f'viewBox="{px(cut)} {px(cut + HEADER)} {px(width)} {px(height)}" {size}'
+    return svg[: found.start()] + view + svg[found.end() :]
 
 
 def _mark(report: Facts, name: str) -> Mark:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import groupby
 
 from smp.local.report.markup import Html, element
 from smp.local.wording import number
@@ -71,20 +72,24 @@ def _count_tick(scale: _Scale, index: int) -> Html:
 
 
 def _line(scale: _Scale, points: Sequence[Point]) -> list[Html]:
-    path, pen = "", "M"
-    last: Point | None = None
-    for index, value in points:
-        if math.isfinite(value):
-            path += f"{pen}{px(scale.x(index))} {px(scale.y(value))}"
-            pen, last = "L", (index, value)
-        else:
-            pen = "M"
-    end = [_dot(scale, last)] if last else []
-    return [element("path", class_="curve", d=path), *end]
+    """Draw each stretch of finite values, one of a single value as a dot; the last value has one too."""
+    stretches = [list(part) for is_finite, part in groupby(points, _is_finite) if is_finite]
+    path = "".join("M" + "L".join(_place(scale, point) for point in part) for part in stretches)
+    lone = [part[0] for part in stretches[:-1] if len(part) == 1]
+    ends = [_dot(scale, point) for point in (*lone, stretches[-1][-1])]
+    return [element("path", class_="curve", d=path), *ends]
+
+
+def _place(scale: _Scale, point: Point) -> str:
+    return f"{px(scale.x(point[0]))} {px(scale.y(point[1]))}"
+
+
+def _is_finite(point: Point) -> bool:
+    return math.isfinite(point[1])
 
 
 def _dots(scale: _Scale, points: Sequence[Point], best: int | None) -> list[Html]:
-    finite = [point for point in points if math.isfinite(point[1])]
+    finite = filter(_is_finite, points)
     return [_dot(scale, point, "best" if point[0] == best else "dot") for point in finite]
 
 
@@ -111,14 +116,17 @@ def _count_ticks(count: int) -> list[int]:
 
 
 def thin_out(points: Sequence[Point]) -> list[Point]:
-    """Return at most about 400 points: of each stretch the lowest, the highest and the last."""
+    """Return at most about 400 points: of each stretch the lowest, the highest, the last and one gap."""
     stretch = -(-len(points) // (MAX_POINTS // 4))
     if stretch <= 4:
         return list(points)
     kept: set[Point] = {points[0]}
     for start in range(0, len(points), stretch):
         part = points[start : start + stretch]
-        kept |= {min(part, key=_value), max(part, key=_value), part[-1]}
+        finite = [point for point in part if _is_finite(point)]
+        extremes = {min(finite, key=_value), max(finite, key=_value)} if finite else set()
+        gaps = [point for point in part if not _is_finite(point)]
+        kept |= extremes | {*gaps[:1], part[-1]}
     return sorted(kept)
 
 

@@ -4,10 +4,15 @@
   const find = document.getElementById("find");
   const found = document.getElementById("found");
 
+  const count = () => {
+    const shown = steps.filter((step) => !step.hidden).length;
+    found.textContent = find.value.trim() ? `${shown} of ${steps.length}` : "";
+  };
   const openTarget = () => {
     const target = document.getElementById(location.hash.slice(1));
     if (target instanceof HTMLDetailsElement) {
       target.hidden = false;
+      count();
       target.open = true;
       target.scrollIntoView();
       target.querySelector("summary").focus({ preventScroll: true });
@@ -26,8 +31,7 @@
       const text = step.querySelector("summary").textContent.toLowerCase();
       step.hidden = !words.every((word) => text.includes(word));
     }
-    const shown = steps.filter((step) => !step.hidden).length;
-    found.textContent = words.length ? `${shown} of ${steps.length}` : "";
+    count();
   });
   addEventListener("hashchange", openTarget);
   for (const anchor of document.querySelectorAll('a[href^="#step-"]')) {

@@ -9,12 +9,20 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from smp.local.outcome import EvaluationReport, Trial, curves, final_metrics, flat_values, trials
+from smp.local.outcome import (
+    EvaluationReport,
+    Trial,
+    curves,
+    final_metrics,
+    flat_values,
+    is_number,
+    trials,
+)
 from smp.local.report.facts import Facts
 from smp.local.report.markup import Html, code, data_table, element, fold, join, link
 from smp.local.report.plots import plot
 from smp.local.run_store import StepRecord
-from smp.local.wording import counted, number
+from smp.local.wording import counted, number, trial_command
 
 MAX_TILES = 8
 MAX_ROWS = 200
@@ -34,8 +42,8 @@ def _step_results(facts: Facts, step: StepRecord) -> Iterator[Html]:
     parts = [
         *(_report(facts, report) for report in facts.reports.get(step.name, [])),
         _final_metrics(step),
-        _curves(step),
-        _trials(trials(step)),
+        _curves(step) if step.type != "Tuning" else Html(),
+        _trials(facts, step),
     ]
     shown = [part for part in parts if part]
     if shown:
@@ -72,10 +80,10 @@ def _groups(content: Any) -> list[tuple[str, Mapping[str, Any]]]:
 
 def _tiles(values: Mapping[str, Any]) -> Iterator[Html]:
     for name, value in values.items():
-        if not isinstance(value, Mapping) or not isinstance(value.get("value"), int | float):
+        if not isinstance(value, Mapping) or not is_number(value.get("value")):
             continue
         deviation = value.get("standard_deviation")
-        spread = f" ± {number(deviation)}" if isinstance(deviation, int | float) else ""
+        spread = f" ± {number(deviation)}" if is_number(deviation) else ""
         shown = element("span", number(value["value"]), class_="big")
         label = element("span", name, class_="label")
         yield element("li", label, shown, element("span", spread, class_="small"))
@@ -132,26 +140,49 @@ def _figure(name: str, values: Sequence[float]) -> Html:
     return element("figure", caption, drawing)
 
 
-def _trials(listed: Sequence[Trial]) -> Html:
+def _trials(facts: Facts, step: StepRecord) -> Html:
+    """Plot the trials in the order in which they began; list them as ranked, each with its log."""
+    listed = trials(step)
     if not listed:
         return Html()
-    names = list(dict.fromkeys(name for trial in listed for name in trial.parameters))
+    begun = sorted(listed, key=lambda trial: trial.created)
+    numbers = {trial.name: place for place, trial in enumerate(begun, start=1)}
+    best = next((numbers[trial.name] for trial in listed if trial.is_best), None)
     objective = next((trial.objective for trial in listed if trial.objective), "objective")
-    heads = ("Trial", objective, *names, "Status")
+    said = f"{objective} of {counted(len(listed), 'trial')}" + (f", best is {best}" if best else "")
+    values = [math.nan if trial.value is None else trial.value for trial in begun]
+    drawing = plot(values, f"{said}, in the order in which they began", dots=True, best=best)
+    caption = element("figcaption", element("strong", said))
+    figure = element("figure", caption, drawing) if drawing else Html()
+    table = _trial_table(listed, numbers, objective, _trial_links(facts, step))
+    return join([element("div", figure, class_="plots"), table, _trial_command(facts, step)])
+
+
+def _trial_table(
+    listed: Sequence[Trial], numbers: Mapping[str, int], objective: str, links: Mapping[str, Html]
+) -> Html:
+    names = list(dict.fromkeys(name for trial in listed for name in trial.parameters))
+    heads = ("Trial", objective, *names, "Status", "Training job")
     rows = [
         (
-            f"{index} (best)" if trial.is_best else str(index),
+            f"{numbers[trial.name]} (best)" if trial.is_best else str(numbers[trial.name]),
             "-" if trial.value is None else number(trial.value),
             *(str(trial.parameters.get(name, "-")) for name in names),
             trial.status,
+            links.get(trial.name, code(trial.name)),
         )
-        for index, trial in enumerate(listed, start=1)
+        for trial in listed
     ]
-    table = data_table("Tuning trials", heads, rows, numbers=frozenset({1}))
-    values = [math.nan if trial.value is None else trial.value for trial in listed]
-    best = next((n for n, trial in enumerate(listed, start=1) if trial.is_best), None)
-    said = f"{objective} of {counted(len(listed), 'trial')}" + (f", best is {best}" if best else "")
-    drawing = plot(values, said, dots=True, best=best)
-    caption = element("figcaption", element("strong", said))
-    figure = element("figure", caption, drawing) if drawing else Html()
-    return join([element("div", figure, class_="plots"), table])
+    return data_table("Tuning trials, the best first", heads, rows, numbers=frozenset({1}))
+
+
+def _trial_links(facts: Facts, step: StepRecord) -> dict[str, Html]:
+    logs = facts.run.trial_logs(step.name)
+    return {name: link(facts.href(path), code(name)) for name, path in logs.items()}
+
+
+def _trial_command(facts: Facts, step: StepRecord) -> Html:
+    if not facts.run.trial_logs(step.name):
+        return Html()
+    line = f"{trial_command(facts.record, step.name)} JOB"
+    return element("p", "The log of a trial: ", code(line), class_="small")

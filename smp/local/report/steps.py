@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 from smp.local.log_tail import read_tail
 from smp.local.report.facts import Facts
-from smp.local.report.lineage import digest, hyperparameters, inputs_table
-from smp.local.report.markup import Child, Html, code, element, facts, fold, join, link
+from smp.local.report.lineage import digest, inputs_table, told
+from smp.local.report.markup import Child, Html, code, command, element, facts, fold, join, link
 from smp.local.report.states import badge, state_class
 from smp.local.report.timeline import why
 from smp.local.run_store import FAILED, StepRecord
@@ -21,6 +22,7 @@ from smp.local.wording import (
     moment,
     shown_state,
     size,
+    trial_command,
     ways_on,
 )
 
@@ -50,18 +52,36 @@ def _failure(report: Facts, step: StepRecord) -> Html:
     ]
     if report.run.log_path(step.name).exists():
         commands.append(("See the whole log", command(log_command(record, step.name))))
+    trial = _failed_trial(report, step)
+    if trial:
+        line = f"{trial_command(record, step.name)} {trial}"
+        commands.append(("See the failed trial's log", command(line)))
     return element(
         "article",
         element("h3", link(f"#{report.anchor(step.name)}", step.name)),
         element("p", step.reason or "no reason is recorded", class_="reason"),
         log(report, step, FAILURE_LINES, FAILED_BYTES),
+        _trial_log(report, step, trial) if trial else Html(),
         facts(commands),
     )
 
 
-def command(line: str) -> Html:
-    """Write a command that a click selects whole."""
-    return element("code", line, class_="command")
+def _failed_trial(report: Facts, step: StepRecord) -> str | None:
+    """Return the training job of a search that failed first in its latest attempt, as its log has it."""
+    names = report.run.trial_logs(step.name)
+    said = read_tail(report.run.log_path(step.name), FAILED_LINES, FAILED_BYTES).lines
+    failed = [name for line in said for name in names if line.startswith(f"{name} Failed: ")]
+    return next((name for name in failed if _search(name) == _search(failed[-1])), None)
+
+
+def _search(trial: str) -> str:
+    """Return the name of the tuning job that a training job belongs to."""
+    return trial.rsplit("-", 2)[0]
+
+
+def _trial_log(report: Facts, step: StepRecord, trial: str) -> Html:
+    path = report.run.trial_logs(step.name)[trial]
+    return _end_of(report, path, trial, FAILURE_LINES, FAILED_BYTES)
 
 
 def render_steps(report: Facts) -> Html:
@@ -108,7 +128,7 @@ def _body(report: Facts, step: StepRecord) -> Html:
         [
             facts(_step_facts(report, step)),
             inputs_table(report, step),
-            hyperparameters(step),
+            told(step),
             _request(step),
             _log(report, step),
         ]
@@ -149,6 +169,10 @@ def _log(report: Facts, step: StepRecord) -> Html:
 def log(report: Facts, step: StepRecord, max_lines: int, max_bytes: int) -> Html:
     """Write the end of a step's log with a link to the file; empty where there is no log."""
     path = report.run.log_path(step.name)
+    return _end_of(report, path, step.name, max_lines, max_bytes)
+
+
+def _end_of(report: Facts, path: Path, whose: str, max_lines: int, max_bytes: int) -> Html:
     tail = read_tail(path, max_lines, max_bytes)
     if not tail.lines:
         return Html()
@@ -156,7 +180,7 @@ def log(report: Facts, step: StepRecord, max_lines: int, max_bytes: int) -> Html
     about = element(
         "p",
         f"{shown} of ",
-        link(report.href(path), "log.txt"),
+        link(report.href(path), path.name),
         f" ({size(tail.size)})",
         class_="small",
     )
@@ -167,6 +191,6 @@ def log(report: Facts, step: StepRecord, max_lines: int, max_bytes: int) -> Html
         tabindex=0,
         class_="log",
         role="region",
-        aria_label=f"Log of {step.name}",
+        aria_label=f"Log of {whose}",
     )
     return join([about, lines])

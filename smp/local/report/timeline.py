@@ -13,7 +13,8 @@ from smp.local.report.states import icon, state_class
 from smp.local.run_store import SKIPPED, StepRecord
 from smp.local.wording import shown_state
 
-SCALES = ((3600.0, "h"), (60.0, "min"), (1.0, "s"), (0.001, "ms"))
+SCALES = ((7200.0, 3600.0, "h"), (120.0, 60.0, "min"), (0.0995, 1.0, "s"), (0.0, 0.001, "ms"))
+"""From how many seconds on the axis is in which unit: no finer than the durations beside it."""
 
 
 def render_timeline(facts: Facts) -> Html:
@@ -39,7 +40,7 @@ def _span(facts: Facts) -> tuple[float, float]:
 
 
 def _axis(seconds: float) -> list[Html]:
-    unit, name = next(scale for scale in SCALES if seconds >= scale[0] * 2 or scale == SCALES[-1])
+    unit, name = next((unit, name) for least, unit, name in SCALES if seconds >= least)
     ticks = [tick * unit for tick in nice_ticks(0, seconds / unit, 5)]
     return [
         element("span", f"{tick / unit:g} {name}", style=f"left:{tick / seconds:.4%}")

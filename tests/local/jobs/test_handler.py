@@ -79,7 +79,10 @@ def test_a_stand_in_gets_the_inputs_and_returns_the_outputs(
     [
         ("def lambda_handler(event, context): pass", "returned no 'n'; it returned: nothing"),
         ("def lambda_handler(event, context): return 3", "returned 3, no dictionary of outputs"),
-        ("def lambda_handler(event, context): return {'n': True}", "returned True for 'n'"),
+        (
+            "def lambda_handler(event, context): return {'n': True}",
+            "returned True for 'n', which is of type Integer",
+        ),
         ("def lambda_handler(event, context): return {'n': 'x'}", "returned 'x' for 'n'"),
         ("def lambda_handler(event, context): return {'n': {1}}", "exit code 1"),
         ("def handler(event, context): return {}", "exit code 1"),
@@ -99,6 +102,15 @@ def test_fails_for_an_answer_that_is_no_json(workspace: Workspace) -> None:
     text = "import os\nopen('/opt/ml/output/answer.json', 'w').write('{')\nos._exit(0)"
     run = workspace.run(pipeline(workspace, text, outside()))
     assert "no answer that can be read" in str(step_of(run, "ask").reason)
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf"])
+def test_fails_for_a_number_that_is_not_finite(value: str, workspace: Workspace) -> None:
+    text = f"def lambda_handler(event, context): return {{'share': float('{value}')}}"
+    run = workspace.run(pipeline(workspace, text, outside(share="Float")))
+    reason = str(step_of(run, "ask").reason)
+    assert reason.startswith("lambda_handler wrote no answer that can be read: ")
+    assert reason.endswith(" is no finite number")
 
 
 def test_fails_without_a_stand_in_before_anything_starts(workspace: Workspace) -> None:

@@ -173,6 +173,40 @@ def test_a_continuous_output_is_there_while_the_job_runs(workspace: Workspace) -
     assert seen[0] < (step_of(run, "step").ended or 0) - 0.5
 
 
+def test_a_continuous_output_goes_on_past_what_cannot_be_uploaded(workspace: Workspace) -> None:
+    script = """
+    import os, time
+    os.chdir('/opt/ml/processing/output/o')
+    os.symlink('/etc/hostname', 'bad')
+    ends = time.time() + 2.5
+    while time.time() < ends:
+        for number in range(50):
+            open('growing', 'w').write('x' * 1000)
+            os.rename('growing', f'part{number}')
+            os.remove(f'part{number}')
+    open('last', 'w').write('last')
+    raise SystemExit(1)
+    """
+    output = {"S3Uri": f"{BUCKET}/out", "S3UploadMode": "Continuous"}
+    step = workspace.processing("step", script, outputs={"o": output})
+    run = workspace.run(workspace.pipeline(step))
+
+    assert step_of(run, "step").reason == "AlgorithmError: the script ended with exit code 1"
+    assert workspace.read("out/last") == "last"
+    (said,) = log_of(run, "step").splitlines()
+    assert said.startswith("not uploaded: ")
+    assert said.endswith("outside of what is uploaded")
+
+
+def test_fails_for_a_link_that_leads_out_of_a_continuous_output(workspace: Workspace) -> None:
+    script = "import os; os.symlink('/etc/hostname', '/opt/ml/processing/output/o/bad')"
+    output = {"S3Uri": f"{BUCKET}/out", "S3UploadMode": "Continuous"}
+    step = workspace.processing("step", script, outputs={"o": output})
+    run = workspace.run(workspace.pipeline(step))
+
+    assert "/bad is a link to /etc/hostname" in str(step_of(run, "step").reason)
+
+
 def test_the_script_finds_its_configuration(workspace: Workspace) -> None:
     script = """
     import json, os, sys
@@ -259,6 +293,7 @@ def test_fails_a_step_that_runs_what_its_image_brings(workspace: Workspace) -> N
         os.rmdir('/opt/ml/processing/output/o')
         os.symlink('/etc', '/opt/ml/processing/output/o')
         """,
+        "import os; os.symlink('/etc', '/opt/ml/processing/output/o/directory')",
     ],
 )
 def test_fails_to_upload_what_a_link_leads_to(workspace: Workspace, script: str) -> None:
@@ -268,6 +303,26 @@ def test_fails_to_upload_what_a_link_leads_to(workspace: Workspace, script: str)
     assert statuses(run) == {"step": "Failed"}
     assert " is a link to /etc" in str(step_of(run, "step").reason)
     assert workspace.keys("out") == []
+
+
+@pytest.mark.parametrize(
+    ("statement", "reason"),
+    [
+        ("os.symlink('gone', 'x')", "output/o/gone, which is not there"),
+        ("os.mkfifo('x')", "output/o/x is neither a file nor a directory"),
+    ],
+)
+def test_fails_at_once_for_an_output_that_is_no_file(
+    workspace: Workspace, statement: str, reason: str
+) -> None:
+    script = f"import os; os.chdir('/opt/ml/processing/output/o'); {statement}"
+    step = workspace.processing("step", script, outputs={"o": f"{BUCKET}/out"})
+    retried = {"ExceptionType": ["Step.SERVICE_FAULT"], "IntervalSeconds": 1, "MaxAttempts": 2}
+    run = workspace.run(workspace.pipeline({**step, "RetryPolicies": [retried]}))
+
+    record = step_of(run, "step")
+    assert (record.status, record.attempts) == ("Failed", 1)
+    assert str(record.reason).endswith(reason)
 
 
 def test_a_link_within_an_output_is_uploaded_as_what_it_leads_to(workspace: Workspace) -> None:

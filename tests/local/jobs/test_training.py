@@ -105,6 +105,7 @@ def test_metrics_are_read_from_the_log(workspace: Workspace) -> None:
             "auc": r"auc=(\S+)",
             "never": "x=(.*)",
             "bad": "(other)",
+            "absent": "loss=|test=(.*)",
         },
     )
 
@@ -158,6 +159,77 @@ def test_checkpoints_are_there_again_and_kept_after_a_failure(workspace: Workspa
     assert workspace.read("checkpoints/epoch") == "2"
 
 
+def test_checkpoints_of_a_prefix_that_begins_alike_are_not_there(workspace: Workspace) -> None:
+    workspace.put("checkpoints/run1/a", "1")
+    workspace.put("checkpoints/run10/b", "10")
+    request = {"CheckpointConfig": {"S3Uri": f"{BUCKET}/checkpoints/run1"}}
+    run = run_step(
+        workspace, "import os; print(os.listdir('/opt/ml/checkpoints'))", request=request
+    )
+
+    assert log_of(run, "train") == "['a']\n"
+
+
+@pytest.mark.parametrize(
+    ("statement", "reason"),
+    [
+        ("pass", "/checkpoints/bad is a link to /etc/hostname, outside of what is uploaded"),
+        ("raise SystemExit(4)", "the script ended with exit code 4"),
+        ("import time; time.sleep(60)", "it ran longer than MaxRuntimeInSeconds = 1"),
+    ],
+)
+def test_fails_for_a_bad_checkpoint_only_where_the_script_did_not(
+    workspace: Workspace, statement: str, reason: str
+) -> None:
+    script = f"""
+    import os
+    os.symlink('/etc/hostname', '/opt/ml/checkpoints/bad')
+    {statement}
+    """
+    request = {"CheckpointConfig": {"S3Uri": f"{BUCKET}/checkpoints"}}
+    run = run_step(workspace, script, request=request, limit=1 if "sleep" in statement else 60)
+
+    assert record_of(run).status == "Failed"
+    assert str(record_of(run).reason).endswith(reason)
+    told = "not all checkpoints were uploaded: " in log_of(run, "train")
+    assert told == (statement != "pass")
+
+
+@pytest.mark.parametrize(
+    ("statement", "reason"),
+    [
+        ("os.symlink('/etc/hostname', 'bad')", "a link to /etc/hostname; only relative links"),
+        ("os.symlink('/opt/ml/model', 'bad')", "a link to /opt/ml/model; only relative links"),
+        ("os.symlink('../../input', 'bad')", "a link to ../../input; only relative links"),
+        ("os.mkfifo('bad')", "neither a file, a directory nor a link"),
+    ],
+)
+@pytest.mark.parametrize("directory", ["model", "output/data"])
+def test_fails_for_an_artefact_that_could_not_be_unpacked(
+    workspace: Workspace, directory: str, statement: str, reason: str
+) -> None:
+    run = run_step(workspace, f"import os; os.chdir('/opt/ml/{directory}'); {statement}")
+
+    record = record_of(run)
+    assert (record.status, record.attempts) == ("Failed", 1)
+    assert f"/{directory}/bad is {reason}" in str(record.reason)
+
+
+def test_a_link_within_the_model_is_packed(workspace: Workspace) -> None:
+    script = """
+    import os
+    os.chdir('/opt/ml/model')
+    os.makedirs('epochs/2')
+    open('epochs/2/weights', 'w').write('w')
+    os.symlink('epochs/2', 'best')
+    os.link('epochs/2/weights', 'same')
+    """
+    record = record_of(run_step(workspace, script))
+
+    uri = record.result["ModelArtifacts"]["S3ModelArtifacts"]
+    assert members(workspace, uri) == {"epochs/2/weights": "w", "same": "w"}
+
+
 def test_the_failure_file_is_the_reason(workspace: Workspace) -> None:
     script = """
     open('/opt/ml/output/failure', 'w').write('learning rate is negative')
@@ -168,6 +240,16 @@ def test_the_failure_file_is_the_reason(workspace: Workspace) -> None:
     assert record_of(run).reason == (
         "AlgorithmError: the script ended with exit code 4: learning rate is negative"
     )
+
+
+def test_the_reason_is_how_a_failure_file_begins(workspace: Workspace) -> None:
+    script = """
+    open('/opt/ml/output/failure', 'w').write('too few rows' + '.' * 2000 + 'end')
+    raise SystemExit(4)
+    """
+    _, _, said = str(record_of(run_step(workspace, script)).reason).partition("code 4: ")
+
+    assert said == "too few rows".ljust(1024, ".")
 
 
 @pytest.mark.parametrize("target", ["/etc/hostname", "/opt/ml/output"])
@@ -209,6 +291,19 @@ def test_fails_past_its_time_and_keeps_the_model_it_had_so_far(workspace: Worksp
     told, _, uri = str(record.reason).partition("; what it had of its model is in ")
     assert told == "it ran longer than MaxRuntimeInSeconds = 1"
     assert members(workspace, uri) == {"weights": "half"}
+
+
+def test_fails_past_its_time_also_where_its_model_cannot_be_packed(workspace: Workspace) -> None:
+    script = """
+    import os, time
+    os.symlink('/etc/hostname', '/opt/ml/model/bad')
+    time.sleep(60)
+    """
+    reason = str(record_of(run_step(workspace, script, limit=1)).reason)
+
+    assert reason.startswith(
+        "it ran longer than MaxRuntimeInSeconds = 1; what it had of its model was not uploaded: "
+    )
 
 
 def test_fails_past_its_time_with_no_word_of_a_model_that_it_has_not(workspace: Workspace) -> None:

@@ -8,6 +8,7 @@ import json
 import struct
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from threading import Timer
 from typing import Any
@@ -421,6 +422,98 @@ def test_starts_another_server_process_when_one_dies(workspace: Workspace) -> No
     assert transform(workspace, code, "x") == b"alive"
 
 
+def test_replaces_any_number_of_server_processes_that_answer(workspace: Workspace) -> None:
+    code = script(
+        statement="""
+    if model.append(1) or len(model) > 1:
+        os.kill(os.getpid(), 9)
+    return body"""
+    ).replace("return None", "return []")
+    content = "".join(f"{number}\n" for number in range(12))
+    settings = {"SplitType": "Line", "BatchStrategy": "SingleRecord"}
+    assert transform(workspace, code, content, **settings).decode() == content
+
+
+def test_fails_at_once_where_every_server_process_dies(workspace: Workspace) -> None:
+    model = workspace.make_model(script("os.kill(os.getpid(), 11)"))
+    for number in range(30):
+        workspace.put(f"in/{number:02}.csv", "1")
+    request = transform_request(model, f"{BUCKET}/in")
+    started = time.monotonic()
+    with pytest.raises(StepFailure) as raised:
+        run_transform(workspace.context("predict", "Transform", request))
+    assert str(raised.value).startswith(
+        "AlgorithmError: the inference server ended: its process ended 21 times in a row before it had "
+        "answered a request, at last with signal 11 (Segmentation fault); 00.csv, record 1: "
+    )
+    assert "failed: 29.csv, record 1: the inference server has ended" in workspace.lines
+    assert time.monotonic() - started < ENDS_BY_ITSELF_SECONDS
+
+
+@pytest.mark.parametrize(
+    ("statement", "expected"),
+    [
+        (
+            "import asyncio; raise asyncio.CancelledError('stop it')",
+            "HTTP 500: CancelledError: stop it (2 attempts)",
+        ),
+        ("raise KeyboardInterrupt", "HTTP 500: KeyboardInterrupt (2 attempts)"),
+        ("raise SystemExit('bye')", "HTTP 500: SystemExit: bye (2 attempts)"),
+        (
+            "return body, 'text/csv; n=\u20ac'",
+            "HTTP 500: ValueError: HTTP cannot carry the content type that output_fn returned: "
+            "'text/csv; n=\u20ac' (2 attempts)",
+        ),
+    ],
+)
+def test_fails_with_what_ended_a_request_and_answers_the_next(
+    workspace: Workspace, statement: str, expected: str
+) -> None:
+    model = workspace.make_model(script(f"if body == b'1': {statement}\n    return body"))
+    for name in ("1", "2"):
+        workspace.put(f"in/{name}.csv", name)
+    config = {"InvocationsMaxRetries": 1}
+    request = transform_request(model, f"{BUCKET}/in", ModelClientConfig=config)
+    with pytest.raises(StepFailure) as raised:
+        run_transform(workspace.context("predict", "Transform", request))
+    assert str(raised.value) == f"AlgorithmError: 1.csv, record 1: {expected}"
+    assert workspace.keys("out") == ["out/2.csv.out"]
+    assert "Traceback (most recent call last):" in workspace.lines
+
+
+def test_fails_naming_a_number_of_workers_that_is_none(workspace: Workspace) -> None:
+    environment = {"SAGEMAKER_MODEL_SERVER_WORKERS": "auto"}
+    assert failure(workspace, BRACKETS, "x", Environment=environment) == (
+        "AlgorithmError: the inference server cannot start: SAGEMAKER_MODEL_SERVER_WORKERS is 'auto', "
+        "not a number of processes"
+    )
+
+
+@pytest.mark.parametrize("minor", range(8, 14))
+def test_runs_in_the_python_of_an_image(workspace: Workspace, minor: int) -> None:
+    found = [
+        *(Path.home() / ".pyenv/versions").glob(f"3.{minor}.*/bin/python3"),
+        *Path("/usr/bin").glob(f"python3.{minor}"),
+    ]
+    if not found:
+        pytest.skip(f"there is no Python 3.{minor}")
+    model = workspace.make_model(SUM_OF_ROW)
+    workspace.put("in/a.csv", "7,1\n8,2\n")
+    workspace.put("in/b.csv", "7,oops\n")
+    request = transform_request(
+        model,
+        f"{BUCKET}/in",
+        SplitType="Line",
+        AssembleWith="Line",
+        DataProcessing={"InputFilter": "$[1:]", "JoinSource": "Input"},
+        ModelClientConfig={"InvocationsMaxRetries": 0},
+    )
+    context = workspace.context("predict", "Transform", request)
+    with pytest.raises(StepFailure, match=r"b\.csv, record 1: HTTP 500: ValueError: could not"):
+        run_transform(replace(context, python=found[0].parent))
+    assert workspace.read("out/a.csv.out") == b"7,1,10\n8,2,20\n"
+
+
 def test_several_requests_at_once_keep_the_order(workspace: Workspace) -> None:
     code = script(
         statement="import time; time.sleep(0.3 if body == b'0\\n' else 0); return body + b''"
@@ -446,6 +539,15 @@ def test_fails_naming_the_record_that_a_handler_could_not_take(workspace: Worksp
     assert "Traceback (most recent call last):" in workspace.lines
 
 
+def test_fails_with_the_beginning_of_a_long_reason(workspace: Workspace) -> None:
+    code = script("raise ValueError('too long: ' + '.' * 5000 + 'end')")
+    config = {"InvocationsMaxRetries": 0}
+    reason = failure(workspace, code, "x", ModelClientConfig=config)
+    said = reason.removeprefix("AlgorithmError: ")
+    assert said.startswith("data.csv, record 1: HTTP 500: ValueError: too long: ...")
+    assert len(said) == 1024
+
+
 def test_fails_but_keeps_the_objects_that_went_through(workspace: Workspace) -> None:
     model = workspace.make_model(SUM_OF_ROW)
     for name, content in (("a", "1,2\n"), ("b", "oops\n"), ("c", "3,4\n")):
@@ -457,13 +559,64 @@ def test_fails_but_keeps_the_objects_that_went_through(workspace: Workspace) -> 
     assert workspace.keys("out") == ["out/a.csv.out", "out/c.csv.out"]
 
 
+def test_fails_but_transforms_the_objects_after_a_damaged_one(workspace: Workspace) -> None:
+    model = workspace.make_model(BRACKETS)
+    packed = gzip.compress(b"1,2\n" * 1_000_000, compresslevel=0)
+    workspace.put("in/a.gz", packed[:3_000_000] + b"\xff" * 70_000)
+    workspace.put("in/b.gz", gzip.compress(b"1\n"))
+    settings = {"CompressionType": "Gzip", "SplitType": "Line", "MaxPayloadInMB": 1}
+    request = transform_request(model, f"{BUCKET}/in/", **settings)
+    with pytest.raises(StepFailure, match=r"a\.gz: it cannot be read as gzip: Error -3"):
+        run_transform(workspace.context("predict", "Transform", request))
+    assert any("failed: a.gz" in line for line in workspace.lines)
+    assert workspace.keys("out") == ["out/b.gz.out"]
+
+
+def test_fails_without_a_part_of_an_object_when_the_client_is_killed(workspace: Workspace) -> None:
+    code = script(
+        statement="""
+    if body == b"2\\n":
+        os.kill(int(open(f"/proc/{os.getppid()}/stat").read().split()[3]), 9)
+    return body"""
+    )
+    settings = {"SplitType": "Line", "BatchStrategy": "SingleRecord"}
+    assert "exit code" in failure(workspace, code, "1\n" * 9 + "2\n", **settings)
+
+
+def test_fails_noting_what_nobody_foresaw_as_the_object_s_fault(workspace: Workspace) -> None:
+    model = workspace.make_model(LENGTH)
+    workspace.put("in/a.json", "[" * 200_000)
+    workspace.put("in/b.json", "[1]")
+    request = transform_request(
+        model,
+        f"{BUCKET}/in",
+        ContentType="application/json",
+        Accept="application/json",
+        DataProcessing={"InputFilter": "$[0]"},
+    )
+    with pytest.raises(StepFailure, match=r"a\.json: RecursionError: maximum recursion depth"):
+        run_transform(workspace.context("predict", "Transform", request))
+    assert workspace.keys("out") == ["out/b.json.out"]
+
+
+GZIP = gzip.compress(b"1,2\n" * 9, mtime=0)
+
+
 @pytest.mark.parametrize(
     ("settings", "content", "expected"),
     [
         ({"MaxPayloadInMB": 1}, "x" * 1_100_000, "record 1 has 1,100,000 bytes, more than Max"),
         ({"SplitType": "RecordIO"}, "1,2\n3,4\n", "it is not in RecordIO format"),
-        ({"SplitType": "TFRecord"}, "1,2\n", "it ends inside a record"),
-        ({"CompressionType": "Gzip"}, "1,2\n", "it is not a gzip file"),
+        ({"SplitType": "TFRecord"}, "1,2\n", "it ends inside a record: 4 of 12 bytes are there"),
+        (
+            {"SplitType": "TFRecord"},
+            "123456,123456\n",
+            "it ends inside a record: 2 of 3,543,266,608,970,674,737 bytes are there",
+        ),
+        ({"SplitType": "TFRecord"}, b"\xff" * 12 + b"x", "1 of 18,446,744,073,709,551,615 bytes"),
+        ({"CompressionType": "Gzip"}, "1,2\n", "it cannot be read as gzip: Not a gzipped file"),
+        ({"CompressionType": "Gzip"}, GZIP[:10] + b"\xff" * 30, "as gzip: Error -3 while"),
+        ({"CompressionType": "Gzip"}, GZIP[:14], "as gzip: Compressed file ended before"),
         ({"DataProcessing": {"InputFilter": "$[5]"}}, "1,2\n", "index 5 is outside the record"),
         (
             {"DataProcessing": {"JoinSource": "Input"}, "SplitType": "Line"},
@@ -473,9 +626,11 @@ def test_fails_but_keeps_the_objects_that_went_through(workspace: Workspace) -> 
     ],
 )
 def test_fails_naming_what_is_wrong_with_the_input(
-    workspace: Workspace, settings: dict[str, Any], content: str, expected: str
+    workspace: Workspace, settings: dict[str, Any], content: str | bytes, expected: str
 ) -> None:
-    assert expected in failure(workspace, LENGTH, content, **settings)
+    reason = failure(workspace, LENGTH, content, **settings)
+    assert reason.startswith("AlgorithmError: data.csv")
+    assert expected in reason
 
 
 @pytest.mark.parametrize(
@@ -517,7 +672,16 @@ def test_fails_before_it_starts_on_settings_the_service_refuses(
         ),
         ("def model_fn(d): raise SystemExit(1)", "the model could not be loaded: SystemExit: 1"),
         (BRACKETS + "\ndef input_fn(b, c): return b", "has transform_fn and with it input_fn"),
-        ("import os; os.kill(os.getpid(), 9)", "the inference server ended with exit code 3"),
+        ("def model_fn(d): raise KeyboardInterrupt", "not be loaded: KeyboardInterrupt"),
+        (
+            "import os; os.kill(os.getpid(), 9)",
+            "the inference server ended: its process ended 6 times in a row before it had its model, "
+            "at last with signal 9 (Killed)",
+        ),
+        (
+            "import os; os._exit(7)",
+            "before it had its model, at last with exit code 7",
+        ),
     ],
 )
 def test_fails_saying_why_the_model_was_not_loaded(

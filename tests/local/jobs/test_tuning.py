@@ -6,12 +6,17 @@ import io
 import tarfile
 import textwrap
 from collections.abc import Mapping
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from smp.compiler.compiled import Json
+from smp.local.jobs.context import StepFailure
 from smp.local.jobs.search import Range, Search, read_ranges
+from smp.local.jobs.trial_runs import TrialRun
+from smp.local.jobs.tuning_result import describe
+from smp.local.process import Stop
 from smp.local.run_store import Run
 from tests.local.pipelines import BUCKET, ROLE, Workspace, log_of, statuses, step_of
 
@@ -219,12 +224,37 @@ def test_a_failing_trial_does_not_fail_the_others(workspace: Workspace) -> None:
     assert result["TrainingJobStatusCounters"]["NonRetryableError"] == 1
 
 
+def test_a_trial_that_diverged_is_not_the_best(workspace: Workspace) -> None:
+    script = """
+    import sys
+    x = sys.argv[sys.argv.index('--x') + 1]
+    print('loss=0.1')
+    print(f'loss={x}')
+    """
+    ranges = {"CategoricalParameterRanges": [{"Name": "x", "Values": ["nan", "0.5", "0.3"]}]}
+    result = result_of(run_tuning(workspace, script, strategy="Grid", ranges=ranges))
+
+    by_x = {j["TunedHyperParameters"]["x"]: j for j in result["TrainingJobSummaries"]}
+    assert result["BestTrainingJob"]["TunedHyperParameters"]["x"] == "0.3"
+    assert by_x["nan"]["ObjectiveStatus"] == "Failed"
+
+
 def test_fails_where_no_trial_gives_the_objective(workspace: Workspace) -> None:
     run = run_tuning(workspace, "print('hello')", jobs=2)
 
     assert step_of(run, "tune").reason == (
-        "none of 2 training jobs gave loss: its log has no such metric"
+        "none of 2 training jobs gave loss: "
+        "nothing in its log fits the metric's Regex 'loss=([-0-9.e+nan]+)'"
     )
+
+
+def test_fails_where_every_trial_was_stopped(workspace: Workspace) -> None:
+    arguments = tuning(workspace)["Arguments"]
+    objective = arguments["HyperParameterTuningJobConfig"]["HyperParameterTuningJobObjective"]
+    context: Any = SimpleNamespace(arguments=arguments, job_name="tune", arn=lambda *_: "arn")
+    trial = TrialRun("tune-001", 1, {"x": "1"}, Stop(), "loss", status="Stopped")
+    with pytest.raises(StepFailure, match=r"^none of 1 training jobs gave loss: it was stopped$"):
+        describe(context, [trial], objective, "MaxRuntimeInSeconds is over")
 
 
 def test_early_stopping_ends_hopeless_trials(workspace: Workspace) -> None:

@@ -90,6 +90,15 @@ class Page:
             raise AssertionError(answer["exceptionDetails"])
         return answer["result"].get("value")
 
+    @contextmanager
+    def on_paper(self) -> Iterator[None]:
+        """Show the page by the rules for print."""
+        self._call("Emulation.setEmulatedMedia", media="print")
+        try:
+            yield
+        finally:
+            self._call("Emulation.setEmulatedMedia", media="")
+
     def click(self, selector: str) -> None:
         """Click with the mouse in the middle of the first element that matches."""
         place = self.evaluate(
@@ -109,7 +118,7 @@ class Page:
             )
         time.sleep(0.05)
 
-    def press(self, key: str, text: str = "") -> None:
+    def press(self, key: str, text: str = "", *, shift: bool = False) -> None:
         """Press a key, such as Tab or Enter."""
         code = {"Tab": 9, "Enter": 13}[key]
         for kind in ("keyDown", "keyUp"):
@@ -120,6 +129,7 @@ class Page:
                 key=key,
                 code=key,
                 windowsVirtualKeyCode=code,
+                modifiers=8 if shift else 0,
                 **typed,
             )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections import Counter
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,9 @@ def test_steps_are_found_by_name_and_state(page: Page, forty: Example) -> None:
     assert page.evaluate("document.querySelector('#found').textContent") == "1 of 40"
     page.click("#open-all")
     assert page.evaluate("document.querySelectorAll('details.step[open]').length") == 1
+    page.evaluate("location.hash = '#step-1'")
+    page.evaluate(STILL)
+    assert page.evaluate("document.querySelector('#found').textContent") == "2 of 40"
 
 
 def test_everything_can_be_read_without_the_script(page: Page, failed_report: Path) -> None:
@@ -129,6 +133,52 @@ def test_a_log_opens_at_its_end(page: Page, failed_report: Path) -> None:
 def test_the_hostile_log_ran_nothing(page: Page, failed_report: Path) -> None:
     page.open(failed_report)
     assert page.evaluate("document.title").startswith("churn-lightgbm: Failed")
+
+
+def test_focus_that_goes_up_is_never_behind_the_navigation(page: Page, forty: Example) -> None:
+    page.open(write_report(forty))
+    page.evaluate("document.documentElement.style.scrollBehavior = 'auto'")
+    page.evaluate("document.querySelector('.steps summary').focus()")
+    bottom = page.evaluate("document.querySelector('nav').getBoundingClientRect().bottom")
+    for _ in range(60):
+        page.press("Tab", shift=True)
+        assert page.evaluate("document.activeElement.getBoundingClientRect().top") >= bottom
+
+
+def test_the_links_of_the_timeline_are_high_enough_to_hit(page: Page, forty: Example) -> None:
+    page.open(write_report(forty))
+    heights = "[...document.querySelectorAll('.gantt a')].map(a => a.offsetHeight)"
+    assert min(page.evaluate(heights)) >= 24
+
+
+@pytest.mark.parametrize("on_paper", [False, True], ids=["screen", "paper"])
+@pytest.mark.parametrize("width", [1280, 700, 390])
+@pytest.mark.parametrize("name", ["succeeded", "forty"])
+def test_the_picture_stays_below_its_heading_and_begins_with_its_first_card(
+    page: Page, request: pytest.FixtureRequest, name: str, width: int, on_paper: bool
+) -> None:
+    page.open(write_report(request.getfixturevalue(name)), width)
+    with page.on_paper() if on_paper else nullcontext():
+        places = page.evaluate(PICTURE)
+    assert places["heading"] <= places["picture"] <= places["card"]
+    assert places["left"] <= places["cardLeft"]
+    assert places["label"] == "none"
+
+
+PICTURE = """
+(() => {
+  const box = s => document.querySelector(s).getBoundingClientRect();
+  const cards = [...document.querySelectorAll('.dag rect.card')].map(c => c.getBoundingClientRect());
+  return {
+    heading: box('#pipeline').bottom,
+    picture: box('.dag svg').top,
+    card: Math.min(...cards.map(c => c.top)),
+    left: box('.dag').left,
+    cardLeft: Math.min(...cards.map(c => c.left)),
+    label: getComputedStyle(document.querySelector('.dag text.title')).display,
+  };
+})()
+"""
 
 
 def test_it_prints(page: Page, failed_report: Path) -> None:

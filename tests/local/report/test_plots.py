@@ -22,6 +22,21 @@ def test_a_value_that_is_not_finite_leaves_a_gap() -> None:
     assert path.get("d", "").count("M") == 3
 
 
+def test_a_value_between_two_gaps_is_a_dot() -> None:
+    drawing = plot([1.0, 2.0, math.nan, 3.0, math.nan, 2.0, 1.0], "label")
+    dots = ElementTree.fromstring(drawing).findall("circle")
+    assert len(dots) == 2, "the lone value and the last one"
+
+
+def test_extremes_of_a_stretch_that_begins_without_a_number_are_kept() -> None:
+    values = [math.nan if n % 100 < 3 else 1.0 for n in range(10_000)]
+    values[4321], values[8765] = 9.0, -9.0
+    points = thin_out(list(enumerate(values, start=1)))
+    assert {(4322, 9.0), (8766, -9.0)} <= set(points)
+    assert sum(math.isnan(value) for _, value in points) == 100
+    assert len(points) <= 401
+
+
 def test_no_finite_value_gives_no_plot() -> None:
     assert plot([math.nan], "label") == ""
 

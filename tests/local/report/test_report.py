@@ -21,6 +21,7 @@ from tests.local.example_runs import (
     end,
     pipeline,
     put,
+    searched,
     step,
     write_log,
     write_step,
@@ -138,8 +139,9 @@ def test_a_run_that_went_well_shows_what_it_came_to(succeeded: Example) -> None:
 def test_lineage_names_code_and_content_by_hash(succeeded: Example) -> None:
     html = report_of(succeeded)
     tree = succeeded.compiled.code[-1]
-    assert f'title="{tree.sha256}"' in html
-    assert len(re.findall(r'title="[0-9a-f]{64}" class="hash"', html)) >= 4
+    whole = re.findall(r"</summary><code>([0-9a-f]{64})</code></details>", html)
+    assert tree.sha256 in whole
+    assert len(whole) >= 4
     assert "changed since this step began" not in html
 
 
@@ -197,6 +199,102 @@ def test_tuning_trials_are_listed_with_the_best_one(forty: Example) -> None:
     assert "9 (best)" in text
 
 
+def test_the_trials_are_plotted_as_they_began_and_each_leads_to_its_log(tmp_path: Path) -> None:
+    search = searched(Places(tmp_path))
+    html = report_of(search)
+    document = Document(html)
+    assert "validation:rmse of 3 trials, best is 2" in document.text
+    rows = re.findall(r'row">([^<]*)</th>.*?>(tune-00\d)<', html.partition("Tuning trials")[2])
+    assert rows == [("2 (best)", "tune-002"), ("1", "tune-001"), ("3", "tune-003")]
+    left = [float(x) for x in re.findall(r'class="(?:dot|best)" cx="([\d.]+)"', html)]
+    assert left == sorted(left)
+    assert 'class="best"' in html
+    assert 'class="curve"' not in html
+    assert "steps/search/trials/tune-002.txt" in document.hrefs
+    assert f"smp logs {search.run.id} search --trial JOB" in document.text
+
+
+def test_the_model_of_a_search_has_its_lineage_and_what_its_best_trial_was_told(
+    tmp_path: Path,
+) -> None:
+    text = Document(report_of(searched(Places(tmp_path)))).text
+    lineage = text[text.index("Model of search") : text.index("What the steps wrote")]
+    assert "s3://smp-local/models/tune-002/output/model.tar.gz" in lineage
+    assert "3 hyperparameters" in lineage
+    for shown in ("seed7", "learning_rate0.02", "depth4"):
+        assert shown in lineage
+
+
+def test_a_failed_search_shows_the_trial_that_failed_first(tmp_path: Path) -> None:
+    places = Places(tmp_path)
+    compiled = pipeline("p", step("search", "Tuning"))
+    run = begin(places, compiled)
+    attempts = ("old-001-aaaa", "new-001-aaaa", "new-002-bbbb", "new-003-cccc")
+    for name in attempts:
+        log = run.step_directory("search") / "trials" / f"{name}.txt"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.write_text(f"Traceback of {name}\n")
+    said = ("old-001-aaaa Failed: x", "new-001-aaaa Completed: no auc", "new-002-bbbb Failed: x")
+    write_log(run, "search", "\n".join((*said, "new-003-cccc Failed: x")))
+    write_step(run, "search", "Tuning", FAILED, 0, 1, reason="none of 3 training jobs gave auc")
+    text = Document(render_report(run, compiled, places)).text
+    assert f"smp logs {run.id} search --trial new-002-bbbb" in text
+    assert "Traceback of new-002-bbbb" in text
+    assert "Traceback of new-003-cccc" not in text
+
+
+def test_a_success_says_how_to_approve_and_how_to_compare(tmp_path: Path) -> None:
+    places = Places(tmp_path)
+    compiled = pipeline("p", step("register", "RegisterModel"))
+    where = {"where": ["--environment", "prod", "--workspace", "/a b"]}
+    runs = []
+    for status in (SUCCEEDED, FAILED, SUCCEEDED):
+        run = begin(places, compiled)
+        run.write(replace(run.record(), options=where))
+        runs.append(run)
+        end(run, status, 1)
+    (begin(places, compiled).directory / "run.json").write_text("{")
+    runs.append(begin(places, compiled))
+    end(runs[3], SUCCEEDED, 1)
+    version = "arn:aws:sagemaker:us-east-1:000000000000:model-package/churn/3"
+    result = {"ModelPackageArn": version, "ModelApprovalStatus": "PendingManualApproval"}
+    write_step(runs[2], "register", "RegisterModel", SUCCEEDED, 0, 1, result=result)
+    text = Document(render_report(runs[2], compiled, places)).text
+    assert "smp models approve churn 3 --workspace '/a b'" in text
+    assert f"smp compare {runs[0].id} {runs[2].id} --workspace '/a b'" in text
+    last = Document(render_report(runs[3], compiled, places)).text
+    assert f"smp compare {runs[2].id} {runs[3].id}" in last
+    result["ModelApprovalStatus"] = "Approved"
+    write_step(runs[0], "register", "RegisterModel", SUCCEEDED, 0, 1, result=result)
+    first = Document(render_report(runs[0], compiled, places)).text
+    assert "smp models approve" not in first
+    assert "smp compare" not in first
+
+
+def test_an_output_without_objects_is_not_said_to_have_been_there(tmp_path: Path) -> None:
+    places = Places(tmp_path)
+    compiled = pipeline("p", step("a", "Processing"))
+    run = begin(places, compiled)
+    output = {"OutputName": "out", "S3Output": {"S3Uri": "s3://smp-local/out"}}
+    result = {"ProcessingOutputConfig": {"Outputs": {"out": output}}}
+    write_step(run, "a", "Processing", SUCCEEDED, 0, 1, result=result)
+    text = Document(render_report(run, compiled, places)).text
+    assert "s3://smp-local/out (nothing is there)" in text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "tick"), [(0.05, "20 ms"), (1.6, "1 s"), (100, "20 s"), (9000, "0.5 h")]
+)
+def test_the_axis_is_in_the_unit_of_the_durations(
+    tmp_path: Path, seconds: float, tick: str
+) -> None:
+    compiled = pipeline("p", step("a", "Processing"))
+    run = begin(Places(tmp_path), compiled)
+    write_step(run, "a", "Processing", SUCCEEDED, 0, seconds)
+    end(run, SUCCEEDED, seconds)
+    assert f">{tick}</span>" in render_report(run, compiled, Places(tmp_path))
+
+
 def test_hostile_names_and_values_stay_text(tmp_path: Path) -> None:
     nasty = '"><img src=x onerror=alert(1)>\x00\u202e'
     places = Places(tmp_path)
@@ -236,6 +334,7 @@ def test_hostile_names_and_values_stay_text(tmp_path: Path) -> None:
         ("[1, 2]", "report.json"),
         ('{"mse": 2.5, "ok": true, "deep": {"deeper": {"rmse": 1.5}}}', "deep.deeper.rmse"),
         ('{"m": {"confusion_matrix": {"a": 1}}}', "confusion_matrix.a"),
+        (f'{{"m": {{"big": {{"value": 1{"0" * 400}}}, "mse": {{"value": 2.5}}}}}}', "2.5"),
     ],
 )
 def test_any_evaluation_report_is_shown_or_said_to_be_unreadable(

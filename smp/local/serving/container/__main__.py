@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .failure import FAILURE
+from .failure import FAILURE, ending, exit_code, leave
 
 if TYPE_CHECKING:
     from .plan import Plan
@@ -43,7 +43,6 @@ class _Server:
     """The inference server: a copy of this process, which spares the start of another Python."""
 
     def __init__(self, listening: socket.socket) -> None:
-        self._ended: int | None = None
         self._pid = os.fork()
         if self._pid == 0:
             from .server import serve
@@ -51,14 +50,22 @@ class _Server:
             serve(listening)
 
     def exit_code(self, options: int = os.WNOHANG) -> int | None:
-        """Return how it ended; None while it runs, for which 0 as `options` waits."""
-        if self._ended is None:
-            pid, status = os.waitpid(self._pid, options)
-            self._ended = os.waitstatus_to_exitcode(status) if pid else None
-        return self._ended
+        """Return how it ended; None while it runs, for which 0 as `options` waits. Any thread may ask."""
+        ended = os.waitid(os.P_PID, self._pid, os.WEXITED | os.WNOWAIT | options)
+        return None if ended is None else exit_code(ended)
+
+    def has_ended(self) -> bool:
+        return self.exit_code() is not None
+
+    def reasons(self) -> list[str]:
+        """Return what it left of its end, else how it ended; nothing while it runs."""
+        if FAILURE.is_file():
+            return [FAILURE.read_text(encoding="utf-8", errors="replace")]
+        code = self.exit_code()
+        return [] if code is None else [f"the inference server ended with {ending(code)}"]
 
     def terminate(self) -> None:
-        if self.exit_code() is None:
+        if not self.has_ended():
             os.kill(self._pid, signal.SIGTERM)
 
 
@@ -70,23 +77,23 @@ def _run(directory: Path, listening: socket.socket, server: _Server) -> int:
     from .plan import Plan
 
     plan = Plan.read(directory)
-    endpoint = Endpoint(listening.getsockname()[1], plan)
+    endpoint = Endpoint(listening.getsockname()[1], plan, server.has_ended)
     patience = FIRST_PING_SECONDS
     while not endpoint.answers_ping(patience):
         patience = min(1.5 * patience, LONGEST_PING_SECONDS)
-        code = server.exit_code()
-        if code is not None:
-            return _fail(f"the inference server ended with exit code {code}")
+        if server.has_ended():
+            return _fail(server)
         if time.monotonic() - started > START_SECONDS:
-            return _fail(f"the inference server did not answer /ping within {START_SECONDS:g} s")
+            reason = f"the inference server did not answer /ping within {START_SECONDS:g} s"
+            return _fail(server, reason)
     listening.close()
     print(f"model loaded: seconds={time.monotonic() - started:.3f}")
     plan = _settled(plan, endpoint.execution_parameters())
-    faults = run_batch(plan, Endpoint(endpoint.port, plan))
+    faults = run_batch(plan, Endpoint(endpoint.port, plan, server.has_ended))
     if not faults:
         return 0
     more = f" (and {len(faults) - 5} more objects)" if len(faults) > 5 else ""
-    return _fail("; ".join(faults[:5]) + more)
+    return _fail(server, "; ".join(faults[:5]) + more)
 
 
 def _settled(plan: Plan, wanted: Mapping[str, Any]) -> Plan:
@@ -119,11 +126,9 @@ def _listen() -> socket.socket:
     raise OSError("no port is free")
 
 
-def _fail(reason: str) -> int:
-    """Leave the reason for the runner, unless the server has left a better one."""
-    FAILURE.parent.mkdir(parents=True, exist_ok=True)
-    if not FAILURE.exists():
-        FAILURE.write_text(reason, encoding="utf-8")
+def _fail(server: _Server, *reasons: str) -> int:
+    """Leave the reasons for the runner, those of the server first."""
+    leave("; ".join([*server.reasons(), *reasons]))
     return 1
 
 

@@ -52,7 +52,7 @@ class Association:
                 f"the model returned {len(results)} results for {len(sources)} records; "
                 "to be joined, it must return one line for each"
             )
-        pairs = zip(sources, results, strict=True)
+        pairs = zip(sources, results)  # noqa: B905  before Python 3.10 it has no strict
         return [_join(_read(source, form), _read(result, form)) for source, result in pairs]
 
     def _is_whole(self, form: str) -> bool:
@@ -80,7 +80,7 @@ def _join(source: Any, result: Any) -> Any:
     return {"SageMakerInput": source, "SageMakerOutput": result}
 
 
-class Row(list[str]):
+class Row(list):  # type: ignore[type-arg]  # before Python 3.9 a list takes none
     """The fields of a CSV record as they were written, quotes and all."""
 
 

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import sys
 import time
+import traceback
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from .association import Association
 from .invocations import Answer, Endpoint, InvocationError
@@ -20,6 +22,7 @@ from .plan import Plan
 from .records import BadInputError, Batch, batches
 
 PARTIAL = ".partial"
+"""Ends the name of the file beside the output directory that an object's output grows in."""
 
 
 @dataclass
@@ -33,8 +36,9 @@ class _Object:
     fault: str | None = None
 
 
-Sent = tuple[_Object, Batch | None, Future[Answer] | None]
-"""A request under way; None after an object's last one."""
+if TYPE_CHECKING:
+    Sent = tuple[_Object, Batch | None, Future[Answer] | None]
+    """A request under way; None after an object's last one."""
 
 
 def run_batch(plan: Plan, endpoint: Endpoint) -> list[str]:
@@ -52,30 +56,32 @@ class _Client:
         self._endpoint = endpoint
         self._association = Association(plan)
         self._faults: list[str] = []
+        self._partial = Path(f"{plan.output}{PARTIAL}")
         self._file: BinaryIO | None = None
 
     def run(self, files: list[Path]) -> list[str]:
         at_once = self._plan.max_concurrent or 1
         under_way: deque[Sent] = deque()
-        with ThreadPoolExecutor(at_once) as pool:
-            for sent in self._send(files, pool):
-                under_way.append(sent)
-                if len(under_way) > 2 * at_once:
+        try:
+            with ThreadPoolExecutor(at_once) as pool:
+                for sent in self._send(files, pool):
+                    under_way.append(sent)
+                    if len(under_way) > 2 * at_once:
+                        self._receive(*under_way.popleft())
+                while under_way:
                     self._receive(*under_way.popleft())
-            while under_way:
-                self._receive(*under_way.popleft())
+        finally:
+            self._discard()
         return self._faults
 
     def _send(self, files: list[Path], pool: ThreadPoolExecutor) -> Iterator[Sent]:
         for path in files:
             current = _Object(path.relative_to(self._plan.input).as_posix())
-            try:
+            with _noting_faults(current, current.name):
                 for batch in batches(path, self._plan, self._association.to_send):
                     yield current, batch, pool.submit(self._endpoint.invoke, batch.payload)
                     if current.fault is not None:
                         break
-            except BadInputError as error:
-                current.fault = current.fault or f"{current.name}: {error}"
             yield current, None, None
 
     def _receive(
@@ -86,45 +92,58 @@ class _Client:
         elif current.fault is not None:
             answer.cancel()
         else:
-            try:
+            with _noting_faults(current, f"{current.name}, {batch}"):
                 self._write(current, batch, answer.result())
-            except (InvocationError, LookupError, ValueError) as error:
-                current.fault = f"{current.name}, {batch}: {error}"
 
     def _write(self, current: _Object, batch: Batch, answer: Answer) -> None:
         kept = self._association.to_keep(batch.records, answer.body, answer.content_type)
-        file = self._output(current)
+        file = self._output()
         file.write(kept)
         if self._plan.assemble == "Line" and not kept.endswith(b"\n"):
             file.write(b"\n")
         current.records += len(batch.records)
         current.requests += 1
 
-    def _output(self, current: _Object) -> BinaryIO:
+    def _output(self) -> BinaryIO:
         if self._file is None:
-            path = self._path(current, PARTIAL)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = path.open("wb")
+            self._file = self._partial.open("wb")
         return self._file
 
     def _finish(self, current: _Object) -> None:
         if current.fault is None:
-            self._output(current)
-        if self._file is not None:
-            self._file.close()
-            self._file = None
-        partial = self._path(current, PARTIAL)
+            with _noting_faults(current, current.name):
+                self._keep(current)
+        self._discard()
         if current.fault is not None:
-            partial.unlink(missing_ok=True)
             self._faults.append(current.fault)
             print(f"failed: {current.fault}", file=sys.stderr)
             return
-        partial.rename(self._path(current, ""))
         seconds = time.monotonic() - current.started
         print(
             f"{current.name}: records={current.records} requests={current.requests} "
             f"seconds={seconds:.3f}"
         )
 
-    def _path(self, current: _Object, suffix: str) -> Path:
-        return Path(self._plan.output, f"{current.name}.out{suffix}")
+    def _keep(self, current: _Object) -> None:
+        self._output().close()
+        path = Path(self._plan.output, f"{current.name}.out")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._partial.rename(path)
+
+    def _discard(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+            self._partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def _noting_faults(current: _Object, place: str) -> Iterator[None]:
+    """Note what goes wrong with an object as its fault, so that the others go on."""
+    try:
+        yield
+    except (BadInputError, InvocationError, LookupError, ValueError) as error:
+        current.fault = current.fault or f"{place}: {error}"
+    except Exception as error:  # the boundary between one object and the others
+        traceback.print_exc()
+        current.fault = current.fault or f"{place}: {type(error).__name__}: {error}"

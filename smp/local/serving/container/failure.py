@@ -1,8 +1,28 @@
-"""Where a transform job leaves the reason of its failure for the runner.
+"""Leaves the reason of a transform job's failure for the runner.
 
-It never reads or writes the file.
+It never reads the file.
 """
 
+from __future__ import annotations
+
+import os
+import signal
 from pathlib import Path
 
 FAILURE = Path("/opt/ml/output/failure")
+
+
+def leave(reason: str) -> None:
+    """Write the failure file."""
+    FAILURE.parent.mkdir(parents=True, exist_ok=True)
+    FAILURE.write_text(reason, encoding="utf-8", errors="replace")
+
+
+def exit_code(ended: os.waitid_result) -> int:
+    """Return a process's exit code, negative for the signal that ended it."""
+    return ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status
+
+
+def ending(code: int) -> str:
+    """Return an exit code in words."""
+    return f"exit code {code}" if code >= 0 else f"signal {-code} ({signal.strsignal(-code)})"

@@ -69,7 +69,9 @@ class Handlers:
 def import_script(environment: Mapping[str, str]) -> ModuleType:
     """Import SAGEMAKER_PROGRAM, a file or a dotted module, from SAGEMAKER_SUBMIT_DIRECTORY."""
     directory = environment.get("SAGEMAKER_SUBMIT_DIRECTORY", f"{MODEL_DIRECTORY}/code")
-    name = environment["SAGEMAKER_PROGRAM"].removesuffix(".py").strip("/").replace("/", ".")
+    program = environment["SAGEMAKER_PROGRAM"]
+    name = program[: -len(".py")] if program.endswith(".py") else program
+    name = name.strip("/").replace("/", ".")
     sys.path.insert(0, directory)
     path = Path(directory, *name.split("."))
     if not path.with_name(f"{path.name}.py").is_file() and not (path / "__init__.py").is_file():
@@ -121,9 +123,17 @@ def _with_context(function: Callable[..., Any], count: int) -> Callable[..., Any
 
 def _response(result: Any, accept: str) -> tuple[bytes, str]:
     if isinstance(result, tuple) and len(result) == 2:
-        result, accept = result
+        result, accept = result[0], _header(result[1])
     if isinstance(result, str):
         return result.encode("utf-8"), accept
     if isinstance(result, (bytes, bytearray, memoryview)):
         return bytes(result), accept
     raise TypeError(f"output_fn must return str or bytes, not {type(result).__name__}")
+
+
+def _header(content_type: Any) -> str:
+    """Return a content type that HTTP can carry; raises ValueError."""
+    text = str(content_type)
+    if not (text.isascii() and text.isprintable()):
+        raise ValueError(f"HTTP cannot carry the content type that output_fn returned: {text!r}")
+    return text

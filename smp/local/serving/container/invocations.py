@@ -9,7 +9,7 @@ import http.client
 import json
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,9 +33,12 @@ class Answer:
 class Endpoint:
     """The inference server on a port of this host."""
 
-    def __init__(self, port: int, plan: Plan) -> None:
+    def __init__(
+        self, port: int, plan: Plan, has_ended: Callable[[], bool] = lambda: False
+    ) -> None:
         self.port = port
         self._plan = plan
+        self._has_ended = has_ended
 
     def answers_ping(self, timeout_seconds: float) -> bool:
         """Return whether the server is up and has its model."""
@@ -54,7 +57,10 @@ class Endpoint:
         return found if isinstance(found, dict) else {}
 
     def invoke(self, payload: bytes) -> Answer:
-        """Send a payload, again after a server error or no answer; raises InvocationError."""
+        """Send a payload, again after a server error or no answer; raises InvocationError.
+
+        Nothing is sent again to a server that has ended.
+        """
         attempts = self._plan.max_retries + 1
         for attempt in range(1, attempts + 1):
             try:
@@ -65,10 +71,12 @@ class Endpoint:
                 reason = f"HTTP {status}: {said or 'no message'}"
                 if status < 500 and status != http.client.TOO_MANY_REQUESTS:
                     raise InvocationError(reason)
-            except TimeoutError:
+            except socket.timeout:  # noqa: UP041  before Python 3.10 it is no TimeoutError
                 reason = f"no answer within {self._plan.timeout_seconds} s"
             except (OSError, http.client.HTTPException) as error:
                 reason = f"the server broke off: {error or type(error).__name__}"
+            if self._has_ended():
+                raise InvocationError("the inference server has ended")
             if attempt < attempts:
                 time.sleep(FIRST_PAUSE_SECONDS * 2 ** (attempt - 1))
         raise InvocationError(f"{reason} ({attempts} attempts)")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gzip
 import struct
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,8 +70,8 @@ def _records(path: Path, plan: Plan) -> Iterator[bytes]:
     with _open(path, plan.compressed) as file:
         try:
             yield from split[plan.split](file, plan.single)
-        except (EOFError, gzip.BadGzipFile) as error:
-            raise BadInputError(f"it is not a gzip file: {error}") from error
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            raise BadInputError(f"it cannot be read as gzip: {error}") from error
 
 
 def _open(path: Path, compressed: bool) -> BinaryIO:
@@ -99,7 +100,7 @@ def _record_io(file: BinaryIO, single: bool) -> Iterator[bytes]:
             )
         part, length = word >> 29, word & 0x1FFFFFFF
         padded = (length + 3) & ~3
-        data = _full(file.read(padded), padded)
+        data = _exactly(file, padded)
         if part in (2, 3):  # the mark was taken out where a record held it
             content += struct.pack("<I", _RECORD_IO_MAGIC)
         framed, content = framed + head + data, content + data[:length]
@@ -114,12 +115,23 @@ def _tf_records(file: BinaryIO, single: bool) -> Iterator[bytes]:
     """Yield TFRecord records: length, checksum, data, checksum; or the data alone."""
     while head := file.read(12):
         (length,) = struct.unpack("<Q", _full(head, 12)[:8])
-        data = _full(file.read(length), length)
-        tail = _full(file.read(4), 4)
+        data = _exactly(file, length)
+        tail = _exactly(file, 4)
         yield data if single else head + data + tail
+
+
+def _exactly(file: BinaryIO, length: int) -> bytes:
+    """Read so many bytes, in pieces: memory is taken for what is there, not for what is announced."""
+    data = bytearray()
+    while len(data) < length:
+        piece = file.read(min(length - len(data), MEGABYTE))
+        if not piece:
+            break
+        data += piece
+    return _full(bytes(data), length)
 
 
 def _full(data: bytes, length: int) -> bytes:
     if len(data) < length:
-        raise BadInputError("it ends inside a record")
+        raise BadInputError(f"it ends inside a record: {len(data):,} of {length:,} bytes are there")
     return data

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 _WILDCARD = re.compile(r"\.\*|\.?\[\s*\*\s*\]")
 _NAME = re.compile(r"\.([^.\[\]*'\",:\s]+)")
@@ -39,7 +39,8 @@ class Every:
     """Each item of an array, or each value of an object."""
 
 
-Selection = tuple[Names | Indexes | Every, ...]
+if TYPE_CHECKING:
+    Selection = tuple[Names | Indexes | Every, ...]
 
 
 def parse_selection(path: str) -> Selection:

@@ -7,21 +7,27 @@ from __future__ import annotations
 
 import contextlib
 import json
+import mmap
 import os
 import signal
 import socket
 import sys
 import traceback
+from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import NoReturn
 
 from .encoding import UnsupportedError
-from .failure import FAILURE
+from .failure import ending, exit_code, leave
 from .handlers import BadScriptError, Context, Handlers, import_script
 
+WORKERS = "SAGEMAKER_MODEL_SERVER_WORKERS"
 CANNOT_LOAD = 3
 """Exit code of a worker without a model: a new one would fare no better."""
-MAX_RESTARTS = 5
+MAX_FAILED_LOADS, MAX_SILENT = 5, 20
+"""How many workers in a row are replaced that ended before they had a model, or had answered."""
+LOADED, ANSWERED = 0, 1
+"""Places in the memory in which a worker notes for the server that it got so far."""
 
 
 class _Requests(BaseHTTPRequestHandler):
@@ -31,6 +37,7 @@ class _Requests(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     wbufsize = -1
     handlers: Handlers
+    progress: mmap.mmap
     workers = 1
 
     def do_GET(self) -> None:
@@ -59,12 +66,14 @@ class _Requests(BaseHTTPRequestHandler):
                 headers.get("Accept") or "",
                 Context(dict(headers.items())),
             )
-        except (Exception, SystemExit) as error:  # the boundary to the model's own code
+        except BaseException as error:  # the boundary to the model's own code
             traceback.print_exc()
             status = error.status if isinstance(error, UnsupportedError) else 500
-            text = f"{type(error).__name__}: {error}"
-            return self._answer(status, text.encode("utf-8", "replace"), "text/plain")
-        return self._answer(200, body, content_type)
+            body, content_type = _told(error).encode("utf-8", "replace"), "text/plain"
+        else:
+            status = 200
+        self.progress[ANSWERED] = True
+        return self._answer(status, body, content_type)
 
     def log_message(self, *_: object) -> None:
         """Keep the log to what the model's code prints."""
@@ -90,62 +99,107 @@ class _Requests(BaseHTTPRequestHandler):
 
 
 def worker_count() -> int:
-    """Return SAGEMAKER_MODEL_SERVER_WORKERS, or as many as there are requests at once and cores."""
-    given = os.environ.get("SAGEMAKER_MODEL_SERVER_WORKERS")
+    """Return SAGEMAKER_MODEL_SERVER_WORKERS, or as many as there are requests at once and cores.
+
+    Raises ValueError for what is no number.
+    """
+    given = os.environ.get(WORKERS)
     if given:
-        return max(1, int(given))
+        try:
+            return max(1, int(given))
+        except ValueError as error:
+            raise ValueError(f"{WORKERS} is {given!r}, not a number of processes") from error
     at_once = int(os.environ.get("SAGEMAKER_MAX_CONCURRENT_TRANSFORMS") or 1)
     return max(1, min(at_once, os.cpu_count() or 1))
 
 
 def serve(listening: socket.socket) -> NoReturn:
-    """Keep the workers going until SIGTERM; give up where the model does not load."""
-    count = worker_count()
-    workers = {_start_worker(listening, count) for _ in range(count)}
+    """Keep the workers going until SIGTERM; give up where no model loads, or none ever answers."""
+    try:
+        _Requests.workers = worker_count()
+    except ValueError as error:
+        leave(f"the inference server cannot start: {error}")
+        os._exit(1)
+    workers: dict[int, mmap.mmap] = {}
+    for _ in range(_Requests.workers):
+        _start_worker(listening, workers)
     signal.signal(signal.SIGTERM, lambda *_: _end(workers))
-    restarts = 0
+    failed_loads = silent = 0
     while True:
-        pid, status = os.wait()
-        workers.discard(pid)
-        code = os.waitstatus_to_exitcode(status)
-        restarts += 1
-        if code == CANNOT_LOAD or restarts > MAX_RESTARTS:
+        pid, code = _next_ended()
+        progress = workers.pop(pid)
+        if code == CANNOT_LOAD:
             _end(workers, CANNOT_LOAD)
-        print(f"a server process ended with exit code {code}; starting another", file=sys.stderr)
-        workers.add(_start_worker(listening, count))
+        failed_loads = 0 if progress[LOADED] else failed_loads + 1
+        silent = 0 if progress[ANSWERED] else silent + 1
+        if failed_loads > MAX_FAILED_LOADS:
+            _give_up(workers, code, f"{failed_loads} times in a row before it had its model")
+        if silent > MAX_SILENT:
+            _give_up(workers, code, f"{silent} times in a row before it had answered a request")
+        print(f"a server process ended with {ending(code)}; starting another", file=sys.stderr)
+        _start_worker(listening, workers)
 
 
-def _end(workers: set[int], code: int = 0) -> NoReturn:
+def _next_ended() -> tuple[int, int]:
+    """Wait for the end of a worker; return its id and exit code."""
+    ended = os.waitid(os.P_ALL, 0, os.WEXITED)
+    assert ended is not None  # it waits
+    return ended.si_pid, exit_code(ended)
+
+
+def _give_up(workers: Mapping[int, mmap.mmap], code: int, when: str) -> NoReturn:
+    leave(f"the inference server ended: its process ended {when}, at last with {ending(code)}")
+    _end(workers, 1)
+
+
+def _end(workers: Mapping[int, mmap.mmap], code: int = 0) -> NoReturn:
     for pid in workers:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
     os._exit(code)
 
 
-def _start_worker(listening: socket.socket, count: int) -> int:
+def _start_worker(listening: socket.socket, workers: dict[int, mmap.mmap]) -> None:
+    _Requests.progress = mmap.mmap(-1, 2)
     pid = os.fork()
     if pid:
-        return pid
+        workers[pid] = _Requests.progress
+        return
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    code = 1
     try:
-        _work(listening, count)
+        code = _work(listening)
+    except BaseException:  # or the worker would go on as the server
+        traceback.print_exc()
     finally:
-        sys.stdout.flush()
-        os._exit(CANNOT_LOAD)
+        with contextlib.suppress(Exception):
+            sys.stdout.flush()
+        os._exit(code)
 
 
-def _work(listening: socket.socket, count: int) -> None:
+def _work(listening: socket.socket) -> int:
+    """Load the model and serve it for good; return the exit code where it does not load."""
     try:
         _Requests.handlers = Handlers(import_script(os.environ))
-        _Requests.workers = count
-    except (Exception, SystemExit) as error:  # the boundary to the model's own code
-        kind = "" if isinstance(error, BadScriptError) else f"{type(error).__name__}: "
+    except BaseException as error:  # the boundary to the model's own code
         traceback.print_exc()
-        FAILURE.parent.mkdir(parents=True, exist_ok=True)
-        FAILURE.write_text(f"the model could not be loaded: {kind}{error}", encoding="utf-8")
-        return
+        said = str(error) if isinstance(error, BadScriptError) else _told(error)
+        leave(f"the model could not be loaded: {said}")
+        return CANNOT_LOAD
+    _Requests.progress[LOADED] = True
     server = HTTPServer(("127.0.0.1", 0), _Requests, bind_and_activate=False)
     while True:
         connection, address = listening.accept()
-        with connection, contextlib.suppress(ConnectionError):
-            _Requests(connection, address, server)
+        with connection:
+            try:
+                _Requests(connection, address, server)
+            except ConnectionError:
+                pass
+            except Exception:
+                traceback.print_exc()
+
+
+def _told(error: BaseException) -> str:
+    """Return an error's type, and its text where it has one."""
+    name, text = type(error).__name__, str(error)
+    return f"{name}: {text}" if text else name
