@@ -9,6 +9,7 @@ import os
 import signal
 import socket
 import sys
+import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -43,6 +44,8 @@ class _Server:
     """The inference server: a copy of this process, which spares the start of another Python."""
 
     def __init__(self, listening: socket.socket) -> None:
+        self._ended: int | None = None
+        self._waiting = threading.RLock()
         self._pid = os.fork()
         if self._pid == 0:
             from .server import serve
@@ -51,8 +54,11 @@ class _Server:
 
     def exit_code(self, options: int = os.WNOHANG) -> int | None:
         """Return how it ended; None while it runs, for which 0 as `options` waits. Any thread may ask."""
-        ended = os.waitid(os.P_PID, self._pid, os.WEXITED | os.WNOWAIT | options)
-        return None if ended is None else exit_code(ended)
+        with self._waiting:
+            if self._ended is None:
+                pid, status = os.waitpid(self._pid, options)
+                self._ended = exit_code(status) if pid else None
+            return self._ended
 
     def has_ended(self) -> bool:
         return self.exit_code() is not None
@@ -65,7 +71,7 @@ class _Server:
         return [] if code is None else [f"the inference server ended with {ending(code)}"]
 
     def terminate(self) -> None:
-        if not self.has_ended():
+        if self._ended is None:
             os.kill(self._pid, signal.SIGTERM)
 
 

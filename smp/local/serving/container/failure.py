@@ -18,9 +18,9 @@ def leave(reason: str) -> None:
     FAILURE.write_text(reason, encoding="utf-8", errors="replace")
 
 
-def exit_code(ended: os.waitid_result) -> int:
-    """Return a process's exit code, negative for the signal that ended it."""
-    return ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status
+def exit_code(status: int) -> int:
+    """Return the exit code in what `os.wait` gave, negative for the signal that ended the process."""
+    return os.WEXITSTATUS(status) if os.WIFEXITED(status) else -os.WTERMSIG(status)
 
 
 def ending(code: int) -> str:

@@ -126,8 +126,8 @@ def serve(listening: socket.socket) -> NoReturn:
     signal.signal(signal.SIGTERM, lambda *_: _end(workers))
     failed_loads = silent = 0
     while True:
-        pid, code = _next_ended()
-        progress = workers.pop(pid)
+        pid, status = os.wait()
+        progress, code = workers.pop(pid), exit_code(status)
         if code == CANNOT_LOAD:
             _end(workers, CANNOT_LOAD)
         failed_loads = 0 if progress[LOADED] else failed_loads + 1
@@ -138,13 +138,6 @@ def serve(listening: socket.socket) -> NoReturn:
             _give_up(workers, code, f"{silent} times in a row before it had answered a request")
         print(f"a server process ended with {ending(code)}; starting another", file=sys.stderr)
         _start_worker(listening, workers)
-
-
-def _next_ended() -> tuple[int, int]:
-    """Wait for the end of a worker; return its id and exit code."""
-    ended = os.waitid(os.P_ALL, 0, os.WEXITED)
-    assert ended is not None  # it waits
-    return ended.si_pid, exit_code(ended)
 
 
 def _give_up(workers: Mapping[int, mmap.mmap], code: int, when: str) -> NoReturn:
