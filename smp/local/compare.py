@@ -19,9 +19,9 @@ from smp.compiler.differences import (
 from smp.local.outcome import all_metrics
 from smp.local.places import Places
 from smp.local.run_store import Run
-from smp.local.show import clean_table, parameter_text, run_fields
+from smp.local.show import clean_table, run_fields
 from smp.local.stored import StepData
-from smp.local.wording import counted, duration, number, shown_state, size
+from smp.local.wording import counted, duration, number, parameter_text, shown_state, size
 
 SIDES = ("before", "after")
 SHORT_HASH = 12

@@ -5,7 +5,6 @@ It never decides where the text goes and never colours it.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -23,6 +22,7 @@ from smp.local.wording import (
     log_command,
     moment,
     number,
+    parameter_text,
     resume_command,
     shown_state,
     size,
@@ -167,11 +167,6 @@ def versions_table(versions: Sequence[dict[str, Any]]) -> str:
 def clean_table(rows: Sequence[Sequence[str]], *, right: frozenset[int] = frozenset()) -> str:
     """Align rows in columns, see `table`; no cell has a line's end or a code that a terminal obeys."""
     return table([tuple(map(_one_line, row)) for row in rows], right=right)
-
-
-def parameter_text(value: object) -> str:
-    """Write a parameter's value as `--param` takes it."""
-    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _one_line(text: str) -> str:

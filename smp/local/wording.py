@@ -41,6 +41,7 @@ __all__ = [
     "log_command",
     "moment",
     "number",
+    "parameter_text",
     "printable",
     "resume_command",
     "run_command",
@@ -50,6 +51,7 @@ __all__ = [
     "table",
     "trial_command",
     "ways_on",
+    "workspace_command",
 ]
 
 WAITING = "Waiting"
@@ -95,31 +97,36 @@ def ways_on(run: RunRecord, step: StepRecord) -> list[tuple[str, str]]:
 
 
 def _assignment(name: str, value: object) -> tuple[str, str]:
-    text = value if isinstance(value, str) else json.dumps(value)
-    return "--param", f"{name}={text}"
+    return "--param", f"{name}={parameter_text(value)}"
+
+
+def parameter_text(value: object) -> str:
+    """Write a parameter's value as `--param` takes it."""
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def log_command(run: RunRecord, step: str) -> str:
     """Return the command that shows a step's whole log."""
-    return shlex.join(["smp", "logs", run.id, step, *_workspace(run)])
+    return workspace_command(run, "logs", run.id, step)
 
 
 def trial_command(run: RunRecord, step: str) -> str:
     """Return the command that lists a Tuning step's trials, and with a name shows the log of one."""
-    return shlex.join(["smp", "logs", run.id, step, *_workspace(run), "--trial"])
+    return f"{log_command(run, step)} --trial"
 
 
 def run_command(run: RunRecord, command: str) -> str:
     """Return a command on a whole run, such as `show`."""
-    return shlex.join(["smp", command, run.id, *_workspace(run)])
+    return workspace_command(run, command, run.id)
+
+
+def workspace_command(run: RunRecord, *words: str) -> str:
+    """Return a command, with the option by which it finds the workspace of a run."""
+    where = _where(run)
+    place = where.index("--workspace") if "--workspace" in where else len(where)
+    return shlex.join(["smp", *words, *where[place : place + 2]])
 
 
 def _where(run: RunRecord) -> tuple[str, ...]:
     """Return the options by which a command finds the configs that the run was made from."""
     return tuple(run.options.get("where", ()))
-
-
-def _workspace(run: RunRecord) -> tuple[str, ...]:
-    where = _where(run)
-    place = where.index("--workspace") if "--workspace" in where else len(where)
-    return where[place : place + 2]

@@ -6,7 +6,6 @@ It never writes markup.
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -30,7 +29,7 @@ from smp.local.run_store import (
     StepRecord,
 )
 from smp.local.stored import StepData
-from smp.local.wording import REUSED, WAITING, duration, shown_state
+from smp.local.wording import REUSED, WAITING, duration, shown_state, workspace_command
 
 NOT_IN_RUN = "Not in this run"
 
@@ -90,9 +89,7 @@ class Facts:
 
     def command(self, *words: str) -> str:
         """Write an smp command, with the option by which it finds the workspace of the run."""
-        where = tuple(self.record.options.get("where", ()))
-        place = where.index("--workspace") if "--workspace" in where else len(where)
-        return shlex.join(["smp", *words, *where[place : place + 2]])
+        return workspace_command(self.record, *words)
 
     def state(self, step: str) -> str:
         """Return the word for a step's state."""
