@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from smp.atomic import write_atomically
 from smp.config.files import FileSet, find_files
 from smp.config.fingerprint import (
     digest,
@@ -26,6 +25,7 @@ from smp.config.fingerprint import (
     workspace_lines,
 )
 from smp.errors import SmpError
+from smp.text.atomic_file import write_atomically
 
 STAMP = ".smp-synth.json"
 ALWAYS = "SMP_SYNTH_ALWAYS"

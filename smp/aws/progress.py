@@ -23,7 +23,7 @@ from smp.aws.executions import (
     Execution,
     Step,
 )
-from smp.wording import counted, duration, printable
+from smp.text.human import counted, duration, printable
 
 MARKS: Mapping[str, tuple[str, str]] = {
     SUCCEEDED: ("+", "32"),

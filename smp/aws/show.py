@@ -12,7 +12,7 @@ from typing import Any
 
 from smp.aws.executions import FAILED, SUCCEEDED, DeployedPipeline, Execution, Step
 from smp.aws.start import Start
-from smp.wording import counted, duration, moment, table
+from smp.text.human import counted, duration, moment, table
 
 RECENT = 5
 

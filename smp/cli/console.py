@@ -31,7 +31,7 @@ def write_output(text: str, file: Path | None = None) -> None:
     elif file.exists() and not file.is_file():
         file.write_text(text, encoding="utf-8")
     else:
-        from smp.atomic import write_atomically
+        from smp.text.atomic_file import write_atomically
 
         write_atomically(file, text)
 

@@ -51,12 +51,12 @@ def add_commands(commands: Commands) -> None:
 
 
 def _refresh(arguments: argparse.Namespace) -> int:
-    from smp.atomic import write_atomically
     from smp.aws.price_list import fetch_prices, instance_types
     from smp.compiler.cache import compile_all
     from smp.compiler.kept import compiled_in
     from smp.graph import build_graphs
     from smp.review.prices import PRICE_FILE
+    from smp.text.atomic_file import write_atomically
 
     session = open_session(arguments)
     wanted = None
@@ -94,7 +94,7 @@ def _show(arguments: argparse.Namespace) -> int:
 
 
 def _table(prices: Prices) -> str:
-    from smp.wording import table
+    from smp.text.human import table
 
     head = f"prices of {prices.region}, retrieved {prices.retrieved}\n"
     rows = [("job", "instance type", f"{prices.currency} per hour")]

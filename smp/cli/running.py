@@ -300,7 +300,7 @@ def python_finder(
 def _stage(arguments: argparse.Namespace) -> int:
     from smp.graph import build_graph
     from smp.local.places import BUCKET
-    from smp.wording import counted
+    from smp.text.human import counted
 
     project = load_workspace(arguments)
     places = places_of(arguments)

@@ -16,8 +16,8 @@ from smp.compiler.kept import holds
 from smp.compiler.source_files import read_source_files
 from smp.config.project import STAND_INS, Model
 from smp.config.shipped_files import IGNORE_FILE
-from smp.config.wording import dotted
 from smp.errors import Problem, ScriptError, SetupError
+from smp.text.messages import dotted
 
 
 class CodeStore:

@@ -9,8 +9,8 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from smp.atomic import write_atomically
 from smp.compiler.compiled import CodeTree, CompiledPipeline
+from smp.text.atomic_file import write_atomically
 
 CODE_DIRECTORY = "code"
 COMPILED_DIRECTORY = "compiled"

@@ -15,7 +15,6 @@ from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from smp.atomic import write_atomically
 from smp.compiler.compiled import CompiledPipeline
 from smp.compiler.engine import engine_lines
 from smp.compiler.kept import CODE_DIRECTORY, compiled_in, read_kept
@@ -28,6 +27,7 @@ from smp.config.fingerprint import (
     workspace_lines,
 )
 from smp.errors import SmpError
+from smp.text.atomic_file import write_atomically
 
 if TYPE_CHECKING:
     from smp.config.project import Model, Project

@@ -12,9 +12,9 @@ from smp.compiler.deploy_values import BUCKET
 from smp.compiler.triggers import ApprovedModel, DataArrival, Schedule, Trigger
 from smp.config.parameter_text import Value
 from smp.config.triggers import ApprovedModelTrigger, DataTrigger, ScheduleTrigger
-from smp.config.wording import dotted, shown
 from smp.errors import Problem
 from smp.graph.nodes import PipelineGraph, TriggerNode
+from smp.text.messages import dotted, shown
 
 
 def render_triggers(graph: PipelineGraph) -> tuple[Trigger, ...]:

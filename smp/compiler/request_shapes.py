@@ -14,8 +14,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from smp.atomic import write_atomically
 from smp.errors import SetupError
+from smp.text.atomic_file import write_atomically
 
 DESCRIPTION = "service-2.json*"
 DOCUMENTATION = frozenset({"documentation", "documentationUrl"})

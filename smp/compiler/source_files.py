@@ -9,8 +9,8 @@ import os
 from pathlib import Path
 
 from smp.config.shipped_files import REMOVE, Refusal, find_shipped_files
-from smp.config.wording import ascii_if_unprintable
 from smp.errors import Location, Problem, ScriptError
+from smp.text.messages import ascii_if_unprintable
 
 
 def read_source_files(directory: Path, boundary: Path) -> dict[str, bytes]:

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
-from smp.config.wording import shown
 from smp.errors import near_names
+from smp.text.messages import shown
 
 ParameterType = Literal["String", "Integer", "Float", "Boolean"]
 

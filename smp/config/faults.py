@@ -16,9 +16,9 @@ from pydantic_core import ErrorDetails
 from smp.config.expressions import Written, unknown_expression, unknown_in
 from smp.config.fields import PATTERN_WORDS, ConfigModel, KeyFault
 from smp.config.varying import varying_keys
-from smp.config.wording import dotted, listed, shown
 from smp.config.yaml_tree import Document, Path_
 from smp.errors import Problem, near_names
+from smp.text.messages import dotted, listed, shown
 
 Words = tuple[str, str | None]
 """What is wrong, and what is allowed."""

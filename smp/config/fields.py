@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_core import PydanticCustomError
 
 from smp.config.expressions import Written
-from smp.config.wording import shown
+from smp.text.messages import shown
 
 
 class ConfigModel(BaseModel):

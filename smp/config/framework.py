@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from smp.config.project import Conf, NetworkSecurity
-from smp.config.wording import dotted, shown
 from smp.config.yaml_tree import Document, Path_
 from smp.errors import Location, Problem
+from smp.text.messages import dotted, shown
 
 NETWORK = "sagemakerNetworkSecurity"
 PROJECT_NAME_PATHS: tuple[Path_, ...] = (("conf", "projectName"), ("conf", "models", "projectName"))

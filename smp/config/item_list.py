@@ -9,9 +9,9 @@ import json
 import re
 from typing import Any
 
-from smp.config.wording import dotted, shown
 from smp.errors import Problem
-from smp.strict_json import read_json
+from smp.text.messages import dotted, shown
+from smp.text.strict_json import read_json
 
 MAX_ITEMS = 100
 """The SageMaker SDK's limit on a list that stands in a definition."""

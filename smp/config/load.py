@@ -34,9 +34,9 @@ from smp.config.source_tree import (
     is_inside,
     lookup_roots,
 )
-from smp.config.wording import dotted, shown_name
 from smp.config.yaml_tree import Document, read_document
 from smp.errors import ConfigError, Location, Problem, ScriptError
+from smp.text.messages import dotted, shown_name
 
 MAX_PROBLEMS = 500
 """What a message lists; a file of anything else would fill the screen for minutes."""

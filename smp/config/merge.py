@@ -22,9 +22,9 @@ from smp.config.framework import (
 from smp.config.pipeline import PipelineConfig
 from smp.config.project import SECTIONS, Model, ModelPart, Pipeline
 from smp.config.values import HYPHENATED
-from smp.config.wording import dotted, shown
 from smp.config.yaml_tree import Path_
 from smp.errors import Location, Problem
+from smp.text.messages import dotted, shown
 
 MODELS: Path_ = ("conf", "models")
 MODEL_KEYS = frozenset(ModelPart.model_fields) - frozenset(SECTIONS)

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from smp.config.faults import meant_by
-from smp.config.wording import dotted, shown
 from smp.config.yaml_tree import Document, Path_
 from smp.errors import Location, Problem, near_names
+from smp.text.messages import dotted, shown
 
 SECTION: Path_ = ("conf", "environments")
 ITEM_NAMES = ("name", "step_name", "Name", "Key", "sourceName")

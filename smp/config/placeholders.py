@@ -13,9 +13,9 @@ from typing import Any
 
 from smp.config.expressions import DOTTED, Written
 from smp.config.fields import EnvironmentText
-from smp.config.wording import shown
 from smp.config.yaml_tree import Document, Path_
 from smp.errors import Problem, near_names
+from smp.text.messages import shown
 
 SMP_NAMES: Mapping[str, str] = {
     "SMP_ACCOUNTID": "${smp:account_id}",

@@ -34,9 +34,9 @@ from smp.config.values import (
     SecurityGroupId,
     SubnetId,
 )
-from smp.config.wording import shown
 from smp.config.yaml_tree import Document
 from smp.errors import Location, Problem
+from smp.text.messages import shown
 
 SECTIONS = ("preprocess", "train", "tune", "transform", "evaluate", "registry")
 

@@ -13,9 +13,9 @@ from typing import Any
 
 from smp.config.files import FileSet
 from smp.config.shipped_files import find_shipped_files
-from smp.config.wording import dotted, shown
 from smp.config.yaml_tree import Path_
 from smp.errors import Location, Problem
+from smp.text.messages import dotted, shown
 
 SCRIPT_SUFFIXES = {("train", "entry_point"): (".py", ".sh")}
 PYTHON = (".py",)

@@ -14,8 +14,8 @@ from pydantic import AfterValidator, Field
 from smp.config.fields import ScalarText, Text, fault, pattern
 from smp.config.instance_types import InstanceKind, instance_types
 from smp.config.varying import VARIES, Varies, Varying
-from smp.config.wording import shown
 from smp.errors import near_names
+from smp.text.messages import shown
 
 DEPLOY_TIME_NAME = re.compile(r"\$\{smp:[a-z_.]+\}")
 

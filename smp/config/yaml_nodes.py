@@ -11,8 +11,8 @@ from typing import Literal, NoReturn
 
 import yaml
 
-from smp.config.wording import ascii_if_unprintable, shown
 from smp.errors import ConfigError, Location, Problem
+from smp.text.messages import ascii_if_unprintable, shown
 
 MAX_DEPTH = 64
 MAX_TEXT = 12_000

@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from smp.config.wording import dotted, shown
 from smp.config.yaml_nodes import MAX_DEPTH, Node, read_nodes
 from smp.errors import ConfigError, Location, Problem
+from smp.text.messages import dotted, shown
 
 MAX_VALUES = 100_000
 """Values of one file once its aliases are expanded; a YAML bomb has billions."""

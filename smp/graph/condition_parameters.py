@@ -23,10 +23,10 @@ from smp.config.condition import (
 )
 from smp.config.expressions import ParameterType
 from smp.config.steps import ConditionStep
-from smp.config.wording import dotted, shown
 from smp.graph.findings import Findings
 from smp.graph.parameters import declared_parameter
 from smp.graph.step_classes.references import typed_outputs
+from smp.text.messages import dotted, shown
 
 ORDERED = ("<", "<=", ">", ">=")
 NUMBERS = ("Integer", "Float")

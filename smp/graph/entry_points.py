@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterator
 
 from smp.config.project import Model
-from smp.config.wording import dotted
 from smp.errors import Problem
+from smp.text.messages import dotted
 
 PATH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*")
 MODULE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*(/[A-Za-z0-9_][A-Za-z0-9_-]*)*\.py")

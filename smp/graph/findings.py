@@ -9,9 +9,9 @@ from collections.abc import Mapping
 
 from smp.config.project import Model, Pipeline, Project
 from smp.config.step_base import StepBase
-from smp.config.wording import dotted
 from smp.errors import Problem
 from smp.graph.declared import Declared
+from smp.text.messages import dotted
 
 Sides = Mapping[str, Mapping[str, frozenset[bool]]]
 """For each step that conditions list: the condition, and on which of its sides."""

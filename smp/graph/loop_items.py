@@ -12,11 +12,11 @@ from smp.config.for_each import ForEachStep
 from smp.config.message import message_parts
 from smp.config.project import Model
 from smp.config.varying import Use, uses_in
-from smp.config.wording import dotted, shown
 from smp.errors import Location, Problem, near_names
 from smp.graph.findings import Findings
 from smp.graph.parameters import declared_parameter
 from smp.graph.step_classes import STEP_CLASSES
+from smp.text.messages import dotted, shown
 
 Placed = tuple[Use, Location, str]
 """A value with where it is written."""

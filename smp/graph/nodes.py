@@ -15,8 +15,8 @@ from smp.config.registry import InferenceSpecification
 from smp.config.step_base import StepBase
 from smp.config.targets import Target
 from smp.config.triggers import AnyTrigger
-from smp.config.wording import dotted
 from smp.errors import Problem
+from smp.text.messages import dotted
 
 REPORT_OUTPUT = "model_evaluation_metrics"
 """The output of a Metrics step; its report is the file of this name with `.json` appended."""

@@ -18,10 +18,10 @@ from smp.config.fields import ConfigModel
 from smp.config.parameter_text import Value
 from smp.config.parameters import ParameterConfig
 from smp.config.varying import Known, Use, filled, uses_in
-from smp.config.wording import dotted, shown
 from smp.errors import Location, Problem, near_names
 from smp.graph.findings import Findings
 from smp.graph.step_classes import STEP_CLASSES
+from smp.text.messages import dotted, shown
 
 Path_ = tuple[str | int, ...]
 FITTING = {"Integer": ("Integer",), "Float": ("Float", "Integer"), "Boolean": ("Boolean",)}

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from smp.config.targets import Target
 from smp.config.triggers import AnyTrigger, ScheduleTrigger
-from smp.config.wording import shown
 from smp.errors import near_names
 from smp.graph.findings import Findings
+from smp.text.messages import shown
 
 
 def check_targets(findings: Findings) -> tuple[Target, ...]:

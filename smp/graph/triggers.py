@@ -15,11 +15,11 @@ from smp.config.parameters import MEANINGS, ParameterConfig, of_type
 from smp.config.project import Model, Project
 from smp.config.targets import Target
 from smp.config.triggers import AnyTrigger, ApprovedModelTrigger
-from smp.config.wording import shown
 from smp.errors import near_names
 from smp.graph.findings import Findings
 from smp.graph.nodes import TriggerNode, model_package_group_name
 from smp.graph.trigger_targets import check_targets
+from smp.text.messages import shown
 
 EVENT_VALUES: Mapping[str, tuple[str, ...]] = {
     "schedule": (),

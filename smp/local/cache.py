@@ -16,12 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from smp.atomic import write_atomically
 from smp.compiler.cache_rule import KEY_ATTRIBUTES, key_attributes, seconds_of
 from smp.compiler.compiled import Json, StandIn
 from smp.errors import RunError
 from smp.local.object_store import ObjectStore
 from smp.local.stored import output_uris
+from smp.text.atomic_file import write_atomically
 
 STAND_IN = "the local stand-in"
 """The attribute that counts beside the service's own where a stand-in runs."""

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from smp.config.wording import listed, shown
 from smp.errors import RunError
-from smp.wording import counted
+from smp.text.human import counted
+from smp.text.messages import listed, shown
 
 _PART = re.compile(r"\.?([^.\[\]]+)|\[(?:'([^']*)'|\"([^\"]*)\"|([0-9]+))\]")
 

@@ -26,7 +26,7 @@ from smp.local.loops import (
 from smp.local.places import local_value
 from smp.local.run_store import EXECUTING, FAILED, STOPPED, SUCCEEDED, StepRecord
 from smp.local.step_run import StepRunner
-from smp.wording import counted
+from smp.text.human import counted
 
 
 @dataclass(frozen=True)

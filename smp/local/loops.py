@@ -13,9 +13,9 @@ from typing import Any, TypeVar
 
 from smp.compiler.compiled import CURRENT_ITEM, CompiledPipeline, Json
 from smp.config.item_list import ItemError, items_of
-from smp.config.wording import shown
 from smp.errors import RunError
 from smp.local.expressions import lookup
+from smp.text.messages import shown
 
 Value = TypeVar("Value")
 

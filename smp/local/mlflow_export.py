@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from smp.atomic import write_atomically
 from smp.errors import Problem, RunError
 from smp.local.mlflow_facts import Logged, logged_run
 from smp.local.places import Places
 from smp.local.report import render_report
 from smp.local.run_store import Run
+from smp.text.atomic_file import write_atomically
 
 TRACKING_URI = "MLFLOW_TRACKING_URI"
 

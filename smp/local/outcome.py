@@ -15,7 +15,7 @@ from typing import Any, TypeGuard
 from smp.compiler.compiled import CompiledPipeline
 from smp.local.run_store import SUCCEEDED, StepRecord
 from smp.local.stored import StepData
-from smp.wording import counted
+from smp.text.human import counted
 
 MAX_REPORT_BYTES = 2_000_000
 

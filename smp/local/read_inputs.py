@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from smp.atomic import write_atomically
 from smp.local.stored import MAX_HASHED_BYTES, Stored, combined_hash, hash_of
+from smp.text.atomic_file import write_atomically
 
 MAX_HASHED_FILES = 2000
 REMEMBERED_BYTES = 1_000_000

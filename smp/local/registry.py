@@ -16,10 +16,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from smp.atomic import write_atomically
 from smp.errors import Problem, RunError, near_names
 from smp.local.object_store import ObjectStore
 from smp.local.places import ACCOUNT_ID, REGION
+from smp.text.atomic_file import write_atomically
 
 APPROVED, REJECTED, PENDING = "Approved", "Rejected", "PendingManualApproval"
 STATUSES = (APPROVED, REJECTED, PENDING)

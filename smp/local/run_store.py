@@ -15,10 +15,10 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from smp.atomic import write_atomically
 from smp.compiler.compiled import CompiledPipeline
 from smp.errors import Problem, RunError, near_names
 from smp.local.loops import FOR_EACH, ITEMS, loops_of, with_iterations
+from smp.text.atomic_file import write_atomically
 
 STARTING, EXECUTING, SUCCEEDED = "Starting", "Executing", "Succeeded"
 FAILED, STOPPED, SKIPPED = "Failed", "Stopped", "Skipped"

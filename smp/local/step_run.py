@@ -32,7 +32,7 @@ from smp.local.run_store import EXECUTING, FAILED, STOPPED, SUCCEEDED, Run, Step
 from smp.local.sandbox.base import Sandbox
 from smp.local.stored import StepData
 from smp.local.wording import duration
-from smp.strict_json import read_json
+from smp.text.strict_json import read_json
 
 JOB_NAMES: Mapping[str, str] = {
     "Processing": "ProcessingJobName",

@@ -18,7 +18,7 @@ from smp.local.run_store import (
     RunRecord,
     StepRecord,
 )
-from smp.wording import (
+from smp.text.human import (
     clean_line,
     clean_text,
     counted,

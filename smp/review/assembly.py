@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from smp.atomic import write_atomically
 from smp.compiler.code_store import CodeStore
 from smp.compiler.compiled import CodeFile, CodeTree, CompiledPipeline
 from smp.errors import Location, Problem, SetupError
+from smp.text.atomic_file import write_atomically
 
 MANIFEST = "manifest.json"
 PIPELINES_DIRECTORY = "pipelines"

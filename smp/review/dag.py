@@ -11,7 +11,7 @@ from typing import Any
 
 from smp.compiler.compiled import CompiledPipeline, Json
 from smp.compiler.notebooks import kind_of
-from smp.wording import counted
+from smp.text.human import counted
 
 INSTANCE_TYPE_KEYS = ("InstanceType", "TransformInstanceType")
 INSTANCE_COUNT_KEYS = ("InstanceCount", "TransformInstanceCount")

@@ -17,9 +17,9 @@ from smp.config.parameters import ParameterConfig
 from smp.config.pipeline import PipelineConfig
 from smp.config.project import NetworkSecurity, Pipeline, Project
 from smp.config.varying import mark_of
-from smp.config.wording import dotted
 from smp.config.yaml_tree import Document, Path_
 from smp.errors import ConfigError, Location, Problem, near_names
+from smp.text.messages import dotted
 
 PREFIXES = ("conf.models.", "conf.sagemakerPipeline.")
 """How messages begin the path of a value; a value may be asked for in the same words."""

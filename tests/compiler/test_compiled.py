@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smp.atomic import write_atomically
 from smp.compiler import deploy_values
 from smp.compiler.compiled import CompiledPipeline
 from smp.compiler.stand_ins import to_constants, to_names
 from smp.errors import CompileError
+from smp.text.atomic_file import write_atomically
 from tests.compiler.compiling import Json, compile_demo
 
 NAMES = (

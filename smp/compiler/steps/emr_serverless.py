@@ -18,9 +18,9 @@ from smp.compiler.steps.context import StepContext
 from smp.compiler.steps.values import text_of
 from smp.config.emr_serverless import Application, EMRServerlessStep, HiveJob, SparkJob, Workers
 from smp.config.expressions import Reference
-from smp.config.wording import dotted
 from smp.errors import CompileError, Problem, ScriptError
 from smp.graph.nodes import StepNode
+from smp.text.messages import dotted
 
 MAX_APPLICATION_NAME = 64
 MAX_JOB_NAME = 256

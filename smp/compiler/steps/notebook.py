@@ -18,10 +18,10 @@ from smp.compiler.steps.context import StepContext, sdk_tags, sdk_view
 from smp.compiler.steps.request_step import RequestStep
 from smp.compiler.steps.values import text_of
 from smp.config.notebook import NotebookJobStep
-from smp.config.wording import dotted
 from smp.errors import Problem, ScriptError
 from smp.graph.nodes import StepNode
 from smp.graph.step_classes.notebook import CHANNEL, notebook_channel
+from smp.text.messages import dotted
 
 OUTPUT = "notebook"
 CHANNELS = "/opt/ml/input/data"

@@ -13,10 +13,10 @@ from sagemaker.core.shapes import ProcessingInput, ProcessingS3Input
 from smp.compiler.compiled import CodeTree
 from smp.compiler.steps.context import StepContext
 from smp.config.jobs import PreprocessSection
-from smp.config.wording import dotted
 from smp.errors import Problem, ScriptError
 from smp.graph.nodes import StepNode
 from smp.graph.step_classes.inputs import SPARK_INPUT, SPARK_INPUTS
+from smp.text.messages import dotted
 
 INPUT_DIRECTORY = "/opt/ml/processing/input"
 

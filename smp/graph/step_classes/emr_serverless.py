@@ -11,12 +11,12 @@ from smp.config.condition import Reference
 from smp.config.emr_serverless import EMRServerlessStep
 from smp.config.message import message_parts
 from smp.config.source_tree import is_inside
-from smp.config.wording import shown
 from smp.graph.declared import Declared
 from smp.graph.findings import Findings
 from smp.graph.nodes import ChainedInput
 from smp.graph.step_classes.base import Implied, StepClass
 from smp.graph.step_classes.references import check_references
+from smp.text.messages import shown
 
 Place = tuple[str | int, ...]
 

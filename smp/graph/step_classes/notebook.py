@@ -12,13 +12,13 @@ from smp.config.condition import Reference
 from smp.config.message import message_parts
 from smp.config.notebook import NotebookJobStep
 from smp.config.source_tree import is_inside
-from smp.config.wording import shown
 from smp.graph.declared import Declared
 from smp.graph.findings import Findings
 from smp.graph.nodes import ChainedInput
 from smp.graph.step_classes.base import Implied, StepClass
 from smp.graph.step_classes.inputs import MAX_TRAINING_CHANNELS, check_names
 from smp.graph.step_classes.references import check_references
+from smp.text.messages import shown
 
 CHANNEL = "sagemaker_headless_execution_pipelinestep"
 """The channel where the program that runs notebooks looks for them."""

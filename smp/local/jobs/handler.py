@@ -12,7 +12,7 @@ from smp.local.container import directories, write_json
 from smp.local.jobs.context import StepContext, StepFailure, raise_unless_succeeded
 from smp.local.process import run_job
 from smp.local.sandbox.base import Job
-from smp.strict_json import read_json
+from smp.text.strict_json import read_json
 
 CODE = "/opt/ml/code"
 EVENT = "input/event.json"

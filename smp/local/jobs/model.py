@@ -11,13 +11,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from smp.atomic import write_atomically
 from smp.compiler.compiled import Json
 from smp.errors import near_names
 from smp.local.jobs.context import StepContext, StepFailure
 from smp.local.object_store import ObjectStore
 from smp.local.places import Places
 from smp.local.registry import Registry
+from smp.text.atomic_file import write_atomically
 
 
 def run_model(context: StepContext) -> dict[str, Any]:

@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from smp.atomic import write_atomically
 from smp.local.jobs.context import StepContext
 from smp.local.process import Stop
+from smp.text.atomic_file import write_atomically
 
 
 @dataclass

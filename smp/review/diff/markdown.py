@@ -34,7 +34,7 @@ from smp.review.diff.wording import (
     sections,
     what_changes,
 )
-from smp.wording import counted
+from smp.text.human import counted
 
 NO_PICTURES: Mapping[str, str] = {}
 MAX_CHARACTERS = 60_000

@@ -14,7 +14,7 @@ from smp.review.diff.wording import (
     permission_words,
     what_changes,
 )
-from smp.wording import counted
+from smp.text.human import counted
 
 LIMIT = 900
 """What CodePipeline shows of a manual approval's comment is 1,000 characters."""

@@ -26,7 +26,7 @@ from smp.review.diff.changes import (
 )
 from smp.review.diff.picture import SIGNS
 from smp.review.diff.values import shortened, visible, written_pair
-from smp.wording import counted, size
+from smp.text.human import counted, size
 
 ARROW = "\N{RIGHTWARDS ARROW}"
 MAX_EXPLAINED = 3

@@ -1,0 +1,1 @@
+"""Writes text for people and files: messages, durations, tables, strict JSON, atomic files."""
