@@ -28,8 +28,8 @@ def main() -> None:
 
 def synthesize(environ: dict[str, str], context: dict[str, object], directory: Path) -> None:
     from smp.compiler.cache import compile_all
-    from smp.compiler.kept import compiled_in
     from smp.config.load import load_project
+    from smp.definition.store import compiled_in
     from smp.graph import build_graphs
     from stacks.delivery_plan import DeliveryPlan, is_asked_for, load_delivery
     from stacks.policy_checks import PolicyChecks

@@ -16,7 +16,7 @@ from constructs import Construct
 from constructs_lib.dag_bucket import DAGS_PREFIX
 from constructs_lib.pipeline_basis import PipelineBasis
 from constructs_lib.role_policy import RolePolicy
-from smp.compiler.permissions import Statement
+from smp.definition.permissions.plan import Statement
 from smp.export.airflow.runtime_files import runtime_files
 
 

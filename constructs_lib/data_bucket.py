@@ -12,7 +12,7 @@ from constructs_lib.access_log_bucket import (
     add_access_log_bucket,
 )
 from constructs_lib.encrypted_bucket import add_encrypted_bucket
-from smp.compiler.compiled import EXECUTIONS_PREFIX
+from smp.definition.compiled import EXECUTIONS_PREFIX
 
 COLD_AFTER_DAYS = 30
 KEEP_REPLACED_DAYS = 90

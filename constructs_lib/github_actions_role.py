@@ -12,7 +12,7 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from constructs_lib.role_policy import RolePolicy
-from smp.compiler.statement import Statement
+from smp.definition.permissions.statement import Statement
 
 ISSUER = "token.actions.githubusercontent.com"
 AUDIENCE = "sts.amazonaws.com"

@@ -12,7 +12,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 
-from smp.compiler.compiled import CompiledPipeline
+from smp.definition.compiled import CompiledPipeline
 from smp.errors import Problem, SetupError
 
 

@@ -1,6 +1,6 @@
 """The role that the jobs of one pipeline assume.
 
-What it may do is planned by `smp.compiler.permissions`; nothing is added here.
+What it may do is planned by `smp.definition.permissions.plan`; nothing is added here.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from constructs_lib.role_policy import RolePolicy
-from smp.compiler.permissions import Permissions
-from smp.compiler.statement import Resolve
+from smp.definition.permissions.plan import Permissions
+from smp.definition.permissions.statement import Resolve
 
 
 class JobRole(Construct):

@@ -8,7 +8,7 @@ import aws_cdk as cdk
 from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
-from smp.compiler.compiled import ModelPackageGroup
+from smp.definition.compiled import ModelPackageGroup
 
 
 class ModelPackageGroups(Construct):

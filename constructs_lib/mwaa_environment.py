@@ -22,7 +22,7 @@ from constructs_lib.dag_bucket import DAGS_PREFIX
 from constructs_lib.pipeline_files import PipelineFiles
 from constructs_lib.role_policy import RolePolicy
 from constructs_lib.session_host import SessionHost
-from smp.compiler.permissions import Statement
+from smp.definition.permissions.plan import Statement
 
 REQUIREMENTS_PREFIX = "requirements"
 LOG_KINDS = {

@@ -13,7 +13,7 @@ from constructs import Construct
 
 from constructs_lib.acknowledgement import acknowledge
 from constructs_lib.role_policy import RolePolicy
-from smp.compiler.permissions import Statement
+from smp.definition.permissions.plan import Statement
 
 ISOLATED = "Isolated"
 EGRESS = "Egress"

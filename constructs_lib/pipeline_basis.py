@@ -18,17 +18,17 @@ from constructs_lib.job_role import JobRole
 from constructs_lib.model_package_groups import ModelPackageGroups
 from constructs_lib.pipeline_files import PipelineFiles
 from constructs_lib.registry_lookup import RegistryLookup
-from smp.compiler.compiled import CompiledPipeline
-from smp.compiler.deploy_values import (
+from smp.definition.assembly import write_pipeline
+from smp.definition.compiled import CompiledPipeline
+from smp.definition.deploy_values import (
     FUNCTION_PREFIX,
     IMAGE_ACCOUNT_PREFIX,
     IMAGE_PREFIX,
     substitute,
 )
-from smp.compiler.lookups import APPROVED_MODEL
-from smp.compiler.permissions import plan_permissions
-from smp.compiler.summary import summarise
-from smp.review.assembly import write_pipeline
+from smp.definition.model_lookups import APPROVED_MODEL
+from smp.definition.permissions.plan import plan_permissions
+from smp.definition.summary import summarise
 
 
 class PipelineBasis:

@@ -21,8 +21,8 @@ from constructs import Construct
 from constructs_lib.acknowledgement import acknowledge
 from constructs_lib.job_environment import JobEnvironment
 from constructs_lib.role_policy import RolePolicy
-from smp.compiler.compiled import CODE_PREFIX, CodeTree
-from smp.compiler.permissions import Statement
+from smp.definition.compiled import CODE_PREFIX, CodeTree
+from smp.definition.permissions.plan import Statement
 
 DEFINITION_PREFIX = "definitions"
 

@@ -1,6 +1,6 @@
 """The role with which SageMaker runs one pipeline: it starts jobs, and hands them their role.
 
-What it may do is planned by `smp.compiler.permissions`; nothing is added here.
+What it may do is planned by `smp.definition.permissions.plan`; nothing is added here.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from constructs_lib.role_policy import RolePolicy
-from smp.compiler.permissions import Permissions
-from smp.compiler.pipeline_permissions import STEP_RESOURCES
-from smp.compiler.statement import Resolve
+from smp.definition.permissions.pipeline_role import STEP_RESOURCES
+from smp.definition.permissions.plan import Permissions
+from smp.definition.permissions.statement import Resolve
 from smp.errors import Problem, SetupError
 
 

@@ -17,10 +17,10 @@ from constructs import Construct
 from constructs_lib.acknowledgement import acknowledge
 from constructs_lib.role_policy import RolePolicy
 from constructs_lib.trigger_starts import Start
-from smp.compiler.deploy_values import substitute
-from smp.compiler.permissions import Statement
-from smp.compiler.statement import Resolve
-from smp.compiler.triggers import (
+from smp.definition.deploy_values import substitute
+from smp.definition.permissions.plan import Statement
+from smp.definition.permissions.statement import Resolve
+from smp.definition.triggers import (
     ApprovedModel,
     DataArrival,
     Schedule,

@@ -18,7 +18,7 @@ from constructs import Construct
 
 from constructs_lib.role_policy import RolePolicy
 from constructs_lib.trust import builds_of_this_account
-from smp.compiler.statement import Statement
+from smp.definition.permissions.statement import Statement
 
 HANDOVER_PREFIX = "pull-requests"
 """Where in the bucket a change lies while it is checked."""

@@ -16,7 +16,7 @@ from constructs import Construct
 
 from constructs_lib.pull_request_builds import BuildNetwork, BuildPlace, PullRequestBuild
 from constructs_lib.pull_request_door import ConnectedRepository, PullRequestDoor
-from smp.compiler.statement import Statement
+from smp.definition.permissions.statement import Statement
 
 MAX_SECONDARY_SOURCES = 12
 """What a CodeBuild project takes beside its own source (CodeBuild API, CreateProject)."""

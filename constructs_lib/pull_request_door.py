@@ -27,7 +27,7 @@ from constructs_lib.pull_request_builds import (
     vpc_config,
 )
 from constructs_lib.role_policy import RolePolicy
-from smp.compiler.statement import Statement
+from smp.definition.permissions.statement import Statement
 
 STATUS_CONTEXT = "smp: validate, review, smoke run"
 """The name of the status at the pull request."""

@@ -1,6 +1,6 @@
 """The function that looks into the model registry for one pipeline.
 
-It never does more than read: what it may read is planned by `smp.compiler.permissions`.
+It never does more than read: what it may read is planned by `smp.definition.permissions.plan`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import smp.lookup.approved_model
 from constructs_lib.acknowledgement import acknowledge
 from constructs_lib.job_environment import JobEnvironment
 from constructs_lib.role_policy import RolePolicy
-from smp.compiler.statement import Resolve, Statement
+from smp.definition.permissions.statement import Resolve, Statement
 
 CODE = Path(smp.lookup.approved_model.__file__)
 TIMEOUT_SECONDS = 120

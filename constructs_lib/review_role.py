@@ -16,8 +16,8 @@ from constructs import Construct
 from constructs_lib.pipeline_files import DEFINITION_PREFIX
 from constructs_lib.role_policy import RolePolicy
 from constructs_lib.trust import named_roles
-from smp.compiler.compiled import CODE_PREFIX
-from smp.compiler.statement import Statement
+from smp.definition.compiled import CODE_PREFIX
+from smp.definition.permissions.statement import Statement
 
 
 class ReviewRole(Construct):

@@ -11,7 +11,7 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from constructs_lib.acknowledgement import acknowledge, reported
-from smp.compiler.permissions import Statement
+from smp.definition.permissions.plan import Statement
 from smp.errors import Problem, SetupError
 
 MAX_POLICY_CHARACTERS = 6144

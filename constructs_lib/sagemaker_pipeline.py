@@ -18,9 +18,9 @@ from constructs_lib.job_environment import JobEnvironment
 from constructs_lib.pipeline_basis import PipelineBasis
 from constructs_lib.pipeline_files import DEFINITION_PREFIX
 from constructs_lib.pipeline_role import PipelineRole
-from smp.compiler.compiled import CompiledPipeline
-from smp.compiler.deploy_values import substitute
-from smp.compiler.triggers import SAGEMAKER
+from smp.definition.compiled import CompiledPipeline
+from smp.definition.deploy_values import substitute
+from smp.definition.triggers import SAGEMAKER
 from smp.graph import PipelineGraph
 
 MAX_INLINE_CHARACTERS = 100 * 1024

@@ -19,8 +19,8 @@ from constructs_lib.definition_text import content_name
 from constructs_lib.pipeline_basis import PipelineBasis
 from constructs_lib.pipeline_files import DEFINITION_PREFIX
 from constructs_lib.role_policy import RolePolicy
-from smp.compiler.deploy_values import substitute
-from smp.compiler.permissions import Statement
+from smp.definition.deploy_values import substitute
+from smp.definition.permissions.plan import Statement
 
 
 class ServerlessWorkflow(Construct):

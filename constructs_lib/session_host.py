@@ -15,7 +15,7 @@ from constructs import Construct, IDependable
 
 from constructs_lib.acknowledgement import acknowledge
 from constructs_lib.role_policy import RolePolicy
-from smp.compiler.permissions import Statement
+from smp.definition.permissions.plan import Statement
 
 IMAGE = "resolve:ssm:/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-arm64"
 """Amazon Linux 2023 as it is when the instance starts: a new image alone replaces no instance."""

@@ -22,10 +22,10 @@ from constructs_lib.pipeline_files import DEFINITION_PREFIX
 from constructs_lib.pipeline_triggers import PipelineTriggers
 from constructs_lib.role_policy import RolePolicy
 from constructs_lib.trigger_starts import StateMachineStart
-from smp.compiler.compiled import Json
-from smp.compiler.deploy_values import substitute
-from smp.compiler.permissions import Statement
-from smp.compiler.triggers import STEP_FUNCTIONS, state_machine_name
+from smp.definition.compiled import Json
+from smp.definition.deploy_values import substitute
+from smp.definition.permissions.plan import Statement
+from smp.definition.triggers import STEP_FUNCTIONS, state_machine_name
 
 LOG_GROUP_PREFIX = "/aws/vendedlogs/states"
 """Log delivery writes a line into a resource policy of limited size for groups of other names."""

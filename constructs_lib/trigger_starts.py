@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from smp.compiler.triggers import event_path
-from smp.config.parameter_text import Value, read_text
+from smp.definition.parameter_text import Value, read_text
+from smp.definition.triggers import event_path
 
 
 class Start(Protocol):

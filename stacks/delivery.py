@@ -32,9 +32,9 @@ from constructs_lib.delivery_builds import (
 from constructs_lib.delivery_network import DeliveryNetwork
 from constructs_lib.delivery_permissions import settle_permissions
 from constructs_lib.encryption_key import EncryptionKey
-from smp.compiler.compiled import CompiledPipeline
-from smp.compiler.triggers import SAGEMAKER
-from smp.review.stack_names import DELIVERY
+from smp.definition.compiled import CompiledPipeline
+from smp.definition.stack_names import DELIVERY
+from smp.definition.triggers import SAGEMAKER
 from stacks.delivery_access import DeliveryAccess, review_role_name, start_role_name
 from stacks.delivery_checks import add_checks, add_notices, reviewers
 from stacks.delivery_plan import DeliveryPlan, PlannedStage

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import aws_cdk as cdk
 
-from smp.compiler.compiled import CompiledPipeline
-from smp.compiler.triggers import AIRFLOW, STEP_FUNCTIONS
-from smp.review.stack_names import foundation_name, orchestration_name
+from smp.definition.compiled import CompiledPipeline
+from smp.definition.stack_names import foundation_name, orchestration_name
+from smp.definition.triggers import AIRFLOW, STEP_FUNCTIONS
 from stacks.foundation import Foundation
 from stacks.orchestration_settings import ServerlessSettings
 from stacks.pipeline import PipelineStack, pipeline_stack_id

@@ -16,8 +16,8 @@ from constructs_lib.data_bucket import DataBucket
 from constructs_lib.encryption_key import EncryptionKey
 from constructs_lib.job_environment import JobEnvironment
 from constructs_lib.network import Network
-from smp.compiler.deploy_values import BUCKET
-from smp.compiler.triggers import DataArrival, Schedule, Trigger
+from smp.definition.deploy_values import BUCKET
+from smp.definition.triggers import DataArrival, Schedule, Trigger
 from stacks.orchestration_settings import MwaaSettings, SelfManagedSettings
 from stacks.settings import EnvironmentSettings
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from smp.compiler.triggers import AIRFLOW
+from smp.definition.triggers import AIRFLOW
 from smp.errors import Location, Problem
 from smp.graph import PipelineGraph
 from stacks.context import CDK_JSON, SETTINGS_KEY

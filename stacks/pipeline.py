@@ -11,8 +11,8 @@ from constructs import Construct
 from constructs_lib.job_environment import JobEnvironment
 from constructs_lib.pipeline_basis import PipelineBasis
 from constructs_lib.sagemaker_pipeline import SageMakerPipeline
-from smp.compiler.compiled import CompiledPipeline
-from smp.compiler.triggers import AIRFLOW, SAGEMAKER, STEP_FUNCTIONS
+from smp.definition.compiled import CompiledPipeline
+from smp.definition.triggers import AIRFLOW, SAGEMAKER, STEP_FUNCTIONS
 from stacks.log_retention import LOG_RETENTION
 from stacks.orchestration_settings import ServerlessSettings
 from stacks.settings import EnvironmentSettings

@@ -16,9 +16,9 @@ from smp.config.fields import ConfigModel, ScalarText, Text
 from smp.config.files import DEFAULT_PATTERN
 from smp.config.project import Pipeline
 from smp.config.yaml_tree import Document, read_document
+from smp.definition.stack_names import DEFAULT_ENVIRONMENT, stack_prefix
 from smp.errors import Location, Problem, SetupError, SmpError, near_names
 from smp.graph import PipelineGraph
-from smp.review.stack_names import DEFAULT_ENVIRONMENT, stack_prefix
 from stacks.context import CDK_JSON, SETTINGS_KEY, Context
 from stacks.delivery_settings import DeliverySettings
 from stacks.network_settings import NetworkSettings, network_problems

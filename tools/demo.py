@@ -15,8 +15,8 @@ from typing import Any
 
 from smp.cli import main as main_of_smp
 from smp.compiler.cache import compile_all
-from smp.compiler.compiled import CompiledPipeline
 from smp.config.load import load_project
+from smp.definition.compiled import CompiledPipeline
 from smp.errors import SmpError
 from smp.graph import PipelineGraph, build_graphs
 from smp.local.places import Places

@@ -19,11 +19,11 @@ from smp.aws.deployed_triggers import deployed_triggers
 from smp.aws.deployed_values import CODE_URI, Values, find_values, turn_back
 from smp.aws.faults import fault, is_denied, is_missing
 from smp.aws.session import Session, client
-from smp.compiler.code_store import CodeStore
-from smp.compiler.compiled import CompiledPipeline, Json, ModelPackageGroup, nested_steps
-from smp.compiler.deploy_values import BUCKET
-from smp.compiler.lookups import APPROVED_MODEL
-from smp.compiler.triggers import SAGEMAKER, Trigger
+from smp.definition.code.store import CodeStore
+from smp.definition.compiled import CompiledPipeline, Json, ModelPackageGroup, nested_steps
+from smp.definition.deploy_values import BUCKET
+from smp.definition.model_lookups import APPROVED_MODEL
+from smp.definition.triggers import SAGEMAKER, Trigger
 from smp.errors import Problem, RunError
 
 AWS_TAGS = "aws:"

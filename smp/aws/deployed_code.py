@@ -14,10 +14,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from smp.aws.deployed_values import Values, turn_text_back
 from smp.aws.faults import fault
-from smp.compiler.code_store import CodeStore, tree_of
-from smp.compiler.compiled import CODE_PREFIX, CodeTree
-from smp.compiler.deploy_values import names_in
-from smp.config.shipped_files import MAX_TREE_BYTES, MAX_TREE_FILES
+from smp.definition.code.shipped_files import MAX_TREE_BYTES, MAX_TREE_FILES
+from smp.definition.code.store import CodeStore, tree_of
+from smp.definition.compiled import CODE_PREFIX, CodeTree
+from smp.definition.deploy_values import names_in
 from smp.errors import Problem, RunError
 
 

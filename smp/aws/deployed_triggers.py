@@ -15,8 +15,8 @@ from botocore.exceptions import ClientError
 
 from smp.aws.faults import fault, is_denied, is_missing
 from smp.aws.session import Session, client
-from smp.compiler.deploy_values import BUCKET
-from smp.compiler.triggers import (
+from smp.definition.deploy_values import BUCKET
+from smp.definition.triggers import (
     EVENT_PATHS,
     SAGEMAKER,
     ApprovedModel,

@@ -12,17 +12,17 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from smp.compiler import deploy_values
-from smp.compiler.access import KEY_KEYS, ROLE_KEYS
-from smp.compiler.compiled import CompiledPipeline, Json, nested_steps
-from smp.compiler.deploy_values import (
+from smp.definition import deploy_values
+from smp.definition.compiled import CompiledPipeline, Json, nested_steps
+from smp.definition.deploy_values import (
     FUNCTION_PREFIX,
     IMAGE_PREFIX,
     PATTERN,
     names_in,
     substitute,
 )
-from smp.compiler.lookups import APPROVED_MODEL, asks_registry
+from smp.definition.model_lookups import APPROVED_MODEL, asks_registry
+from smp.definition.permissions.access import KEY_KEYS, ROLE_KEYS
 
 CODE_URI = re.compile(r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]+)/code/[0-9a-f]{64}(?![0-9a-f])")
 EXECUTIONS_URI = re.compile(r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]+)/(?:executions|models)(?:/|$)")

@@ -14,7 +14,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from smp.aws.faults import explained, fault, is_denied, is_missing
-from smp.compiler.compiled import Json, nested_steps
+from smp.definition.compiled import Json, nested_steps
 from smp.errors import Problem, RunError, near_names
 
 EXECUTING, STOPPING = "Executing", "Stopping"

@@ -14,8 +14,8 @@ from typing import Any
 
 from smp.aws.faults import explained
 from smp.aws.session import Session, client
-from smp.compiler.compiled import CompiledPipeline, Json
-from smp.review.prices import Prices
+from smp.definition.compiled import CompiledPipeline, Json
+from smp.definition.prices import Prices
 
 SERVICE_CODE = "AmazonSageMaker"
 HOME_REGIONS = {"aws": "us-east-1", "aws-cn": "cn-northwest-1"}

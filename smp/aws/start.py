@@ -22,8 +22,8 @@ from smp.aws.executions import (
     start_execution,
 )
 from smp.aws.faults import fault
-from smp.compiler.parameters import parameter_values
-from smp.compiler.triggers import SAGEMAKER
+from smp.definition.parameters import parameter_values
+from smp.definition.triggers import SAGEMAKER
 from smp.errors import Problem, RunError, SmpError
 
 DELIVERY_PREFIX = "delivery-"

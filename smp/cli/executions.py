@@ -144,7 +144,7 @@ def _sagemaker(arguments: argparse.Namespace) -> Any:
 def _start(arguments: argparse.Namespace) -> int:
     from smp.aws.show import started_text
     from smp.aws.start import names_of_assembly, start_pipelines
-    from smp.compiler.parameters import read_assignments
+    from smp.definition.parameters import read_assignments
 
     names = list(arguments.pipelines)
     if arguments.assembly is not None:
@@ -288,7 +288,7 @@ def print_deployed_log(arguments: argparse.Namespace) -> int:
 def _step_of(
     pipeline: DeployedPipeline, execution: Execution, steps: Sequence[Step], name: str
 ) -> Step:
-    from smp.compiler.compiled import nested_steps
+    from smp.definition.compiled import nested_steps
 
     found = [step for step in steps if step.name == name]
     if found:

@@ -15,7 +15,7 @@ from smp.cli.console import write_output
 from smp.cli.workspace import Commands, add_models_option, add_workspace_option
 
 if TYPE_CHECKING:
-    from smp.compiler.compiled import CompiledPipeline
+    from smp.definition.compiled import CompiledPipeline
     from smp.export.bundle import Exported, Values
 
 VALUES = "values.json"

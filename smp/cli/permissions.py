@@ -17,8 +17,8 @@ from smp.cli.workspace import Commands
 from smp.errors import Problem, SetupError
 
 if TYPE_CHECKING:
+    from smp.definition.assembly import AssemblyStack
     from smp.review.allowances import Allowance
-    from smp.review.assembly import AssemblyStack
 
 NOT_WIDENED, WIDENED = 0, 3
 AT_A_GLANCE = 20

@@ -27,8 +27,8 @@ from smp.cli.workspace import (
 from smp.errors import SmpError
 
 if TYPE_CHECKING:
-    from smp.compiler.compiled import CompiledPipeline
     from smp.config.project import Project
+    from smp.definition.compiled import CompiledPipeline
     from smp.graph import PipelineGraph
 
 
@@ -209,7 +209,7 @@ def _is_svg(arguments: argparse.Namespace) -> bool:
 def compile_one(arguments: argparse.Namespace) -> CompiledPipeline:
     """Compile the pipeline that the arguments name."""
     from smp.compiler.cache import compile_all
-    from smp.compiler.kept import compiled_in
+    from smp.definition.store import compiled_in
     from smp.graph import build_graph
 
     graph = build_graph(load_workspace(arguments), arguments.pipeline)

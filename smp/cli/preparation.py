@@ -14,8 +14,8 @@ import threading
 from types import TracebackType
 
 from smp.cli.workspace import WORK_DIRECTORY, load_workspace, pattern_of
-from smp.compiler.kept import compiled_in
 from smp.compiler.recall import Asked, Consulted, Prepared
+from smp.definition.store import compiled_in
 from smp.errors import SetupError, SmpError
 from smp.local.sandbox.base import Sandbox
 from smp.local.sandbox.choose import choosing
@@ -65,7 +65,7 @@ def get_ready(arguments: argparse.Namespace) -> tuple[Prepared, Sandbox]:
 def _import_run() -> None:
     """Import what stays to the end: the collector of what does not would look at all of it."""
     gc.disable()
-    import smp.compiler.parameters
+    import smp.definition.parameters
     import smp.local.progress
     import smp.local.run  # noqa: F401
 

@@ -22,7 +22,7 @@ from smp.cli.workspace import (
 from smp.errors import Problem, SetupError
 
 if TYPE_CHECKING:
-    from smp.review.prices import Prices
+    from smp.definition.prices import Prices
 
 
 def add_commands(commands: Commands) -> None:
@@ -53,9 +53,9 @@ def add_commands(commands: Commands) -> None:
 def _refresh(arguments: argparse.Namespace) -> int:
     from smp.aws.price_list import fetch_prices, instance_types
     from smp.compiler.cache import compile_all
-    from smp.compiler.kept import compiled_in
+    from smp.definition.prices import PRICE_FILE
+    from smp.definition.store import compiled_in
     from smp.graph import build_graphs
-    from smp.review.prices import PRICE_FILE
     from smp.text.atomic_file import write_atomically
 
     session = open_session(arguments)
@@ -80,7 +80,7 @@ def _refresh(arguments: argparse.Namespace) -> int:
 
 
 def _show(arguments: argparse.Namespace) -> int:
-    from smp.review.prices import PRICE_FILE, load_prices
+    from smp.definition.prices import PRICE_FILE, load_prices
 
     prices = load_prices(arguments.workspace)
     if prices is None:

@@ -135,9 +135,9 @@ def _deployed(arguments: argparse.Namespace, names: Sequence[str], head: State) 
 
 
 def _diff(arguments: argparse.Namespace) -> int:
+    from smp.definition.prices import load_prices
     from smp.export.roles import target_roles
     from smp.review.diff.compare import compare_states
-    from smp.review.prices import load_prices
 
     prices = load_prices(arguments.workspace)
     base, head = read_states(arguments, arguments.pipelines, arguments.head)

@@ -26,8 +26,8 @@ from smp.cli.workspace import (
 from smp.errors import Problem, RunError, SetupError, SmpError
 
 if TYPE_CHECKING:
-    from smp.compiler.compiled import CompiledPipeline
     from smp.config.project import Model
+    from smp.definition.compiled import CompiledPipeline
     from smp.local.places import Places
     from smp.local.run_store import Run
     from smp.local.step_run import RunOptions
@@ -156,7 +156,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
     prepared, sandbox = get_ready(arguments)
 
-    from smp.compiler.parameters import parameter_values, read_assignments
+    from smp.definition.parameters import parameter_values, read_assignments
     from smp.local.places import local_parameters
     from smp.local.progress import progress_for
     from smp.local.run import Machine, resume_run, start_run
@@ -204,7 +204,7 @@ def _refuse_beside_resume(arguments: argparse.Namespace) -> None:
 
 def _refuse_lost_models(run: Run, places: Places, directories: Mapping[str, Path]) -> None:
     """Refuse to go on with a run where a model that its steps need is gone; raises RunError."""
-    from smp.local.loops import loops_of
+    from smp.definition.unroll_loops import loops_of
     from smp.local.run_store import SUCCEEDED
 
     compiled, asked = run.unrolled(places.code), run.record().steps

@@ -20,17 +20,17 @@ from pathlib import Path
 from typing import Any
 
 import smp
-from smp.compiler.code_store import CodeStore, code_tree, stand_in_of
-from smp.compiler.compiled import CompiledPipeline
 from smp.compiler.engine import engine_files
-from smp.compiler.kept import (
+from smp.config.project import STAND_INS
+from smp.definition.code.store import CodeStore, code_tree, stand_in_of
+from smp.definition.compiled import CompiledPipeline
+from smp.definition.store import (
     CODE_DIRECTORY,
     COMPILED_DIRECTORY,
     REVIEWED_DIRECTORY,
     read_kept,
     write_kept,
 )
-from smp.config.project import STAND_INS
 from smp.errors import ScriptError, SetupError, SmpError
 from smp.graph.nodes import PipelineGraph
 

@@ -9,14 +9,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from smp.compiler.access import analyse_access
-from smp.compiler.code_store import CodeStore, stand_in_of, step_stand_in
-from smp.compiler.compiled import CompiledPipeline, ModelPackageGroup, StandIn
-from smp.compiler.limits import check_limits
 from smp.compiler.render_triggers import loops, render_triggers
-from smp.compiler.request_check import check_requests
 from smp.config.check_step import CheckStep
 from smp.config.function import OutsideStep
+from smp.definition.code.store import CodeStore, stand_in_of, step_stand_in
+from smp.definition.compiled import CompiledPipeline, ModelPackageGroup, StandIn
+from smp.definition.limits import check_limits
+from smp.definition.permissions.access import analyse_access
+from smp.definition.request_check import check_requests
 from smp.errors import CompileError, Problem, ScriptError
 from smp.graph.nodes import PipelineGraph, StepNode, model_package_group_name
 

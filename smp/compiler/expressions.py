@@ -11,9 +11,9 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from smp.compiler.compiled import CURRENT_ITEM, Json
-from smp.config.expressions import BEGIN, ITEM, Reference, items_in, parts_of, whole_name
 from smp.config.parameters import ParameterConfig
+from smp.definition.compiled import CURRENT_ITEM, Json
+from smp.definition.expressions import BEGIN, ITEM, Reference, items_in, parts_of, whole_name
 from smp.errors import CompileError
 
 _FIRST_NUMBER = 904_217_000_000_000

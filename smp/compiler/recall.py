@@ -15,9 +15,7 @@ from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from smp.compiler.compiled import CompiledPipeline
 from smp.compiler.engine import engine_lines
-from smp.compiler.kept import CODE_DIRECTORY, compiled_in, read_kept
 from smp.config.files import find_files
 from smp.config.fingerprint import (
     SKIPPED_DIRECTORIES,
@@ -26,6 +24,8 @@ from smp.config.fingerprint import (
     installation_lines,
     workspace_lines,
 )
+from smp.definition.compiled import CompiledPipeline
+from smp.definition.store import CODE_DIRECTORY, compiled_in, read_kept
 from smp.errors import SmpError
 from smp.text.atomic_file import write_atomically
 

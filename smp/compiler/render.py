@@ -9,8 +9,6 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from smp.compiler.code_store import CodeStore
-from smp.compiler.compiled import CodeTree, Json, nested_steps
 from smp.compiler.expressions import declarations, put_expressions
 from smp.compiler.retries import add_retry_policies
 from smp.compiler.sdk import OfflineSession, Pipeline, offline_environment
@@ -31,6 +29,8 @@ from smp.compiler.steps.transform import render_transform
 from smp.compiler.steps.tuning import render_tuning
 from smp.config.jobs import JobSection
 from smp.config.tune import TuneSection
+from smp.definition.code.store import CodeStore
+from smp.definition.compiled import CodeTree, Json, nested_steps
 from smp.errors import CompileError, Problem, SmpError
 from smp.graph.nodes import PipelineGraph, StepNode
 

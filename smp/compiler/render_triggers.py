@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from smp.compiler.deploy_values import BUCKET
-from smp.compiler.triggers import ApprovedModel, DataArrival, Schedule, Trigger
-from smp.config.parameter_text import Value
 from smp.config.triggers import ApprovedModelTrigger, DataTrigger, ScheduleTrigger
+from smp.definition.deploy_values import BUCKET
+from smp.definition.parameter_text import Value
+from smp.definition.triggers import ApprovedModel, DataArrival, Schedule, Trigger
 from smp.errors import Problem
 from smp.graph.nodes import PipelineGraph, TriggerNode
 from smp.text.messages import dotted, shown

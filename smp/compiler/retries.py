@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from smp.compiler.compiled import Json, nested_steps
 from smp.config.emr_serverless import EMRServerlessStep
 from smp.config.notebook import NotebookJobStep
 from smp.config.retry import RetryCause, RetrySection
 from smp.config.steps import StepConfig
+from smp.definition.compiled import Json, nested_steps
 from smp.graph.nodes import PipelineGraph
 
 DEFAULT_ATTEMPTS = 3

@@ -22,12 +22,12 @@ from typing import Any, NoReturn
 
 import boto3
 
-from smp.compiler import deploy_values
-from smp.compiler.code_store import CodeStore
-from smp.compiler.compiled import CodeTree
-from smp.compiler.source_files import read_source_files
 from smp.compiler.stand_ins import SDK_REGION, to_constants
 from smp.compiler.uploads import Uploads
+from smp.definition import deploy_values
+from smp.definition.code.source_files import read_source_files
+from smp.definition.code.store import CodeStore
+from smp.definition.compiled import CodeTree
 
 _SOURCE_CODE_JSON = "sourcecode.json"
 _CODE_CONTAINER_PATH = "/opt/ml/input/data/code"

@@ -10,9 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from smp.compiler.code_store import CodeStore
 from smp.compiler.compile import check_compiled
-from smp.compiler.compiled import CompiledPipeline, Json, ModelPackageGroup, nested_steps
+from smp.definition.code.store import CodeStore
+from smp.definition.compiled import CompiledPipeline, Json, ModelPackageGroup, nested_steps
 
 
 def compile_sdk_pipeline(

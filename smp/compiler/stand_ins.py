@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from smp.compiler import deploy_values
+from smp.definition import deploy_values
 
 SDK_REGION = "us-east-1"
 """The region that the SDK's session claims; no region of its choice may reach the definition."""

@@ -11,8 +11,8 @@ import io
 import tarfile
 from pathlib import PurePosixPath
 
-from smp.compiler.code_store import CodeStore
-from smp.compiler.compiled import CodeTree
+from smp.definition.code.store import CodeStore
+from smp.definition.compiled import CodeTree
 from smp.errors import CompileError
 
 

@@ -11,11 +11,11 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
-from smp.config.expressions import ParameterType
 from smp.config.fields import Text, fault, read_list
 from smp.config.step_base import StepBase
 from smp.config.values import HYPHENATED, ImageUri
 from smp.config.varying import VARIES
+from smp.definition.expressions import ParameterType
 
 
 def _check_version(value: int | str) -> int | str:

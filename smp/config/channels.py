@@ -9,7 +9,6 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from smp.config.expressions import BEGIN
 from smp.config.fields import ConfigModel, Text, fault, pattern
 from smp.config.values import (
     ChannelName,
@@ -19,6 +18,7 @@ from smp.config.values import (
     S3Prefix,
     TrainingChannelName,
 )
+from smp.definition.expressions import BEGIN
 
 BUCKET_SPELLINGS = {"s3Bucket": "s3BucketName", "s3InputPrefix": "inputBucketPrefix"}
 

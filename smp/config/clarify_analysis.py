@@ -12,9 +12,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, PlainValidator, model_validator
 from pydantic_core import PydanticKnownError
 
-from smp.config.expressions import Written
 from smp.config.fields import ConfigModel, EnvironmentText, Flag, Text, fault
 from smp.config.values import HostingInstance
+from smp.definition.expressions import Written
 
 MAX_INSTANCES = 100
 

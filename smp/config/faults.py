@@ -13,10 +13,10 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from smp.config.expressions import Written, unknown_expression, unknown_in
 from smp.config.fields import PATTERN_WORDS, ConfigModel, KeyFault
 from smp.config.varying import varying_keys
 from smp.config.yaml_tree import Document, Path_
+from smp.definition.expressions import Written, unknown_expression, unknown_in
 from smp.errors import Problem, near_names
 from smp.text.messages import dotted, listed, shown
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from smp.config.files import FileSet, model_directory
 
 SKIPPED_DIRECTORIES = frozenset({".git", ".venv", "__pycache__", "node_modules"})
-"""What no job ever gets, see `smp.config.shipped_files`."""
+"""What no job ever gets, see `smp.definition.code.shipped_files`."""
 
 LARGE_BYTES = 256 * 1024
 """Larger files count by size, times and inode: a change of content always changes one of them."""

@@ -11,13 +11,13 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from smp.config.condition import FINAL_METRICS, OUTPUTS, PARAMETERS, Reference, read_reference
-from smp.config.expressions import ParameterType, Written
 from smp.config.fields import ConfigModel, TextList, fault
-from smp.config.item_list import ALLOWED, ItemError, check_items, items_of
-from smp.config.item_list import item_text as item_text
 from smp.config.message import message_parts
 from smp.config.step_base import StepBase
 from smp.config.varying import EVALUATED
+from smp.definition.expressions import ParameterType, Written
+from smp.definition.item_list import ALLOWED, ItemError, check_items, items_of
+from smp.definition.item_list import item_text as item_text
 
 Given = TypeVar("Given")
 

@@ -9,11 +9,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from smp.config.expressions import ParameterType, Written
 from smp.config.fields import Text, TextList, fault, pattern
 from smp.config.message import check_message
 from smp.config.step_base import StepBase
 from smp.config.varying import TYPED
+from smp.definition.expressions import ParameterType, Written
 
 InputName = Annotated[
     str,

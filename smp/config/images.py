@@ -17,9 +17,9 @@ from typing import Any, ClassVar, Literal, get_args
 
 from pydantic import JsonValue, model_validator
 
-from smp.config.expressions import BEGIN
 from smp.config.fields import ConfigModel, Text, fault
 from smp.config.values import ImageUri
+from smp.definition.expressions import BEGIN
 from smp.errors import SetupError, near_names
 
 Scope = Literal["training", "inference", "processing"]

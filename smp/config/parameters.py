@@ -10,9 +10,9 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, PlainValidator, ValidationInfo, model_validator
 
-from smp.config.expressions import NAME, ParameterType
 from smp.config.fields import ConfigModel, EnvironmentText, Text, fault, pattern, read_scientific
-from smp.config.parameter_text import MAX_VALUE, Value, read_text
+from smp.definition.expressions import NAME, ParameterType
+from smp.definition.parameter_text import MAX_VALUE, Value, read_text
 from smp.errors import near_names
 
 MAX_PARAMETERS = 200

@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from smp.config.expressions import DOTTED, Written
 from smp.config.fields import EnvironmentText
 from smp.config.yaml_tree import Document, Path_
+from smp.definition.expressions import DOTTED, Written
 from smp.errors import Problem, near_names
 from smp.text.messages import shown
 
@@ -25,7 +25,7 @@ SMP_NAMES: Mapping[str, str] = {
     "SMP_SUBNETS": "${smp:subnets}",
     "SMP_SECURITYGROUPS": "${smp:security_group_ids}",
 }
-"""Each placeholder and the deploy-time name that it becomes (`smp.compiler.deploy_values`)."""
+"""Each placeholder and the deploy-time name that it becomes (`smp.definition.deploy_values`)."""
 
 LIST_NAMES: Mapping[str, str] = {
     "SMP_SUBNETS": "subnets",

@@ -13,13 +13,13 @@ from functools import cache
 from itertools import pairwise
 from typing import Any, get_args
 
-from smp.config.expressions import NAME
 from smp.config.fields import ConfigModel
 from smp.config.instance_types import InstanceKind, instance_types
 from smp.config.overlay_schema import add_overlays
 from smp.config.project import KIND, ConfFile
 from smp.config.values import ModelName, SectionName
 from smp.config.varying import IN_SCHEMA, mark_of
+from smp.definition.expressions import NAME
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 VARIABLE = r"\$\{env:[A-Za-z_][A-Za-z0-9_]*\}"

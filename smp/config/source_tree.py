@@ -12,8 +12,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from smp.config.files import FileSet
-from smp.config.shipped_files import find_shipped_files
 from smp.config.yaml_tree import Path_
+from smp.definition.code.shipped_files import find_shipped_files
 from smp.errors import Location, Problem
 from smp.text.messages import dotted, shown
 

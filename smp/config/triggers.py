@@ -11,12 +11,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, PlainValidator, model_validator
 
-from smp.config.cron import check_cron, check_rate
-from smp.config.expressions import EVENT, NAME, Written
 from smp.config.fields import ConfigModel, Flag, Text, fault, pattern
-from smp.config.parameter_text import Value
 from smp.config.targets import Target
 from smp.config.values import HYPHENATED, BucketName, ModelName
+from smp.definition.cron import check_cron, check_rate
+from smp.definition.expressions import EVENT, NAME, Written
+from smp.definition.parameter_text import Value
 from smp.errors import near_names
 
 MAX_TRIGGERS = 20

@@ -9,10 +9,10 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from smp.config.expressions import Reference
 from smp.config.fields import ConfigModel, Number, ScalarText, Tags, Text, fault
 from smp.config.values import Hyperparameter, HyperparameterName, HyphenatedName
 from smp.config.varying import VARIES, Varying
+from smp.definition.expressions import Reference
 
 Scaling = Literal["Auto", "Linear", "Logarithmic", "ReverseLogarithmic"]
 

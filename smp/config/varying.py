@@ -14,7 +14,8 @@ from typing import Annotated, Any, Literal, TypeVar, Union, get_args
 from pydantic import BeforeValidator, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
-from smp.config.expressions import (
+from smp.config.fields import ConfigModel, fault
+from smp.definition.expressions import (
     BEGIN,
     ParameterType,
     Reference,
@@ -26,7 +27,6 @@ from smp.config.expressions import (
     unknown_in,
     whole_name,
 )
-from smp.config.fields import ConfigModel, fault
 
 T = TypeVar("T")
 Path_ = tuple[str | int, ...]

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from smp.compiler.compiled import CompiledPipeline, Json
-from smp.compiler.deploy_values import LIST_VALUES, PATTERN, names_in
-from smp.compiler.statement import Statement
+from smp.definition.compiled import CompiledPipeline, Json
+from smp.definition.deploy_values import LIST_VALUES, PATTERN, names_in
+from smp.definition.permissions.statement import Statement
 from smp.errors import ConfigError, Location, Problem, near_names
 
 Values = Mapping[str, str | list[str]]

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from smp.compiler.compiled import CompiledPipeline
-from smp.compiler.statement import Statement
-from smp.compiler.triggers import AIRFLOW, STEP_FUNCTIONS
+from smp.definition.compiled import CompiledPipeline
+from smp.definition.permissions.statement import Statement
+from smp.definition.triggers import AIRFLOW, STEP_FUNCTIONS
 from smp.export.airflow import dag_permissions
 from smp.export.refusal import ExportError
 from smp.export.stepfunctions import state_machine_permissions

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from smp.compiler.compiled import CONTAINERS, CompiledPipeline, Json
+from smp.definition.compiled import CONTAINERS, CompiledPipeline, Json
 
 Trigger = Literal["Completed", "Failed", "Stopped", "Any"]
 Branch = Literal["IfSteps", "ElseSteps"]

@@ -21,8 +21,8 @@ from smp.config.condition import (
     Value,
     parse_condition,
 )
-from smp.config.expressions import ParameterType
 from smp.config.steps import ConditionStep
+from smp.definition.expressions import ParameterType
 from smp.graph.findings import Findings
 from smp.graph.parameters import declared_parameter
 from smp.graph.step_classes.references import typed_outputs

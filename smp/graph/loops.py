@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from smp.config.expressions import ITEM_SCOPE
 from smp.config.for_each import ForEachStep
+from smp.definition.expressions import ITEM_SCOPE
 from smp.errors import near_names
 from smp.graph.findings import Findings
 from smp.graph.nodes import StepNode

@@ -9,10 +9,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from smp.config.approved_model import ApprovedModelStep
-from smp.config.expressions import fixed_part
 from smp.config.jobs import EvaluateChannel, EvaluateSection
 from smp.config.placeholders import SMP_NAMES
 from smp.config.project import Model, Pipeline, Project
+from smp.definition.expressions import fixed_part
 from smp.errors import near_names
 from smp.graph.findings import Findings
 from smp.graph.nodes import PackageSource, model_package_group_name

@@ -12,12 +12,12 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from smp.config.channels import Channel
-from smp.config.expressions import BEGIN, Reference, names_in
 from smp.config.faults import said_of, written_path
 from smp.config.fields import ConfigModel
-from smp.config.parameter_text import Value
 from smp.config.parameters import ParameterConfig
 from smp.config.varying import Known, Use, filled, uses_in
+from smp.definition.expressions import BEGIN, Reference, names_in
+from smp.definition.parameter_text import Value
 from smp.errors import Location, Problem, near_names
 from smp.graph.findings import Findings
 from smp.graph.step_classes import STEP_CLASSES

@@ -9,12 +9,12 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from smp.config.expressions import EVENT
-from smp.config.parameter_text import MAX_VALUE, Value
 from smp.config.parameters import MEANINGS, ParameterConfig, of_type
 from smp.config.project import Model, Project
 from smp.config.targets import Target
 from smp.config.triggers import AnyTrigger, ApprovedModelTrigger
+from smp.definition.expressions import EVENT
+from smp.definition.parameter_text import MAX_VALUE, Value
 from smp.errors import near_names
 from smp.graph.findings import Findings
 from smp.graph.nodes import TriggerNode, model_package_group_name

@@ -1,4 +1,4 @@
-"""Reuses the result of an earlier step by the service's own rule, which is in `smp.compiler.cache_rule`.
+"""Reuses the result of an earlier step by the service's own rule, which is in `smp.definition.step_types`.
 
 A step hits when an earlier successful step of the same pipeline had the same values of the attributes
 that count for its type, is not older than the step allows, and what it wrote is still there. It never
@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from smp.compiler.cache_rule import KEY_ATTRIBUTES, key_attributes, seconds_of
-from smp.compiler.compiled import Json, StandIn
+from smp.definition.compiled import Json, StandIn
+from smp.definition.step_types import KEY_ATTRIBUTES, key_attributes, seconds_of
 from smp.errors import RunError
 from smp.local.object_store import ObjectStore
 from smp.local.stored import output_uris

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from smp.compiler.compiled import CodeTree, CompiledPipeline, Json
-from smp.compiler.differences import (
+from smp.definition.compiled import CodeTree, CompiledPipeline, Json
+from smp.definition.differences import (
     MISSING,
     differences,
     name_changed_trees,

@@ -10,9 +10,9 @@ import operator
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from smp.compiler.compiled import Json
+from smp.definition.compiled import Json
+from smp.definition.evaluate import Scope, resolve
 from smp.errors import RunError
-from smp.local.expressions import Scope, resolve
 
 _ORDERS: Mapping[str, Callable[[Any, Any], bool]] = {
     "GreaterThan": operator.gt,

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from smp.compiler.compiled import CODE_PREFIX, CodeFile, CodeTree, CompiledPipeline
-from smp.compiler.deploy_values import substitute
+from smp.definition.compiled import CODE_PREFIX, CodeFile, CodeTree, CompiledPipeline
+from smp.definition.deploy_values import substitute
 from smp.errors import RunError
 from smp.local.object_store import ObjectStore, S3Object, copy_file
 from smp.local.places import BUCKET, local_value

@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any
 
-from smp.compiler.compiled import Json
-from smp.compiler.notebooks import kind_of
+from smp.definition.compiled import Json
+from smp.definition.notebook_jobs import kind_of
+from smp.definition.unroll_loops import FOR_EACH
 from smp.errors import SmpError
 from smp.local.loop_run import LoopRun, begin_loop
-from smp.local.loops import FOR_EACH
 from smp.local.plan import Plan
 from smp.local.run_store import FAILED, SKIPPED, STOPPED, SUCCEEDED, StepRecord
 from smp.local.step_run import StepRunner

@@ -10,11 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from smp.compiler.compiled import Json
-from smp.compiler.deploy_values import substitute
-from smp.errors import SmpError
-from smp.local.expressions import resolve
-from smp.local.loops import (
+from smp.definition.compiled import Json
+from smp.definition.deploy_values import substitute
+from smp.definition.evaluate import resolve
+from smp.definition.unroll_loops import (
     BODY,
     ITEMS,
     item_text,
@@ -23,6 +22,7 @@ from smp.local.loops import (
     selected_index,
     unroll,
 )
+from smp.errors import SmpError
 from smp.local.places import local_value
 from smp.local.run_store import EXECUTING, FAILED, STOPPED, SUCCEEDED, StepRecord
 from smp.local.step_run import StepRunner

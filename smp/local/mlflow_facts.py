@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from smp.compiler.compiled import CodeTree, CompiledPipeline
+from smp.definition.compiled import CodeTree, CompiledPipeline
 from smp.local.outcome import all_metrics, evaluation_reports, registered_version, trials
 from smp.local.places import Places
 from smp.local.run_store import (

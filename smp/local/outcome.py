@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeGuard
 
-from smp.compiler.compiled import CompiledPipeline
+from smp.definition.compiled import CompiledPipeline
 from smp.local.run_store import SUCCEEDED, StepRecord
 from smp.local.stored import StepData
 from smp.text.human import counted

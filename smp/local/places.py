@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from smp.compiler.compiled import CompiledPipeline, Json
-from smp.compiler.deploy_values import substitute
+from smp.definition.compiled import CompiledPipeline, Json
+from smp.definition.deploy_values import substitute
 
 BUCKET = "smp-local"
 ACCOUNT_ID = "000000000000"

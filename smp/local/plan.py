@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from smp.compiler.compiled import CompiledPipeline, Json
+from smp.definition.compiled import CompiledPipeline, Json
+from smp.definition.unroll_loops import loops_of
 from smp.errors import Problem, RunError, near_names
-from smp.local.loops import loops_of
 from smp.local.runnable import refuse_unrunnable
 
 WITHOUT_RESULT = frozenset({"EMRServerless"})

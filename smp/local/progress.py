@@ -15,9 +15,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TextIO
 
-from smp.compiler.compiled import CompiledPipeline
+from smp.definition.compiled import CompiledPipeline
+from smp.definition.unroll_loops import FOR_EACH
 from smp.local.log_tail import read_tail
-from smp.local.loops import FOR_EACH
 from smp.local.outcome import came_to
 from smp.local.places import Places
 from smp.local.run_store import EXECUTING, FAILED, FINISHED, STOPPED, Run, RunRecord, StepRecord

@@ -9,7 +9,7 @@ import json
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from smp.compiler.compiled import CompiledPipeline, Json
+from smp.definition.compiled import CompiledPipeline, Json
 from smp.errors import Problem, RunError
 from smp.local.jobs.script_mode import PROGRAM, is_script_mode
 from smp.local.plan import Plan

@@ -13,11 +13,11 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import IO, Any, Protocol
 
-from smp.compiler.compiled import CompiledPipeline
-from smp.compiler.notebooks import is_notebook_job
+from smp.definition.compiled import CompiledPipeline
+from smp.definition.evaluate import Scope
+from smp.definition.notebook_jobs import is_notebook_job
 from smp.errors import Problem, RunError
 from smp.local.executor import Executor
-from smp.local.expressions import Scope
 from smp.local.object_store import ObjectStore
 from smp.local.places import ACCOUNT_ID, REGION, Places
 from smp.local.plan import Plan, plan_run

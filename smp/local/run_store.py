@@ -15,9 +15,9 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from smp.compiler.compiled import CompiledPipeline
+from smp.definition.compiled import CompiledPipeline
+from smp.definition.unroll_loops import FOR_EACH, ITEMS, loops_of, with_iterations
 from smp.errors import Problem, RunError, near_names
-from smp.local.loops import FOR_EACH, ITEMS, loops_of, with_iterations
 from smp.text.atomic_file import write_atomically
 
 STARTING, EXECUTING, SUCCEEDED = "Starting", "Executing", "Succeeded"

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from smp.compiler.compiled import CompiledPipeline, Json
-from smp.compiler.lookups import is_lookup
+from smp.definition.compiled import CompiledPipeline, Json
+from smp.definition.model_lookups import is_lookup
 from smp.errors import Problem, RunError
 
 RUNNABLE = frozenset(

@@ -13,14 +13,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from smp.compiler.compiled import CompiledPipeline, Json, StandIn
-from smp.compiler.deploy_values import substitute
-from smp.compiler.notebooks import kind_of
-from smp.compiler.request_check import OPERATIONS, check_step_request
+from smp.definition.compiled import CompiledPipeline, Json, StandIn
+from smp.definition.deploy_values import substitute
+from smp.definition.evaluate import Scope, resolve
+from smp.definition.notebook_jobs import kind_of
+from smp.definition.request_check import OPERATIONS, check_step_request
 from smp.errors import RunError, SmpError
 from smp.local.cache import Kept, StepCache
 from smp.local.conditions import holds
-from smp.local.expressions import Scope, resolve
 from smp.local.jobs.checks import RESULTS
 from smp.local.jobs.context import StepContext, StepFailure
 from smp.local.jobs.kinds import job_of

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from smp.compiler.compiled import CODE_PREFIX, CodeTree, CompiledPipeline
-from smp.compiler.notebooks import is_notebook_job
+from smp.definition.compiled import CODE_PREFIX, CodeTree, CompiledPipeline
+from smp.definition.notebook_jobs import is_notebook_job
 from smp.errors import RunError
 from smp.local.object_store import ObjectStore, S3Object
 from smp.local.places import BUCKET, Places

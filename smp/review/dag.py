@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from smp.compiler.compiled import CompiledPipeline, Json
-from smp.compiler.notebooks import kind_of
+from smp.definition.compiled import CompiledPipeline, Json
+from smp.definition.notebook_jobs import kind_of
 from smp.text.human import counted
 
 INSTANCE_TYPE_KEYS = ("InstanceType", "TransformInstanceType")

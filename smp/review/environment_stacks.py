@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from smp.definition.assembly import AssemblyStack, assemblies_in, read_stacks
+from smp.definition.stack_names import environment_of, environments_of
 from smp.errors import Problem, SetupError, near_names
 from smp.review.allowances import Allowance
-from smp.review.assembly import AssemblyStack, assemblies_in, read_stacks
-from smp.review.stack_names import environment_of, environments_of
 from smp.review.template_permissions import Permissions, permissions_in, widenings
 from smp.review.template_text import Template, known_values
 

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from smp.config.expressions import BEGIN, Reference, names_in
 from smp.config.faults import as_written
 from smp.config.fields import ConfigModel
 from smp.config.overlays import ITEM_NAMES, SECTION
@@ -18,6 +17,7 @@ from smp.config.pipeline import PipelineConfig
 from smp.config.project import NetworkSecurity, Pipeline, Project
 from smp.config.varying import mark_of
 from smp.config.yaml_tree import Document, Path_
+from smp.definition.expressions import BEGIN, Reference, names_in
 from smp.errors import ConfigError, Location, Problem, near_names
 from smp.text.messages import dotted
 

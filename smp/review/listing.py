@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from smp.compiler.compiled import CompiledPipeline
 from smp.compiler.render_triggers import render_triggers
-from smp.compiler.triggers import SAGEMAKER, Trigger
+from smp.definition.compiled import CompiledPipeline
+from smp.definition.triggers import SAGEMAKER, Trigger
 from smp.graph import PipelineGraph
 from smp.review.dag import read_dag
 

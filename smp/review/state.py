@@ -12,19 +12,19 @@ from pathlib import Path
 from typing import Self
 
 from smp.compiler.cache import Compilation, compile_all
-from smp.compiler.compiled import CompiledPipeline
-from smp.compiler.kept import (
+from smp.config.files import DEFAULT_PATTERN
+from smp.config.load import load_project
+from smp.config.project import Project
+from smp.definition.assembly import MANIFEST, read_assembly
+from smp.definition.compiled import CompiledPipeline
+from smp.definition.store import (
     CODE_DIRECTORY,
     COMPILED_DIRECTORY,
     REVIEWED_DIRECTORY,
     compiled_in,
 )
-from smp.config.files import DEFAULT_PATTERN
-from smp.config.load import load_project
-from smp.config.project import Project
 from smp.errors import ConfigError, Problem, SmpError, near_names
 from smp.graph import PipelineGraph, build_graphs
-from smp.review.assembly import MANIFEST, read_assembly
 from smp.review.git_ref import GitRef, find_ref
 
 WORKING_TREE = "working tree"

@@ -11,9 +11,9 @@ import pytest
 
 from smp.aws.deployed import read_deployed
 from smp.aws.session import open_session
-from smp.compiler.code_store import CodeStore
-from smp.compiler.compiled import CodeTree, CompiledPipeline, ModelPackageGroup
-from smp.compiler.deploy_values import substitute
+from smp.definition.code.store import CodeStore
+from smp.definition.compiled import CodeTree, CompiledPipeline, ModelPackageGroup
+from smp.definition.deploy_values import substitute
 from smp.errors import RunError
 from tests.aws.account import ACCOUNT, REGION, ROLE, Account
 

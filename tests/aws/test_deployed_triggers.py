@@ -11,9 +11,9 @@ import pytest
 
 from smp.aws.deployed_triggers import deployed_triggers
 from smp.aws.session import open_session
-from smp.compiler.compiled import CompiledPipeline
-from smp.compiler.deploy_values import substitute
-from smp.compiler.triggers import (
+from smp.definition.compiled import CompiledPipeline
+from smp.definition.deploy_values import substitute
+from smp.definition.triggers import (
     ApprovedModel,
     DataArrival,
     Schedule,

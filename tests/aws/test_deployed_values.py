@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from smp.aws.deployed_values import Values, find_values, turn_back
 from smp.compiler.cache import compile_all
-from smp.compiler.compiled import CompiledPipeline
-from smp.compiler.deploy_values import substitute
 from smp.config.load import load_project
+from smp.definition.compiled import CompiledPipeline
+from smp.definition.deploy_values import substitute
 from smp.graph import build_graphs
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from smp.cli.scaffold import scaffold_model
-from smp.compiler.compiled import CompiledPipeline
-from smp.compiler.deploy_values import substitute
+from smp.definition.compiled import CompiledPipeline
+from smp.definition.deploy_values import substitute
 from tests.aws.account import ACCOUNT, REGION, ROLE, Account
 from tests.aws.conftest import RunSmp
 from tests.aws.test_deployed import BUCKET, value_of

@@ -14,8 +14,8 @@ import pytest
 
 from smp.aws.price_list import instance_types
 from smp.cli.scaffold import scaffold_model
-from smp.compiler.compiled import CompiledPipeline
-from smp.review.prices import load_prices
+from smp.definition.compiled import CompiledPipeline
+from smp.definition.prices import load_prices
 from tests.aws.account import REGION
 from tests.aws.conftest import RunSmp
 from tests.aws.price_list_server import Json, PriceList

@@ -13,10 +13,10 @@ import pytest
 
 from smp.cli import main
 from smp.cli.scaffold import scaffold_model
-from smp.compiler.compiled import CompiledPipeline
+from smp.definition.compiled import CompiledPipeline
 from tests.cli.conftest import RunSmp
+from tests.definition.test_assembly import make
 from tests.review.repositories import commit_all, git, make_repository
-from tests.review.test_assembly import make
 
 SCRIPT = "model_configs/fraud_check/scripts/train.py"
 ONE = "# one\n"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from smp.cli.entry import main
-from smp.compiler.deploy_values import names_in
+from smp.definition.deploy_values import names_in
 from tests.export.stepfunctions.checks import request_faults, validated
 from tests.graph.workspace import load, pipeline_of
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from smp.compiler.compiled import CompiledPipeline
+from smp.definition.compiled import CompiledPipeline
 from smp.local.places import Places
 from smp.local.run_store import Run, RunStore
 from smp.local.wording import trial_command

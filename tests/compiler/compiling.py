@@ -10,8 +10,8 @@ from typing import Any
 import yaml
 
 from smp.compiler.compile import compile_pipeline
-from smp.compiler.compiled import CompiledPipeline
 from smp.config.load import load_project
+from smp.definition.compiled import CompiledPipeline
 from smp.graph import PipelineGraph, build_graph, build_graphs
 from tests.graph.workspace import load, pipeline_of, write
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pickle
 import sys
 
-from smp.compiler.code_store import CodeStore
-from smp.compiler.compiled import CompiledPipeline
+from smp.definition.code.store import CodeStore
+from smp.definition.compiled import CompiledPipeline
 
 
 def main() -> None:

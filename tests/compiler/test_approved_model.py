@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from smp.compiler.compile import compile_pipeline
-from smp.compiler.compiled import CompiledPipeline, Json
+from smp.definition.compiled import CompiledPipeline, Json
 from smp.graph import build_graph
 from tests.compiler.compiling import arguments, step
 from tests.graph.workspace import IMAGE, load, pipeline_of, write

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from smp.compiler.code_store import CodeStore
 from smp.compiler.compile import compile_pipeline
-from smp.compiler.compiled import CompiledPipeline
-from smp.compiler.permissions import plan_permissions
-from smp.compiler.request_check import check_step_request
 from smp.compiler.sdk import OfflineSession, offline_environment
 from smp.compiler.stand_ins import to_names
+from smp.definition.code.store import CodeStore
+from smp.definition.compiled import CompiledPipeline
+from smp.definition.permissions.plan import plan_permissions
+from smp.definition.request_check import check_step_request
 from smp.graph import build_graph
 from smp.review.diff.changes import Section
 from smp.review.diff.compare import compare_pipelines

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from smp.compiler.compile import compile_pipeline
+from smp.definition.evaluate import Scope, resolve
 from smp.graph import build_graph
-from smp.local.expressions import Scope, resolve
 from tests.compiler.compiling import arguments, compile_demo, processing_inputs, step
 from tests.graph.workspace import load, pipeline_of
 

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from smp.compiler.compiled import CompiledPipeline
+from smp.definition.compiled import CompiledPipeline
 from tests.compiler.compiling import arguments, compile_demo
 from tests.graph.workspace import IMAGE
 

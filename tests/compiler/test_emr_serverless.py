@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from smp.compiler.compile import compile_pipeline
-from smp.compiler.compiled import CompiledPipeline
-from smp.compiler.permissions import plan_permissions
-from smp.compiler.request_check import check_step_request
+from smp.definition.compiled import CompiledPipeline
+from smp.definition.permissions.plan import plan_permissions
+from smp.definition.request_check import check_step_request
 from smp.errors import CompileError, ScriptError
 from smp.graph import build_graph
 from tests.compiler.compiling import arguments, compile_demo, step

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from smp.compiler.compile import compile_pipeline
-from smp.compiler.compiled import CompiledPipeline
 from smp.compiler.expressions import number_of, put_expressions
-from smp.compiler.request_check import check_requests
-from smp.config.expressions import Reference
 from smp.config.parameters import ParameterConfig
+from smp.definition.compiled import CompiledPipeline
+from smp.definition.expressions import Reference
+from smp.definition.request_check import check_requests
 from smp.errors import CompileError, ConfigError
 from smp.graph import build_graph
 from tests.compiler.compiling import arguments, processing_inputs, processing_outputs

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from smp.compiler.compile import compile_pipeline
-from smp.compiler.compiled import CompiledPipeline
-from smp.compiler.request_check import check_requests
+from smp.definition.compiled import CompiledPipeline
+from smp.definition.request_check import check_requests
 from smp.graph import PipelineGraph
 from tests.compiler.compiling import SEEDS, example_graphs, seed_graphs
 

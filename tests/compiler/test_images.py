@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from smp.compiler.permissions import plan_permissions
+from smp.definition.permissions.plan import plan_permissions
 from tests.compiler.compiling import arguments, compile_demo
 from tests.graph.workspace import IMAGE
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from smp.compiler.compiled import ModelPackageGroup
+from smp.definition.compiled import ModelPackageGroup
 from tests.compiler.compiling import arguments, channels, compile_demo, step, uri_of
 from tests.graph.workspace import DIRECTORY, IMAGE, write
 

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from smp.compiler.compile import compile_pipeline
-from smp.compiler.compiled import CompiledPipeline
-from smp.compiler.notebooks import is_notebook_job
-from smp.compiler.permissions import plan_permissions
-from smp.compiler.request_check import check_step_request
+from smp.definition.compiled import CompiledPipeline
+from smp.definition.notebook_jobs import is_notebook_job
+from smp.definition.permissions.plan import plan_permissions
+from smp.definition.request_check import check_step_request
 from smp.errors import ScriptError
 from smp.graph import build_graph
 from smp.review.dag import read_dag

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from smp.compiler.compile import compile_pipeline
-from smp.compiler.permissions import plan_permissions
+from smp.definition.permissions.plan import plan_permissions
 from smp.errors import CompileError, ScriptError
 from smp.graph import build_graph
 from tests.compiler.compiling import arguments, compile_demo, step

@@ -13,7 +13,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from smp.compiler.compiled import CONTAINERS
+from smp.definition.compiled import CONTAINERS
 from tests.compiler.compiling import ROOT, compile_demo
 
 SCHEMA = ROOT.parent / "shared" / "schema" / "pipeline-definition.schema.json"

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from smp.compiler.compile import compile_pipeline
-from smp.compiler.compiled import CompiledPipeline
-from smp.compiler.permissions import plan_permissions
-from smp.compiler.request_check import check_requests, check_step_request
+from smp.definition.compiled import CompiledPipeline
+from smp.definition.permissions.plan import plan_permissions
+from smp.definition.request_check import check_requests, check_step_request
 from smp.graph import build_graph
 from tests.compiler.compiling import arguments, compile_demo, step
 from tests.graph.workspace import load, pipeline_of

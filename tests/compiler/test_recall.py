@@ -15,12 +15,12 @@ import pytest
 import smp
 import smp.compiler.recall as recall
 from smp.compiler.cache import compile_key
-from smp.compiler.code_store import CodeStore
-from smp.compiler.compiled import CompiledPipeline
 from smp.compiler.engine import engine_files
-from smp.compiler.kept import compiled_in, write_kept
 from smp.compiler.recall import Asked, Consulted, Prepared
 from smp.config.load import load_project
+from smp.definition.code.store import CodeStore
+from smp.definition.compiled import CompiledPipeline
+from smp.definition.store import compiled_in, write_kept
 from smp.graph import build_graph
 from tests.compiler.test_cache import CONF, write_model
 

@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from smp.compiler.compiled import CompiledPipeline, ModelPackageGroup
-from smp.compiler.deploy_values import names_in
 from smp.compiler.sdk_pipeline import compile_sdk_pipeline
 from smp.compiler.uploads import Uploads, repack
+from smp.definition.compiled import CompiledPipeline, ModelPackageGroup
+from smp.definition.deploy_values import names_in
 from smp.errors import CompileError
 from tests.compiler.compiling import arguments, processing_inputs, step
 from tests.graph.workspace import write

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from smp.compiler.deploy_values import names_in
 from smp.compiler.steps.context import NVME_FAMILIES
 from smp.config.instance_types import InstanceKind, instance_types
+from smp.definition.deploy_values import names_in
 from tests.compiler.compiling import Json, arguments, compile_demo, step
 from tests.graph.workspace import IMAGE, SECTIONS
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from smp.compiler.compiled import CompiledPipeline
+from smp.definition.compiled import CompiledPipeline
 from smp.errors import ScriptError
 from tests.compiler.compiling import arguments, compile_demo, processing_inputs
 from tests.graph.workspace import DIRECTORY, IMAGE, write

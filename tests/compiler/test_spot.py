@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from smp.compiler.compile import compile_pipeline
-from smp.compiler.permissions import plan_permissions
+from smp.definition.permissions.plan import plan_permissions
 from smp.graph import build_graph
 from tests.compiler.compiling import arguments, compile_demo
 from tests.graph.workspace import IMAGE, load, pipeline_of

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from smp.compiler.cache import compile_key
-from smp.compiler.code_store import CodeStore
-from smp.compiler.compiled import CompiledPipeline
+from smp.definition.code.store import CodeStore
+from smp.definition.compiled import CompiledPipeline
 from smp.errors import ScriptError
 from tests.compiler.compiling import arguments, channels, compile_demo, demo_graph, uri_of
 from tests.graph.workspace import DIRECTORY, IMAGE, write

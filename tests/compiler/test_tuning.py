@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from smp.compiler.compile import compile_pipeline
-from smp.compiler.compiled import CompiledPipeline
-from smp.compiler.parameters import parameter_values
-from smp.compiler.request_check import check_requests
+from smp.definition.compiled import CompiledPipeline
+from smp.definition.evaluate import Scope, resolve
+from smp.definition.parameters import parameter_values
+from smp.definition.request_check import check_requests
 from smp.errors import ConfigError
 from smp.graph import build_graph
-from smp.local.expressions import Scope, resolve
 from smp.local.jobs.search import read_ranges
 from tests.compiler.compiling import arguments, compile_demo, step
 from tests.graph.workspace import load, pipeline_of

@@ -9,7 +9,7 @@ from zipfile import ZipFile
 
 import pytest
 
-from smp.compiler.compiled import CompiledPipeline, Json
+from smp.definition.compiled import CompiledPipeline, Json
 from tests.stacks.pipelines import KEY, ROLE, VPC, definition, processing_only
 from tests.stacks.synthesis import ROOT, Synthesis, shown, synthesize
 

@@ -17,10 +17,10 @@ from aws_cdk import aws_s3 as s3
 from constructs_lib.job_environment import JobEnvironment
 from constructs_lib.role_policy import RolePolicy
 from constructs_lib.sagemaker_pipeline import SageMakerPipeline
-from smp.compiler.compiled import CompiledPipeline
-from smp.compiler.permissions import Statement
+from smp.definition.assembly import read_assembly
+from smp.definition.compiled import CompiledPipeline
+from smp.definition.permissions.plan import Statement
 from smp.errors import SetupError
-from smp.review.assembly import read_assembly
 from tests.stacks.pipelines import definition, full_pipeline, processing_only
 from tests.stacks.synthesis import ROOT
 

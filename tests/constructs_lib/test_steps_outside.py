@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from smp.compiler.compiled import CompiledPipeline
+from smp.definition.compiled import CompiledPipeline
 from tests.compiler.compiling import compile_demo
 from tests.graph.workspace import write
 from tests.stacks.synthesis import ROOT, Synthesis, shown, synthesize

@@ -13,12 +13,12 @@ import pytest
 from smp.aws.deployed import read_deployed
 from smp.aws.session import open_session
 from smp.compiler.cache import compile_all
-from smp.compiler.compiled import CODE_PREFIX, CompiledPipeline, Json
-from smp.compiler.deploy_values import FUNCTION_PREFIX, IMAGE_PREFIX, substitute
-from smp.compiler.lookups import APPROVED_MODEL
 from smp.config.load import load_project
+from smp.definition.assembly import read_assembly
+from smp.definition.compiled import CODE_PREFIX, CompiledPipeline, Json
+from smp.definition.deploy_values import FUNCTION_PREFIX, IMAGE_PREFIX, substitute
+from smp.definition.model_lookups import APPROVED_MODEL
 from smp.graph import build_graphs
-from smp.review.assembly import read_assembly
 from tests.emulator.emulator import ACCOUNT, REGION, ROOT, Emulator, running_emulator
 
 pytestmark = pytest.mark.emulator

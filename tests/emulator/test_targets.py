@@ -6,9 +6,9 @@ from collections.abc import Iterator
 import pytest
 
 from smp.compiler.cache import compile_all
-from smp.compiler.compiled import CompiledPipeline
-from smp.compiler.deploy_values import substitute
 from smp.config.load import load_project
+from smp.definition.compiled import CompiledPipeline
+from smp.definition.deploy_values import substitute
 from smp.export.airflow import dag_values, render_dag
 from smp.export.airflow.runtime_files import runtime_files
 from smp.export.stepfunctions import render_state_machine

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from smp.compiler.compiled import CompiledPipeline, ModelPackageGroup, nested_steps
+from smp.definition.compiled import CompiledPipeline, ModelPackageGroup, nested_steps
 
 Json = dict[str, Any]
 

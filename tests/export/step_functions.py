@@ -19,8 +19,8 @@ import requests
 from botocore.config import Config
 from moto.server import ThreadedMotoServer
 
-from smp.compiler.compiled import CompiledPipeline
-from smp.compiler.deploy_values import LIST_VALUES, substitute
+from smp.definition.compiled import CompiledPipeline
+from smp.definition.deploy_values import LIST_VALUES, substitute
 from smp.export.stepfunctions import render_state_machine
 from tests.export import emulated_states
 from tests.export.emulated_states import Call, Plan

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from smp.compiler.compiled import CompiledPipeline
+from smp.definition.compiled import CompiledPipeline
 from smp.export.roles import target_roles
 from smp.review.diff.compare import compare_pipelines
 from tests.stacks.pipelines import full_pipeline

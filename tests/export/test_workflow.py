@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from smp.compiler.compiled import CompiledPipeline
+from smp.definition.compiled import CompiledPipeline
+from smp.definition.service_calls import SERVICE_CALLS
 from smp.errors import CompileError
 from smp.export.refusal import ExportError, refusal, refuse
-from smp.export.service_calls import SERVICE_CALLS
 from smp.export.workflow import Edge, Parameter, PropertyFile, Side, expressions_in, read_workflow
 from tests.compiler.compiling import compile_demo
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from smp.compiler.compiled import CodeFile, CodeTree, CompiledPipeline, Json
-from smp.compiler.parameters import parameter_values
+from smp.definition.compiled import CodeFile, CodeTree, CompiledPipeline, Json
+from smp.definition.parameters import parameter_values
 from smp.local.object_store import ObjectStore
 from smp.local.places import Places
 from smp.local.run import Machine, resume_run, start_run

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from smp.compiler.compiled import CompiledPipeline
+from smp.definition.compiled import CompiledPipeline
 from smp.local.run_store import RunStore, StepRecord
 from smp.local.sandbox.choose import choose_sandbox
 from tests.local.pipelines import Heard, Workspace

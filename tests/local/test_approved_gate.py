@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from smp.compiler.compile import compile_pipeline
+from smp.definition.evaluate import Scope
 from smp.graph import build_graph
 from smp.local.conditions import holds
-from smp.local.expressions import Scope
 from tests.graph.workspace import load, pipeline_of
 
 STEPS = """\

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from smp.compiler.cache_rule import seconds_of
-from smp.compiler.compiled import Json
+from smp.definition.compiled import Json
+from smp.definition.step_types import seconds_of
 from smp.local.run_store import Run
 from tests.local.pipelines import (
     BUCKET,

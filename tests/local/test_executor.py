@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from smp.compiler.compiled import Json
+from smp.definition.compiled import Json
 from smp.errors import RunError
 from smp.local.run_store import RunStore
 from tests.local.pipelines import (

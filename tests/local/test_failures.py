@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from smp.compiler.compiled import Json
+from smp.definition.compiled import Json
 from tests.local.pipelines import (
     BUCKET,
     ROLE,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from smp.compiler.compiled import CompiledPipeline, Json
+from smp.definition.compiled import CompiledPipeline, Json
 from smp.review.diff.changes import Outcome, Prediction
 from smp.review.diff.forecast import forecast
 from tests.local.pipelines import (

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from smp.compiler.compiled import CodeFile, CodeTree, CompiledPipeline
+from smp.definition.compiled import CodeFile, CodeTree, CompiledPipeline
 from smp.errors import RunError
 from smp.local.mlflow_export import export_run
 from smp.local.mlflow_facts import mlflow_name

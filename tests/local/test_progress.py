@@ -15,7 +15,7 @@ from typing import TextIO
 
 import pytest
 
-from smp.compiler.compiled import CompiledPipeline
+from smp.definition.compiled import CompiledPipeline
 from smp.local.live import LiveView
 from smp.local.places import Places
 from smp.local.progress import LiveProgress, Progress, progress_for

@@ -8,7 +8,7 @@ import tarfile
 import pytest
 
 from smp.compiler.compile import compile_pipeline
-from smp.compiler.compiled import CompiledPipeline
+from smp.definition.compiled import CompiledPipeline
 from smp.graph import build_graph
 from tests.graph.workspace import DIRECTORY, IMAGE, load, pipeline_of, write
 from tests.local.pipelines import Workspace, statuses, step_of

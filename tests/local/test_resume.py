@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from smp.compiler.compiled import CompiledPipeline
+from smp.definition.compiled import CompiledPipeline
 from smp.errors import RunError
 from smp.local.run_store import Run, RunStore
 from smp.local.sandbox.base import Sandbox

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from smp.compiler.compiled import CodeFile, CodeTree, CompiledPipeline
+from smp.definition.compiled import CodeFile, CodeTree, CompiledPipeline
 from smp.local.compare import compare_runs, comparison
 from smp.local.outcome import came_to
 from smp.local.places import Places

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from smp.compiler.compiled import CodeFile, CodeTree, CompiledPipeline, StandIn
+from smp.definition.compiled import CodeFile, CodeTree, CompiledPipeline, StandIn
 from smp.errors import RunError
 from smp.local.cache import StepCache
 from smp.local.outcome import final_metrics

@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 
 from smp.compiler.cache import compile_all
-from smp.compiler.compiled import CompiledPipeline
-from smp.compiler.limits import check_limits
-from smp.compiler.request_check import check_requests
 from smp.config.files import DEFAULT_PATTERN, find_files, model_directory
 from smp.config.load import load_project
 from smp.config.project import Project
 from smp.config.source_tree import is_inside
+from smp.definition.compiled import CompiledPipeline
+from smp.definition.limits import check_limits
+from smp.definition.request_check import check_requests
 from smp.graph import PipelineGraph, build_graphs
 from stacks.context import config_pattern, read_context
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from smp.compiler.compiled import CompiledPipeline
+from smp.definition.compiled import CompiledPipeline
 from smp.review.dag import Dag, read_dag
 
 Json = dict[str, Any]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from smp.compiler.compiled import CompiledPipeline
-from smp.compiler.triggers import ApprovedModel, DataArrival, Schedule
+from smp.definition.compiled import CompiledPipeline
+from smp.definition.triggers import ApprovedModel, DataArrival, Schedule
 from smp.review.listing import render_steps
 
 

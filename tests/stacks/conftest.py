@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from smp.compiler.triggers import Schedule
+from smp.definition.triggers import Schedule
 from tests.stacks.deliveries import settings, synthesize_delivery
 from tests.stacks.pipelines import TRIGGERS, full_pipeline, many_steps, processing_only
 from tests.stacks.synthesis import ROOT, Synthesis, synthesize, synthesize_all

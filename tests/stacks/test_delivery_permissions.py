@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 
-from smp.compiler.compiled import Json
+from smp.definition.compiled import Json
 from tests.stacks.deliveries import (
     DELIVERY_STACK,
     STAGES,

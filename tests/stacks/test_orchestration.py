@@ -9,7 +9,7 @@ import cfnlint
 import pytest
 import yaml
 
-from smp.compiler.compiled import Json
+from smp.definition.compiled import Json
 from smp.export.airflow import render_dag
 from smp.export.airflow.runtime_files import runtime_files
 from tests.stacks.synthesis import Synthesis, shown

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from smp.compiler.compiled import Json
-from smp.compiler.deploy_values import substitute
+from smp.definition.compiled import Json
+from smp.definition.deploy_values import substitute
 from stacks.pipeline import pipeline_stack_id
 from tests.stacks.pipelines import full_pipeline
 from tests.stacks.synthesis import Synthesis, shown

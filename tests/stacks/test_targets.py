@@ -11,9 +11,9 @@ import cfnlint
 import pytest
 
 from smp.compiler.cache import compile_all
-from smp.compiler.compiled import Json
-from smp.compiler.triggers import rule_name, schedule_group_name, state_machine_name
 from smp.config.load import load_project
+from smp.definition.compiled import Json
+from smp.definition.triggers import rule_name, schedule_group_name, state_machine_name
 from smp.graph import build_graphs
 from tests.stacks.synthesis import ROOT, Synthesis, shown, synthesize
 

@@ -7,7 +7,7 @@ import json
 import aws_cdk as cdk
 import cfnlint
 
-from smp.compiler.compiled import Json
+from smp.definition.compiled import Json
 from smp.review.template_permissions import permissions_in, widenings
 from smp.review.template_text import known_values
 from stacks.foundation import Foundation

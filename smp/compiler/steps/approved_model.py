@@ -10,19 +10,19 @@ from typing import Any
 
 from sagemaker.core.workflow.conditions import Condition, ConditionEquals
 
-from smp.compiler.deploy_values import function
-from smp.compiler.lookups import APPROVED_MODEL
 from smp.compiler.stand_ins import to_names
 from smp.compiler.steps.context import StepContext, sdk_view
 from smp.compiler.steps.function import function_step
 from smp.compiler.steps.images import section_image
 from smp.config.approved_model import APPROVED_OUTPUTS, ApprovedModelStep
 from smp.config.condition import METRICS, Reference, parse_condition, references
-from smp.config.expressions import ParameterType
 from smp.config.function import OutsideStep
 from smp.config.message import message_parts
 from smp.config.step_base import StepBase
 from smp.config.steps import ConditionStep, FailStep
+from smp.definition.deploy_values import function
+from smp.definition.expressions import ParameterType
+from smp.definition.model_lookups import APPROVED_MODEL
 from smp.graph.nodes import PackageSource, PipelineGraph, StepNode
 from smp.lookup import approved_model as lookup
 

@@ -10,11 +10,11 @@ from typing import Any
 from sagemaker.core.drift_check_baselines import DriftCheckBaselines
 from sagemaker.core.model_metrics import FileSource, MetricsSource
 
-from smp.compiler.compiled import Json
 from smp.compiler.steps.clarify_analysis import monitored_config
 from smp.compiler.steps.context import StepContext
 from smp.config.check_step import CheckStep
 from smp.config.clarify_check import ClarifyCheckStep
+from smp.definition.compiled import Json
 from smp.graph.nodes import StepNode, model_package_group_name
 
 RESULTS = "results"

@@ -11,11 +11,11 @@ from typing import Any
 from sagemaker.core import clarify
 from sagemaker.core.model_monitor import BiasAnalysisConfig, ExplainabilityAnalysisConfig
 
-from smp.compiler import deploy_values
-from smp.compiler.compiled import Json
 from smp.compiler.steps.context import StepContext
 from smp.config.clarify_analysis import Predictor
 from smp.config.clarify_check import ClarifyCheckStep
+from smp.definition import deploy_values
+from smp.definition.compiled import Json
 
 FILE = "analysis_config.json"
 TYPES = {

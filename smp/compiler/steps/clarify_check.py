@@ -9,7 +9,6 @@ from typing import Any
 
 from sagemaker.mlops.workflow.steps import StepTypeEnum
 
-from smp.compiler.compiled import Json
 from smp.compiler.steps.checks import (
     FLAGS,
     RESULTS,
@@ -24,6 +23,7 @@ from smp.compiler.steps.images import named_image
 from smp.compiler.steps.request_step import RequestStep
 from smp.config.clarify_check import ClarifyCheckStep
 from smp.config.images import PublishedImage
+from smp.definition.compiled import Json
 from smp.graph.nodes import StepNode
 
 IMAGE = PublishedImage("clarify", "processing", "1.0")

@@ -16,17 +16,17 @@ from sagemaker.mlops.workflow.for_each_step import _ForEachPropertyReference
 from sagemaker.mlops.workflow.step_dependency import StepDependency, TriggerCondition
 from sagemaker.mlops.workflow.steps import CacheConfig
 
-from smp.compiler import deploy_values
-from smp.compiler.code_store import CodeStore, code_tree
-from smp.compiler.compiled import EXECUTIONS_PREFIX, CodeTree
 from smp.compiler.expressions import number_of
 from smp.compiler.sdk import OfflineSession
 from smp.compiler.stand_ins import to_constants
 from smp.config.emr_serverless import EMRServerlessStep
-from smp.config.expressions import BEGIN, Reference, filled_in, names_in
 from smp.config.fields import ConfigModel, Tag
 from smp.config.project import NetworkSecurity
 from smp.config.steps import StepConfig
+from smp.definition import deploy_values
+from smp.definition.code.store import CodeStore, code_tree
+from smp.definition.compiled import EXECUTIONS_PREFIX, CodeTree
+from smp.definition.expressions import BEGIN, Reference, filled_in, names_in
 from smp.errors import CompileError, Problem
 from smp.graph.nodes import MODEL_OUTPUT, PREDICTIONS_OUTPUT, ChainedInput, PipelineGraph, StepNode
 

@@ -10,14 +10,14 @@ from typing import Any
 
 from sagemaker.mlops.workflow import emr_serverless_step as sdk
 
-from smp.compiler.compiled import CodeTree, Json
-from smp.compiler.deploy_values import ACCOUNT_ID, KMS_KEY_ARN, PARTITION
 from smp.compiler.expressions import number_of
-from smp.compiler.statement import regional_arn
 from smp.compiler.steps.context import StepContext
 from smp.compiler.steps.values import text_of
 from smp.config.emr_serverless import Application, EMRServerlessStep, HiveJob, SparkJob, Workers
-from smp.config.expressions import Reference
+from smp.definition.compiled import CodeTree, Json
+from smp.definition.deploy_values import ACCOUNT_ID, KMS_KEY_ARN, PARTITION
+from smp.definition.expressions import Reference
+from smp.definition.permissions.statement import regional_arn
 from smp.errors import CompileError, Problem, ScriptError
 from smp.graph.nodes import StepNode
 from smp.text.messages import dotted

@@ -13,7 +13,7 @@ from sagemaker.core.lambda_helper import Lambda
 from sagemaker.mlops.workflow.lambda_step import LambdaOutput, LambdaOutputTypeEnum, LambdaStep
 
 from smp.compiler.sdk import OfflineSession
-from smp.config.expressions import ParameterType
+from smp.definition.expressions import ParameterType
 
 
 def function_step(

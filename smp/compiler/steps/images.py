@@ -9,10 +9,10 @@ from functools import lru_cache
 
 from sagemaker.core import image_uris
 
-from smp.compiler import deploy_values
 from smp.compiler.stand_ins import to_constants
 from smp.compiler.steps.context import StepContext
 from smp.config.images import SPARK, ImageChoice, PublishedImage
+from smp.definition import deploy_values
 
 MACHINES = {"gpu": "ml.g5.xlarge", "cpu": "ml.m5.large", None: "ml.m5.large"}
 """An instance type by which the SDK tells images for CPUs from those for GPUs."""

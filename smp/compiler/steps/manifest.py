@@ -9,9 +9,9 @@ import json
 import posixpath
 from collections.abc import Sequence
 
-from smp.compiler import deploy_values
-from smp.compiler.compiled import CodeTree
 from smp.compiler.steps.context import StepContext
+from smp.definition import deploy_values
+from smp.definition.compiled import CodeTree
 
 MANIFEST_FILE = "input.manifest"
 

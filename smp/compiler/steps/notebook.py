@@ -11,13 +11,13 @@ from typing import Any
 
 from sagemaker.mlops.workflow.steps import StepTypeEnum
 
-from smp.compiler.compiled import CodeTree, Json
-from smp.compiler.deploy_values import REGION
-from smp.compiler.notebooks import ENTRY_POINT
 from smp.compiler.steps.context import StepContext, sdk_tags, sdk_view
 from smp.compiler.steps.request_step import RequestStep
 from smp.compiler.steps.values import text_of
 from smp.config.notebook import NotebookJobStep
+from smp.definition.compiled import CodeTree, Json
+from smp.definition.deploy_values import REGION
+from smp.definition.notebook_jobs import ENTRY_POINT
 from smp.errors import Problem, ScriptError
 from smp.graph.nodes import StepNode
 from smp.graph.step_classes.notebook import CHANNEL, notebook_channel

@@ -12,8 +12,6 @@ from sagemaker.core import image_uris
 from sagemaker.mlops.workflow import quality_check_step as sdk
 from sagemaker.mlops.workflow.check_job_config import CheckJobConfig
 
-from smp.compiler import deploy_values
-from smp.compiler.compiled import Json
 from smp.compiler.stand_ins import to_constants
 from smp.compiler.steps.checks import (
     FLAGS,
@@ -24,8 +22,10 @@ from smp.compiler.steps.checks import (
     dataset_of,
 )
 from smp.compiler.steps.context import StepContext, sdk_tags, sdk_view
-from smp.config.expressions import Reference
 from smp.config.quality_check import QualityCheckStep
+from smp.definition import deploy_values
+from smp.definition.compiled import Json
+from smp.definition.expressions import Reference
 from smp.graph.nodes import StepNode
 
 IMAGE = "model-monitor"

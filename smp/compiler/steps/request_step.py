@@ -10,7 +10,7 @@ from typing import Any
 from sagemaker.core.workflow.properties import Properties
 from sagemaker.mlops.workflow.steps import Step, StepTypeEnum
 
-from smp.compiler.compiled import Json
+from smp.definition.compiled import Json
 
 
 class RequestStep(Step):  # type: ignore[misc]

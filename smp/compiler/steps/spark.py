@@ -10,9 +10,9 @@ from collections.abc import Iterator
 
 from sagemaker.core.shapes import ProcessingInput, ProcessingS3Input
 
-from smp.compiler.compiled import CodeTree
 from smp.compiler.steps.context import StepContext
 from smp.config.jobs import PreprocessSection
+from smp.definition.compiled import CodeTree
 from smp.errors import Problem, ScriptError
 from smp.graph.nodes import StepNode
 from smp.graph.step_classes.inputs import SPARK_INPUT, SPARK_INPUTS

@@ -19,11 +19,11 @@ from sagemaker.core.shapes import (
 from sagemaker.mlops.workflow.steps import TrainingStep, TuningStep
 from sagemaker.train.tuner import HyperparameterTuner
 
-from smp.compiler.compiled import Json
 from smp.compiler.steps.context import StepContext, sdk_tags, sdk_view
 from smp.compiler.steps.training import data_channels, job_channel, job_trainer
 from smp.config.jobs import TrainSection
 from smp.config.tune import CategoryRange, Range, TuneSection
+from smp.definition.compiled import Json
 from smp.graph.nodes import StepNode
 
 CODE_CHANNEL = "code"

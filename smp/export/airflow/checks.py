@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from smp.compiler.compiled import CompiledPipeline
-from smp.compiler.lookups import is_lookup
+from smp.definition.compiled import CompiledPipeline
+from smp.definition.model_lookups import is_lookup
+from smp.definition.service_calls import SERVICE_CALLS
 from smp.errors import Problem
 from smp.export.airflow.conditions import OPERATORS
 from smp.export.airflow.schedule import schedule_problems, schedule_triggers
 from smp.export.refusal import refusal, refuse
-from smp.export.service_calls import SERVICE_CALLS
 from smp.export.workflow import Task, Workflow, expressions_in, property_file_of, step_property
 
 TARGET = "Airflow"

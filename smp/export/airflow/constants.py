@@ -9,9 +9,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 
-from smp.compiler.compiled import Json
-from smp.compiler.deploy_values import names_in
-from smp.compiler.lookups import is_lookup
+from smp.definition.compiled import Json
+from smp.definition.deploy_values import names_in
+from smp.definition.model_lookups import is_lookup
 from smp.export.airflow.expressions import Expressions
 from smp.export.airflow.source import Names, call, lines, literal, sequence
 from smp.export.workflow import PropertyFile, Task, Workflow

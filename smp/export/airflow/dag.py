@@ -10,8 +10,8 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
-from smp.compiler.compiled import CompiledPipeline
-from smp.compiler.lookups import is_lookup
+from smp.definition.compiled import CompiledPipeline
+from smp.definition.model_lookups import is_lookup
 from smp.export.airflow.arrows import arrows, chains, is_guarded
 from smp.export.airflow.checks import check_dag
 from smp.export.airflow.constants import Constants

@@ -5,8 +5,8 @@ It never writes a file.
 
 from __future__ import annotations
 
-from smp.compiler.compiled import CompiledPipeline
-from smp.compiler.permissions import plan_permissions
+from smp.definition.compiled import CompiledPipeline
+from smp.definition.permissions.plan import plan_permissions
 from smp.export.airflow.checks import dag_notes
 from smp.export.airflow.dag import render_dag
 from smp.export.airflow.permissions import dag_permissions

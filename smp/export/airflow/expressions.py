@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from smp.compiler.compiled import Json
-from smp.compiler.deploy_values import LIST_VALUES, PATTERN
+from smp.definition.compiled import Json
+from smp.definition.deploy_values import LIST_VALUES, PATTERN
 from smp.export.airflow.source import Group, Node, call, literal, mapping, sequence
 from smp.export.workflow import PropertyFile, is_expression, property_file_of
 

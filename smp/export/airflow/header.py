@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from smp.compiler.compiled import CompiledPipeline
+from smp.definition.compiled import CompiledPipeline
 from smp.export.airflow.expressions import Expressions
 from smp.export.airflow.schedule import DagSchedule, read_schedule, schedule_triggers
 from smp.export.airflow.source import Group, Node, call, literal, mapping, sequence

@@ -9,7 +9,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 
-from smp.export.service_calls import SERVICE_CALLS
+from smp.definition.service_calls import SERVICE_CALLS
 from smp.export.workflow import Workflow
 
 SUFFIX_LENGTH = len("-261122050000-99")

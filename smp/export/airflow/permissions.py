@@ -7,17 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from smp.compiler.access import analyse_access
-from smp.compiler.compiled import CompiledPipeline
-from smp.compiler.deploy_values import PARTITION
-from smp.compiler.job_permissions import LOG_GROUPS
-from smp.compiler.lookup_permissions import NUMBERED, group_arns, package_arns
-from smp.compiler.lookups import is_lookup
-from smp.compiler.permissions import plan_permissions
-from smp.compiler.statement import Statement, key_arns, regional_arn, through_s3
+from smp.definition.compiled import CompiledPipeline
+from smp.definition.deploy_values import PARTITION
+from smp.definition.model_lookups import is_lookup
+from smp.definition.permissions.access import analyse_access
+from smp.definition.permissions.job_role import LOG_GROUPS
+from smp.definition.permissions.lookup_role import NUMBERED, group_arns, package_arns
+from smp.definition.permissions.plan import plan_permissions
+from smp.definition.permissions.statement import Statement, key_arns, regional_arn, through_s3
+from smp.definition.service_calls import SERVICE_CALLS
 from smp.export.airflow.job_names import job_bases
 from smp.export.report_keys import report_key
-from smp.export.service_calls import SERVICE_CALLS
 from smp.export.workflow import Task, Workflow, is_expression, read_workflow
 
 NAMED_ANEW = "Each run and each try names its jobs and models anew."

@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from smp.compiler.compiled import CompiledPipeline
-from smp.compiler.triggers import Schedule
-from smp.config.cron import DAYS
+from smp.definition.compiled import CompiledPipeline
+from smp.definition.cron import DAYS
+from smp.definition.triggers import Schedule
 from smp.errors import Problem
 from smp.export.refusal import refusal
 

@@ -9,11 +9,12 @@ from typing import Any
 
 import yaml
 
-from smp.compiler.access import analyse_access
-from smp.compiler.compiled import CompiledPipeline, Json
-from smp.compiler.deploy_values import LIST_VALUES, PATTERN
-from smp.compiler.job_permissions import data_statements, runtime_statements
-from smp.compiler.statement import Statement
+from smp.definition.compiled import CompiledPipeline, Json
+from smp.definition.deploy_values import LIST_VALUES, PATTERN
+from smp.definition.permissions.access import analyse_access
+from smp.definition.permissions.job_role import data_statements, runtime_statements
+from smp.definition.permissions.statement import Statement
+from smp.definition.service_calls import SERVICE_CALLS
 from smp.export.airflow.arrows import arrows
 from smp.export.airflow.checks import dag_notes
 from smp.export.airflow.job_names import job_bases
@@ -22,7 +23,6 @@ from smp.export.airflow.schedule import read_schedule, schedule_triggers
 from smp.export.airflow.serverless_checks import serverless_problems
 from smp.export.airflow.templates import job_name, templated
 from smp.export.refusal import refuse
-from smp.export.service_calls import SERVICE_CALLS
 from smp.export.workflow import Parameter, Task, Workflow, read_workflow
 
 OPERATORS = "airflow.providers.amazon.aws.operators.sagemaker.SageMaker{}Operator"

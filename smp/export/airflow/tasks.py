@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from smp.compiler.lookups import is_lookup
+from smp.definition.model_lookups import is_lookup
+from smp.definition.service_calls import SERVICE_CALLS
 from smp.export.airflow.arrows import arrows, entries, is_guarded
 from smp.export.airflow.conditions import Question
 from smp.export.airflow.constants import Constants
 from smp.export.airflow.job_names import job_bases
 from smp.export.airflow.source import INDENT, Group, Node, call, lines, literal, mapping, sequence
-from smp.export.service_calls import SERVICE_CALLS
 from smp.export.workflow import Task, Workflow
 
 OPERATORS = {

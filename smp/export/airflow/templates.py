@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from smp.compiler.compiled import Json
+from smp.definition.compiled import Json
 from smp.export.workflow import Workflow, is_expression, step_property
 
 EXECUTION = {

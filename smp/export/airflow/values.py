@@ -8,8 +8,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from smp.compiler.compiled import CompiledPipeline
-from smp.compiler.deploy_values import LIST_VALUES
+from smp.definition.compiled import CompiledPipeline
+from smp.definition.deploy_values import LIST_VALUES
 from smp.export.airflow.constants import value_names
 from smp.export.bundle import description_of
 from smp.export.workflow import read_workflow

@@ -9,10 +9,10 @@ from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from typing import Any
 
-from smp.compiler.compiled import CompiledPipeline
-from smp.compiler.lookups import is_lookup
-from smp.compiler.permissions import plan_permissions
-from smp.compiler.triggers import state_machine_name
+from smp.definition.compiled import CompiledPipeline
+from smp.definition.model_lookups import is_lookup
+from smp.definition.permissions.plan import plan_permissions
+from smp.definition.triggers import state_machine_name
 from smp.export.bundle import Exported
 from smp.export.stepfunctions.blocks import Block, Fork, plan_blocks, steps_of
 from smp.export.stepfunctions.permissions import state_machine_permissions

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from functools import reduce
 
-from smp.compiler.compiled import Json
+from smp.definition.compiled import Json
 from smp.export.stepfunctions.blocks import Block, Fork, Item, plan_blocks, steps_of
 from smp.export.stepfunctions.jsonata import INPUT, code, record
 from smp.export.stepfunctions.names import fork_name, state_name

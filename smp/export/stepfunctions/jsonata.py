@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from smp.compiler.compiled import Json
+from smp.definition.compiled import Json
 from smp.export.workflow import is_expression, property_file_of, step_property
 
 INPUT = "$states.input"

@@ -9,7 +9,7 @@ import hashlib
 import re
 from collections.abc import Iterable
 
-from smp.export.service_calls import SERVICE_CALLS
+from smp.definition.service_calls import SERVICE_CALLS
 from smp.export.stepfunctions.jsonata import record
 from smp.export.stepfunctions.retries import ATTEMPTS, job_retries
 from smp.export.workflow import Task

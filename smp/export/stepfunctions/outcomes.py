@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from smp.export.service_calls import SERVICE_CALLS
+from smp.definition.service_calls import SERVICE_CALLS
 from smp.export.workflow import Task, Workflow
 
 COMPLETED, FAILED, STOPPED, SKIPPED, YES, NO = (

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from smp.compiler.compiled import Json
-from smp.config.parameter_text import MAX_VALUE
+from smp.definition.compiled import Json
+from smp.definition.parameter_text import MAX_VALUE
 from smp.export.stepfunctions.jsonata import INPUT, code, literal, member
 from smp.export.stepfunctions.names import RUN, run_digits
 from smp.export.workflow import Parameter

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from smp.compiler.access import analyse_access
-from smp.compiler.compiled import CompiledPipeline
-from smp.compiler.deploy_values import PARTITION
-from smp.compiler.lookup_permissions import NUMBERED, group_arns, package_arns
-from smp.compiler.permissions import plan_permissions
-from smp.compiler.statement import Statement, key_arns, regional_arn, through_s3
+from smp.definition.compiled import CompiledPipeline
+from smp.definition.deploy_values import PARTITION
+from smp.definition.permissions.access import analyse_access
+from smp.definition.permissions.lookup_role import NUMBERED, group_arns, package_arns
+from smp.definition.permissions.plan import plan_permissions
+from smp.definition.permissions.statement import Statement, key_arns, regional_arn, through_s3
+from smp.definition.service_calls import SERVICE_CALLS
 from smp.export.report_keys import report_key
-from smp.export.service_calls import SERVICE_CALLS
 from smp.export.stepfunctions.names import job_prefix
 from smp.export.workflow import Task, Workflow, read_workflow
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 
-from smp.compiler.compiled import Json
+from smp.definition.compiled import Json
+from smp.definition.service_calls import SERVICE_CALLS
 from smp.errors import Problem
 from smp.export.refusal import refusal
-from smp.export.service_calls import SERVICE_CALLS
 from smp.export.stepfunctions.jsonata import EXECUTION, path_parts
 from smp.export.stepfunctions.states import COMPARISONS, used_properties
 from smp.export.workflow import Task, Workflow, expressions_in, is_expression, step_property

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from smp.compiler.compiled import Json
+from smp.definition.compiled import Json
 from smp.export.workflow import Task
 
 ATTEMPTS = "Attempts"

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from smp.compiler.compiled import Json
+from smp.definition.compiled import Json
 
 
 @dataclass

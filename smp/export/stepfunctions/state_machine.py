@@ -9,7 +9,7 @@ import json
 from dataclasses import replace
 from typing import Any
 
-from smp.compiler.compiled import CompiledPipeline, Json
+from smp.definition.compiled import CompiledPipeline, Json
 from smp.export.refusal import refuse
 from smp.export.stepfunctions.flow import render_states
 from smp.export.stepfunctions.parameters import CHECK, parameter_states

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from smp.compiler.compiled import Json
-from smp.compiler.deploy_values import PARTITION
-from smp.export.service_calls import SERVICE_CALLS, ServiceCall
+from smp.definition.compiled import Json
+from smp.definition.deploy_values import PARTITION
+from smp.definition.service_calls import SERVICE_CALLS, ServiceCall
 from smp.export.stepfunctions.jsonata import (
     INPUT,
     RESULT,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from smp.compiler.compiled import Json
+from smp.definition.compiled import Json
 from smp.export.stepfunctions.jsonata import INPUT, code, rendered
 from smp.export.stepfunctions.names import state_name
 from smp.export.stepfunctions.outcomes import COMPLETED, FAILED, NO, YES, Known

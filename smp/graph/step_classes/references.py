@@ -17,10 +17,10 @@ from smp.config.condition import (
     Reference,
     metric_name,
 )
-from smp.config.expressions import ParameterType
 from smp.config.for_each import COUNTS, ForEachStep
 from smp.config.function import OutsideStep
 from smp.config.step_base import StepBase
+from smp.definition.expressions import ParameterType
 from smp.errors import near_names
 from smp.graph.declared import Declared
 from smp.graph.findings import Findings

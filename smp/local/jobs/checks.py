@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from smp.compiler.compiled import CODE_PREFIX
+from smp.definition.compiled import CODE_PREFIX
 from smp.errors import RunError
 from smp.local.jobs.context import StepContext, StepFailure
 from smp.local.jobs.processing import run_processing

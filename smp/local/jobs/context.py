@@ -11,7 +11,7 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
-from smp.compiler.compiled import CompiledPipeline, Json, StandIn
+from smp.definition.compiled import CompiledPipeline, Json, StandIn
 from smp.errors import RunError
 from smp.local.container import Inputs
 from smp.local.object_store import ObjectStore

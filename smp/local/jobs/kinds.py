@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
 
-from smp.compiler.compiled import Json
-from smp.compiler.lookups import is_lookup
-from smp.compiler.notebooks import is_notebook_job
+from smp.definition.compiled import Json
+from smp.definition.model_lookups import is_lookup
+from smp.definition.notebook_jobs import is_notebook_job
 from smp.local.jobs.context import StepContext
 
 RunStep = Callable[[StepContext], dict[str, Any]]

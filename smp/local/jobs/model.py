@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from smp.compiler.compiled import Json
+from smp.definition.compiled import Json
 from smp.errors import near_names
 from smp.local.jobs.context import StepContext, StepFailure
 from smp.local.object_store import ObjectStore

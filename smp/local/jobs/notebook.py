@@ -11,8 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from smp.compiler.compiled import CompiledPipeline
-from smp.compiler.notebooks import is_notebook_job, language_of
+from smp.definition.compiled import CompiledPipeline
+from smp.definition.notebook_jobs import is_notebook_job, language_of
 from smp.errors import Problem, RunError
 from smp.local.environments import REQUIREMENTS_FILE
 from smp.local.jobs.context import StepContext, StepFailure

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from smp.compiler.compiled import Json
+from smp.definition.compiled import Json
 from smp.errors import Problem
 from smp.local.archive import unpack
 from smp.local.container import directories, host_names, inside

@@ -13,8 +13,8 @@ from functools import cached_property
 from pathlib import Path
 from urllib.parse import quote
 
-from smp.compiler.compiled import CompiledPipeline
-from smp.compiler.notebooks import kind_of
+from smp.definition.compiled import CompiledPipeline
+from smp.definition.notebook_jobs import kind_of
 from smp.errors import RunError
 from smp.local.outcome import EvaluationReport, evaluation_reports
 from smp.local.places import Places

@@ -14,7 +14,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from smp import __version__
-from smp.compiler.compiled import CompiledPipeline
+from smp.definition.compiled import CompiledPipeline
 from smp.local.outcome import came_to, registered_version
 from smp.local.places import Places
 from smp.local.report.facts import NOT_IN_RUN, Facts

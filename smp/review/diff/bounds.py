@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from smp.compiler.compiled import CompiledPipeline, Json
+from smp.definition.compiled import CompiledPipeline, Json
+from smp.definition.prices import Prices
 from smp.review.diff.changes import Bound, Bounds
-from smp.review.prices import Prices
 
 DEFAULT_SECONDS = 24 * 3600
 """A job's limit where its request names none.

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from smp.compiler.differences import MISSING
+from smp.definition.differences import MISSING
 from smp.review.dag import Dag
 
 

@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from smp.compiler.compiled import CodeFile, CodeTree, CompiledPipeline, Json
-from smp.compiler.differences import own_settings, trees_by_origin
+from smp.definition.compiled import CodeFile, CodeTree, CompiledPipeline, Json
+from smp.definition.differences import own_settings, trees_by_origin
 from smp.review.diff.changes import CodeChange, FileChange, Kind
 from smp.review.diff.lines import changed_lines
 

@@ -10,8 +10,9 @@ import json
 from collections.abc import Iterable
 from dataclasses import replace
 
-from smp.compiler.compiled import CompiledPipeline
-from smp.compiler.differences import same
+from smp.definition.compiled import CompiledPipeline
+from smp.definition.differences import same
+from smp.definition.prices import Prices
 from smp.review.diff.bounds import compare_bounds
 from smp.review.diff.changes import (
     Change,
@@ -28,7 +29,6 @@ from smp.review.diff.permissions import RolesOf, no_roles, permission_changes
 from smp.review.diff.picture import changed_dag
 from smp.review.diff.settings import setting_changes
 from smp.review.diff.steps import edge_changes, step_changes
-from smp.review.prices import Prices
 from smp.review.state import State
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from smp.compiler.differences import MISSING
+from smp.definition.differences import MISSING
 from smp.review.diff.bounds import cost
 from smp.review.diff.changes import (
     Bound,

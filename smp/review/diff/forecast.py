@@ -1,6 +1,6 @@
 """Which steps the next execution runs again and why, and which take an earlier result.
 
-By the service's rule in `smp.compiler.cache_rule`, given that the latest execution was of the base and
+By the service's rule in `smp.definition.step_types`, given that the latest execution was of the base and
 succeeded. It never looks at contents in S3, as the service does not.
 """
 
@@ -12,9 +12,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from smp.compiler.cache_rule import KEY_ATTRIBUTES, key_attributes
-from smp.compiler.compiled import CURRENT_ITEM, CompiledPipeline, Json
-from smp.compiler.differences import differences, name_changed_trees, same
+from smp.definition.compiled import CURRENT_ITEM, CompiledPipeline, Json
+from smp.definition.differences import differences, name_changed_trees, same
+from smp.definition.step_types import KEY_ATTRIBUTES, key_attributes
 from smp.review.diff.changes import Outcome, Prediction, Section
 from smp.review.diff.code import trees_of
 from smp.review.diff.sections import step_setting

@@ -1,6 +1,6 @@
 """What the roles of a pipeline may newly do, and what no longer.
 
-It never reads a template or a role: `smp.compiler.permissions` derives the statements of both sides.
+It never reads a template or a role: `smp.definition.permissions.plan` derives the statements of both sides.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from smp.compiler.compiled import CodeTree, CompiledPipeline
-from smp.compiler.differences import name_changed_trees
-from smp.compiler.permissions import Statement, plan_permissions
-from smp.compiler.triggers import SAGEMAKER
+from smp.definition.compiled import CodeTree, CompiledPipeline
+from smp.definition.differences import name_changed_trees
+from smp.definition.permissions.plan import Statement, plan_permissions
+from smp.definition.triggers import SAGEMAKER
 from smp.review.diff.changes import Kind, PermissionChange
 
 JOB_ROLE, PIPELINE_ROLE = "job role", "pipeline role"

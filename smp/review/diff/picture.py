@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from smp.compiler.compiled import CompiledPipeline
+from smp.definition.compiled import CompiledPipeline
 from smp.review import mermaid
 from smp.review.dag import Dag, Edge, Step, read_dag
 from smp.review.diff.changes import ChangedDag, EdgeChange, Kind, StepChange

@@ -5,8 +5,8 @@ What no rule names goes under "other settings": a setting is never left out.
 
 from __future__ import annotations
 
-from smp.compiler.access import HANDED_OVER
-from smp.compiler.differences import Difference, Path
+from smp.definition.differences import Difference, Path
+from smp.definition.permissions.access import HANDED_OVER
 from smp.review.diff.changes import Change, Section
 
 _NAMED_BY_AUTHOR = {

@@ -9,8 +9,8 @@ import json
 from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
-from smp.compiler.compiled import CompiledPipeline, Json
-from smp.compiler.differences import ORDER, Path, differences
+from smp.definition.compiled import CompiledPipeline, Json
+from smp.definition.differences import ORDER, Path, differences
 from smp.review.diff.changes import Change, Section
 
 Read = Callable[[Json], Any]

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from smp.compiler.compiled import CONTAINERS, CompiledPipeline, Json
-from smp.compiler.differences import (
+from smp.definition.compiled import CONTAINERS, CompiledPipeline, Json
+from smp.definition.differences import (
     MISSING,
     differences,
     name_changed_trees,

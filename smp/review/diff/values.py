@@ -9,7 +9,7 @@ import json
 import re
 from typing import Any
 
-from smp.compiler.differences import MISSING, NAMED_BY, differences, same
+from smp.definition.differences import MISSING, NAMED_BY, differences, same
 
 ABSENT = "not set"
 LONGEST = 64

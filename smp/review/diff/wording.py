@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from smp.compiler.deploy_values import PARTITION
+from smp.definition.deploy_values import PARTITION
 from smp.review.diff.changes import (
     Change,
     Diff,

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from smp.compiler.compiled import CompiledPipeline
+from smp.definition.compiled import CompiledPipeline
 from tests.export import definitions as d
 from tests.export.airflow.airflow_process import AirflowProcess
 from tests.export.airflow.deployment import (

@@ -12,9 +12,9 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from smp.compiler.compile import compile_pipeline
-from smp.compiler.compiled import CompiledPipeline
+from smp.definition.compiled import CompiledPipeline
+from smp.definition.service_calls import SERVICE_CALLS
 from smp.export.airflow import dag_permissions, dag_values, render_dag
-from smp.export.service_calls import SERVICE_CALLS
 from tests.compiler.compiling import example_graphs
 from tests.export.airflow.emulated_service import ACCOUNT, REGION, Call, EmulatedService
 

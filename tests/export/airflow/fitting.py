@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from smp.compiler.compiled import CompiledPipeline
-from smp.compiler.triggers import Schedule
+from smp.definition.compiled import CompiledPipeline
+from smp.definition.triggers import Schedule
 from tests.export import definitions as d
 
 SCHEDULE = Schedule("daily", target="airflow", expression="cron(30 5 ? * MON-FRI *)")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from smp.compiler.deploy_values import substitute
+from smp.definition.deploy_values import substitute
 from smp.export.airflow import render_serverless
 from tests.export import definitions as d
 from tests.export.airflow.airflow_process import AirflowProcess

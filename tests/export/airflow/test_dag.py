@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from smp.compiler.compiled import CompiledPipeline
-from smp.compiler.triggers import ApprovedModel, DataArrival, Schedule
+from smp.definition.compiled import CompiledPipeline
+from smp.definition.triggers import ApprovedModel, DataArrival, Schedule
 from smp.export.airflow import dag_values, render_dag
 from smp.export.airflow.checks import dag_notes
 from smp.export.airflow.schedule import read_schedule, unix_cron

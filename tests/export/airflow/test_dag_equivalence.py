@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
-from smp.compiler.compiled import CompiledPipeline
+from smp.definition.compiled import CompiledPipeline
 from tests.export.airflow.airflow_process import AirflowProcess
 from tests.export.airflow.emulated_service import EmulatedService
 from tests.export.engines.dag import run_as_dag, visible

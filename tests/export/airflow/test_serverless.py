@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import yaml
 
-from smp.compiler.triggers import Schedule
+from smp.definition.triggers import Schedule
 from smp.export.airflow import render_serverless
 from smp.export.airflow.serverless import serverless_notes
 from smp.export.refusal import ExportError

@@ -6,10 +6,10 @@ import re
 from pathlib import PurePosixPath
 from typing import Any
 
-from smp.compiler.compiled import CompiledPipeline
+from smp.definition.compiled import CompiledPipeline
+from smp.definition.service_calls import SERVICE_CALLS
 from smp.export.airflow import render_dag
 from smp.export.airflow.arrows import arrows, entries
-from smp.export.service_calls import SERVICE_CALLS
 from smp.export.workflow import read_workflow
 from tests.export.airflow.airflow_process import AirflowProcess
 from tests.export.airflow.emulated_service import EmulatedService

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from smp.compiler.compiled import CompiledPipeline
-from smp.compiler.parameters import parameter_values
+from smp.definition.compiled import CompiledPipeline
+from smp.definition.parameters import parameter_values
 from smp.local import step_run
 from smp.local.jobs.context import StepContext, StepFailure
 from smp.local.object_store import ObjectStore

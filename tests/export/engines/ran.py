@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from smp.compiler.compiled import CompiledPipeline
-from smp.export.service_calls import SERVICE_CALLS
+from smp.definition.compiled import CompiledPipeline
+from smp.definition.service_calls import SERVICE_CALLS
 from smp.export.workflow import read_workflow
 
 Json = dict[str, Any]

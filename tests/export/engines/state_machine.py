@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from smp.compiler.compiled import CompiledPipeline
-from smp.export.service_calls import SERVICE_CALLS
+from smp.definition.compiled import CompiledPipeline
+from smp.definition.service_calls import SERVICE_CALLS
 from tests.export.emulated_states import Call, Plan
 from tests.export.engines.ran import Ran, Story, without_names
 from tests.export.step_functions import Engine, Execution

@@ -15,7 +15,7 @@ from typing import Any
 import botocore.session
 from botocore.validate import ParamValidator
 
-from smp.compiler.request_check import OPERATIONS, check_step_request
+from smp.definition.request_check import OPERATIONS, check_step_request
 
 Json = dict[str, Any]
 ROOT = Path(__file__).resolve().parents[3]

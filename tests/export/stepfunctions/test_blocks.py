@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from smp.compiler.compiled import CompiledPipeline
+from smp.definition.compiled import CompiledPipeline
 from smp.export.stepfunctions.blocks import Block, Fork, Item, plan_blocks, steps_of
 from smp.export.stepfunctions.export import export_state_machine
 from smp.export.workflow import read_workflow

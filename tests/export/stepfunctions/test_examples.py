@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from smp.compiler.compile import compile_pipeline
-from smp.compiler.compiled import CompiledPipeline
+from smp.definition.compiled import CompiledPipeline
 from smp.lookup.approved_model import find_approved
 from tests.compiler.compiling import example_graphs
 from tests.export.emulated_states import Plan

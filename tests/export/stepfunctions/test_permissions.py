@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from smp.compiler.compiled import CompiledPipeline
-from smp.compiler.statement import Statement
+from smp.definition.compiled import CompiledPipeline
+from smp.definition.permissions.statement import Statement
 from smp.export.stepfunctions import state_machine_permissions
 from tests.export.definitions import (
     compare,

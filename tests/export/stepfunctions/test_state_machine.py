@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from smp.compiler.compile import compile_pipeline
-from smp.compiler.compiled import CompiledPipeline
+from smp.definition.compiled import CompiledPipeline
+from smp.definition.service_calls import SERVICE_CALLS
 from smp.export.refusal import ExportError
-from smp.export.service_calls import SERVICE_CALLS
 from smp.export.stepfunctions import (
     render_state_machine,
     state_machine_permissions,

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from smp.compiler.compiled import CodeFile, CodeTree, CompiledPipeline, Json, StandIn
+from smp.definition.compiled import CodeFile, CodeTree, CompiledPipeline, Json, StandIn
 from smp.errors import RunError
 from smp.local.plan import plan_run
 from smp.local.refusals import refuse_images

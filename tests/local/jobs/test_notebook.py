@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from smp.compiler.compile import compile_pipeline
-from smp.compiler.compiled import CompiledPipeline, Json
+from smp.definition.compiled import CompiledPipeline, Json
 from smp.errors import RunError
 from smp.local.sandbox.base import Sandbox
 from smp.local.stored import output_uris

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from smp.compiler.compiled import CompiledPipeline, Json
+from smp.definition.compiled import CompiledPipeline, Json
 from smp.errors import RunError
 from smp.local.plan import plan_run
 from tests.local.jobs.test_handler import stand_in

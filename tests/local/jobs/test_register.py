@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from smp.compiler.compiled import ModelPackageGroup
+from smp.definition.compiled import ModelPackageGroup
 from smp.errors import RunError
 from smp.local.jobs.context import StepFailure
 from smp.local.jobs.register import run_register

@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
+from smp.definition.evaluate import Scope, resolve
 from smp.errors import SetupError
-from smp.local.expressions import Scope, resolve
 from smp.local.jobs.context import StepFailure
 from smp.local.jobs.transform import run_transform
 from smp.local.sandbox.choose import choose_sandbox

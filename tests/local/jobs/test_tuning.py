@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from smp.compiler.compiled import Json
+from smp.definition.compiled import Json
 from smp.local.jobs.context import StepFailure
 from smp.local.jobs.search import Range, Search, read_ranges
 from smp.local.jobs.trial_runs import TrialRun

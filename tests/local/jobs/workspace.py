@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from smp.compiler.compiled import CompiledPipeline, ModelPackageGroup
+from smp.definition.compiled import CompiledPipeline, ModelPackageGroup
 from smp.errors import SetupError
 from smp.local.jobs.context import StepContext
 from smp.local.jobs.model import run_model

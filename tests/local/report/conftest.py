@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from smp.compiler.cache import compile_all
-from smp.compiler.compiled import CompiledPipeline
 from smp.config.load import load_project
+from smp.definition.compiled import CompiledPipeline
 from smp.graph import build_graph
 from smp.local.places import Places
 from smp.local.report import render_report

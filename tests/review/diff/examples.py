@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from smp.compiler.code_store import CodeStore
-from smp.compiler.compiled import CompiledPipeline, Json, ModelPackageGroup, nested_steps
-from smp.compiler.triggers import DataArrival, Schedule
+from smp.definition.code.store import CodeStore
+from smp.definition.compiled import CompiledPipeline, Json, ModelPackageGroup, nested_steps
+from smp.definition.triggers import DataArrival, Schedule
 from smp.review.state import State
 
 NAME = "churn-lightgbm"

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from smp.compiler.compiled import CompiledPipeline, Json
+from smp.definition.compiled import CompiledPipeline, Json
+from smp.definition.prices import Prices
 from smp.review.diff.bounds import compare_bounds, cost
 from smp.review.diff.changes import Bound
 from smp.review.diff.time_words import bounds_headline, cost_words
-from smp.review.prices import Prices
 
 PRICES = Prices("2026-11-20", "eu-west-1", "USD", {"training": {"ml.m5.xlarge": 0.25}})
 

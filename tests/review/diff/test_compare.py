@@ -13,8 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from smp.compiler.compiled import CompiledPipeline
-from smp.compiler.differences import MISSING
+from smp.definition.compiled import CompiledPipeline
+from smp.definition.differences import MISSING
 from smp.review.diff.changes import Change, Kind, PipelineChange
 from smp.review.diff.compare import compare_pipelines, compare_states
 from smp.review.diff.fields import diff_fields

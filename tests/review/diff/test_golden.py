@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 
 import smp
-from smp.compiler.compiled import CompiledPipeline, Json
+from smp.definition.compiled import CompiledPipeline, Json
+from smp.definition.prices import Prices
 from smp.review.diff.changes import Diff
 from smp.review.diff.compare import compare_states
 from smp.review.diff.markdown import render_markdown
 from smp.review.diff.summary import LIMIT, render_summary
 from smp.review.diff.text import render_text
-from smp.review.prices import Prices
 from tests.review.diff.examples import CASES, CHANGED_SCRIPTS, churn, state, step, training
 
 GOLDEN = Path(__file__).with_name("golden")

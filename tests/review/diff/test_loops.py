@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from smp.compiler.compiled import CompiledPipeline
+from smp.definition.compiled import CompiledPipeline
 from smp.review.dag import read_dag
 from smp.review.diff.bounds import compare_bounds
 from smp.review.diff.changes import Change, Outcome, Section

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from markdown_it import MarkdownIt
 
-from smp.compiler.compiled import CompiledPipeline, ModelPackageGroup
+from smp.definition.compiled import CompiledPipeline, ModelPackageGroup
 from smp.review.diff.changes import Diff
 from smp.review.diff.compare import compare_states
 from smp.review.diff.markdown import MAX_CHARACTERS, code, plain, render_markdown

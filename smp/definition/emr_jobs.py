@@ -1,0 +1,36 @@
+"""The steps of a definition that start jobs on EMR Serverless.
+
+It never renders one: `smp.compiler.steps.emr_serverless` does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from smp.definition.compiled import Json
+
+EMR_SERVERLESS = "EMRServerless"
+
+
+@dataclass(frozen=True)
+class EmrJob:
+    """One step of this type; without an application it makes one."""
+
+    role: str
+    application_id: str | None
+    is_tagged: bool
+
+
+def emr_jobs(steps: Iterable[Json]) -> tuple[EmrJob, ...]:
+    """Return the jobs on EMR Serverless that the steps of a pipeline start."""
+    found = (
+        EmrJob(
+            step["Arguments"]["ExecutionRoleArn"],
+            step["Arguments"].get("ApplicationId"),
+            "tags" in step["Arguments"]["JobConfig"],
+        )
+        for step in steps
+        if step["Type"] == EMR_SERVERLESS
+    )
+    return tuple(dict.fromkeys(found))

@@ -1,0 +1,40 @@
+"""The steps of a definition that run a notebook.
+
+It never renders one: `smp.compiler.steps.notebook` does.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from smp.definition.compiled import CompiledPipeline, Json
+
+ENTRY_POINT = "amazon_sagemaker_scheduler"
+"""The program of SageMaker's images that runs notebooks; a job that begins with it is a notebook job."""
+NOTEBOOK_JOB = "NotebookJob"
+
+
+def is_notebook_job(step: Json) -> bool:
+    """Whether a step of a definition is the training job of a notebook."""
+    specification = step.get("Arguments", {}).get("AlgorithmSpecification", {})
+    return bool(
+        step["Type"] == "Training" and specification.get("ContainerEntrypoint") == [ENTRY_POINT]
+    )
+
+
+def kind_of(step: Json) -> str:
+    """Return what a person calls a step of this type."""
+    return NOTEBOOK_JOB if is_notebook_job(step) else str(step["Type"])
+
+
+def language_of(pipeline: CompiledPipeline, step: Json) -> str:
+    """Return the language that the notebook of a step says it is in; Python where it says none."""
+    uri = step["Arguments"]["InputDataConfig"][0]["DataSource"]["S3DataSource"]["S3Uri"]
+    name = step["Arguments"]["Environment"]["SM_INPUT_NOTEBOOK_NAME"]
+    path = pipeline.code_store / str(uri).rstrip("/").rpartition("/")[2] / name
+    said: Any = json.loads(path.read_text("utf-8")).get("metadata", {})
+    language = said.get("language_info", {}).get("name") or said.get("kernelspec", {}).get(
+        "language"
+    )
+    return str(language or "python").lower()

@@ -1,0 +1,1 @@
+"""The IAM statements that a compiled pipeline needs, role by role."""

@@ -1,0 +1,65 @@
+"""What the roles of a pipeline and of its triggers may do, as statements derived from what was compiled.
+
+It never knows a deployment: what only that has stands in a statement as a deploy-time name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from smp.definition.compiled import CompiledPipeline
+from smp.definition.permissions.access import analyse_access
+from smp.definition.permissions.job_role import data_statements, runtime_statements
+from smp.definition.permissions.lookup_role import lookup_statements
+from smp.definition.permissions.pipeline_role import pipeline_statements, unknown_step_types
+from smp.definition.permissions.statement import Statement
+from smp.definition.permissions.triggers import trigger_statements
+from smp.definition.triggers import AIRFLOW
+
+__all__ = ["Permissions", "Statement", "plan_permissions"]
+
+
+@dataclass(frozen=True)
+class Permissions:
+    """The statements of a pipeline's roles."""
+
+    data: tuple[Statement, ...]
+    """Of the job role: the data that the jobs read and write."""
+    runtime: tuple[Statement, ...]
+    """Of the job role: keys, images, logs and the network."""
+    pipeline: tuple[Statement, ...]
+    """Of the pipeline role: what running the steps takes."""
+    lookup: tuple[Statement, ...] = ()
+    """Of the role of the function that looks into the model registry; none without such a function."""
+    unknown_step_types: tuple[str, ...] = ()
+    """Types of steps whose permissions are not known here: `pipeline` lacks them."""
+    triggers: Mapping[str, tuple[Statement, ...]] = field(default_factory=dict)
+    """Of the role of each trigger that is switched on, by its name: starting the pipeline."""
+
+    @property
+    def job(self) -> tuple[Statement, ...]:
+        """All statements of the job role."""
+        return (*self.data, *self.runtime)
+
+
+def plan_permissions(pipeline: CompiledPipeline) -> Permissions:
+    """Derive what the roles of a pipeline need from the steps, data and images of its definition."""
+    access = analyse_access(pipeline)
+    groups = [group.name for group in pipeline.model_package_groups]
+    return Permissions(
+        data=_granting(data_statements(access)),
+        runtime=_granting(runtime_statements(access, pipeline.images)),
+        pipeline=_granting(pipeline_statements(access, groups)),
+        lookup=_granting(lookup_statements(access)),
+        unknown_step_types=unknown_step_types(access),
+        triggers={
+            trigger.name: _granting(trigger_statements(pipeline.name, trigger))
+            for trigger in pipeline.triggers
+            if trigger.enabled and trigger.target != AIRFLOW
+        },
+    )
+
+
+def _granting(statements: Iterable[Statement]) -> tuple[Statement, ...]:
+    return tuple(statement for statement in statements if statement.resources)

@@ -1,0 +1,213 @@
+"""Checks each step's arguments against the request shape of the API call that the service makes.
+
+The shapes are botocore's own (`smp.definition.request_shapes`). An expression of the definition language
+may stand where a value does. It never changes an argument.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from smp.definition.compiled import CompiledPipeline, Json
+from smp.definition.deploy_values import PATTERN
+from smp.definition.request_shapes import Shape, input_shape
+from smp.errors import Problem
+
+OPERATIONS: Mapping[str, str] = {
+    "Processing": "CreateProcessingJob",
+    "QualityCheck": "CreateProcessingJob",
+    "ClarifyCheck": "CreateProcessingJob",
+    "Training": "CreateTrainingJob",
+    "Transform": "CreateTransformJob",
+    "Model": "CreateModel",
+    "RegisterModel": "CreateModelPackage",
+    "Tuning": "CreateHyperParameterTuningJob",
+}
+
+PARTS: Mapping[str, Mapping[str, tuple[str, str]]] = {
+    "EMRServerless": {
+        "JobConfig": ("emr-serverless", "StartJobRun"),
+        "ApplicationConfig": ("emr-serverless", "CreateApplication"),
+    },
+}
+"""The members of a step's arguments that are requests, with their services and operations."""
+
+NAMED_BY_SERVICE = {
+    "ProcessingJobName",
+    "TrainingJobName",
+    "TransformJobName",
+    "ModelName",
+    "HyperParameterTuningJobName",
+    "applicationId",
+    "clientToken",
+}
+"""Required members that the service fills in when it starts a step."""
+
+EXPRESSIONS = {"Get", "Std:Join", "Std:JsonGet"}
+
+_TYPES: Mapping[str, tuple[type, ...]] = {
+    "string": (str,),
+    "integer": (int,),
+    "long": (int,),
+    "float": (int, float),
+    "double": (int, float),
+    "boolean": (bool,),
+}
+
+
+def check_requests(compiled: CompiledPipeline) -> list[tuple[str, Problem]]:
+    """Return every fault in the steps' arguments with its step's name, in the order of the definition."""
+    defaults = {
+        parameter["Name"]: parameter["DefaultValue"]
+        for parameter in compiled.definition.get("Parameters", [])
+        if parameter.get("DefaultValue") not in (None, "")
+    }
+    return [
+        (step["Name"], Problem(f"the service would refuse {path}: {reason}"))
+        for step in compiled.steps()
+        for path, reason in check_step_request(step, defaults)
+    ]
+
+
+def check_step_request(
+    step: Json,
+    defaults: Mapping[str, Any] = MappingProxyType({}),
+    shapes: Path | None = None,
+) -> list[tuple[str, str]]:
+    """Return the (path, reason) pairs of a step's faults; a step type without an API call has none.
+
+    A parameter counts as its default, also inside a text: a number where the service takes text is
+    refused at run time. `shapes` is a directory that keeps the shapes of requests.
+    """
+    if step["Type"] not in OPERATIONS and step["Type"] not in PARTS:
+        return []
+    arguments = _with_defaults(step["Arguments"], defaults)
+    if step["Type"] in OPERATIONS:
+        shape = input_shape("sagemaker", OPERATIONS[step["Type"]], shapes)
+        return list(_faults(arguments, shape, "Arguments"))
+    return [
+        found
+        for member, call in PARTS[step["Type"]].items()
+        if member in arguments
+        for found in _faults(arguments[member], input_shape(*call, shapes), f"Arguments.{member}")
+    ]
+
+
+def _with_defaults(value: Any, defaults: Mapping[str, Any]) -> Any:
+    if not defaults:
+        return value
+    if isinstance(value, list):
+        return [_with_defaults(item, defaults) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if is_expression(value):
+        if "Std:Join" in value:
+            return _joined(value, defaults)
+        scope, _, name = str(value.get("Get", "")).partition(".")
+        return defaults.get(name, value) if scope == "Parameters" else value
+    return {key: _with_defaults(item, defaults) for key, item in value.items()}
+
+
+def _joined(join: Json, defaults: Mapping[str, Any]) -> Any:
+    """Return the text of a join of texts and parameters with defaults; any other as it is."""
+    values = [_with_defaults(item, defaults) for item in join["Std:Join"]["Values"]]
+    if any(isinstance(item, (dict, list)) for item in values):
+        return join
+    return str(join["Std:Join"].get("On", "")).join(map(str, values))
+
+
+def is_expression(value: Any) -> bool:
+    """Whether a JSON value is an expression of the definition language."""
+    return isinstance(value, dict) and len(value) == 1 and next(iter(value)) in EXPRESSIONS
+
+
+def _faults(value: Any, shape: Shape, path: str) -> Iterator[tuple[str, str]]:
+    if is_expression(value):
+        return
+    check = {"structure": _structure_faults, "list": _list_faults, "map": _map_faults}
+    yield from check.get(shape.type_name, _leaf_faults)(value, shape, path)
+
+
+def _structure_faults(value: Any, shape: Shape, path: str) -> Iterator[tuple[str, str]]:
+    if not isinstance(value, dict):
+        yield path, f"expected an object, found {value!r}"
+        return
+    for name in shape.required:
+        if name not in value and name not in NAMED_BY_SERVICE:
+            yield f"{path}.{name}", "it is required"
+    for name, item in value.items():
+        if name not in shape.members:
+            yield f"{path}.{name}", "there is no such member"
+        else:
+            yield from _faults(item, shape.member(name), f"{path}.{name}")
+
+
+def _list_faults(value: Any, shape: Shape, path: str) -> Iterator[tuple[str, str]]:
+    if not isinstance(value, list):
+        yield path, f"expected a list, found {value!r}"
+        return
+    yield from _size_faults(len(value), "items", shape, path)
+    for index, item in enumerate(value):
+        yield from _faults(item, shape.part("member"), f"{path}[{index}]")
+
+
+def _map_faults(value: Any, shape: Shape, path: str) -> Iterator[tuple[str, str]]:
+    if not isinstance(value, dict):
+        yield path, f"expected an object, found {value!r}"
+        return
+    yield from _size_faults(len(value), "entries", shape, path)
+    for key, item in value.items():
+        yield from _leaf_faults(key, shape.part("key"), f"{path} key {key!r}")
+        yield from _faults(item, shape.part("value"), f"{path}.{key}")
+
+
+def _leaf_faults(value: Any, shape: Shape, path: str) -> Iterator[tuple[str, str]]:
+    allowed = _TYPES.get(shape.type_name)
+    if allowed is None:
+        return
+    if not isinstance(value, allowed) or (isinstance(value, bool) and bool not in allowed):
+        article = "an" if shape.type_name == "integer" else "a"
+        yield path, f"expected {article} {shape.type_name}, found {value!r}"
+        return
+    if isinstance(value, str):
+        yield from _text_faults(value, shape, path)
+    elif isinstance(value, (int, float)) and not isinstance(value, bool):
+        yield from _size_faults(value, "", shape, path)
+
+
+def _text_faults(value: str, shape: Shape, path: str) -> Iterator[tuple[str, str]]:
+    if PATTERN.search(value):
+        return
+    yield from _size_faults(len(value), "characters", shape, path)
+    choices = shape.traits.get("enum")
+    if choices and value not in choices:
+        yield path, f"{value!r} is not one of the values that botocore knows"
+    pattern = shape.traits.get("pattern")
+    if pattern and not _matches(pattern, value):
+        yield path, f"{value!r} does not match {pattern}"
+
+
+def _size_faults(size: float, unit: str, shape: Shape, path: str) -> Iterator[tuple[str, str]]:
+    low, high = shape.traits.get("min"), shape.traits.get("max")
+    if (low is not None and size < low) or (high is not None and size > high):
+        bounds = " to ".join(str(bound) for bound in (low, high) if bound is not None)
+        yield path, f"{size} {unit}".strip() + f", allowed {bounds}"
+
+
+@lru_cache(maxsize=512)
+def _compiled(pattern: str) -> re.Pattern[str] | None:
+    try:
+        return re.compile(pattern)
+    except re.error:
+        return None
+
+
+def _matches(pattern: str, value: str) -> bool:
+    """Match a pattern of the service; one that Python cannot read counts as matched."""
+    compiled = _compiled(pattern)
+    return compiled is None or compiled.fullmatch(value) is not None
