@@ -27,7 +27,7 @@ def main() -> None:
 
 
 def synthesize(environ: dict[str, str], context: dict[str, object], directory: Path) -> None:
-    from smp.compiler.cache import compile_all
+    from smp.compiler.cache.compile_all import compile_all
     from smp.config.load import load_project
     from smp.definition.store import compiled_in
     from smp.graph import build_graphs

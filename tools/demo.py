@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from smp.cli import main as main_of_smp
-from smp.compiler.cache import compile_all
+from smp.compiler.cache.compile_all import compile_all
 from smp.config.load import load_project
 from smp.definition.compiled import CompiledPipeline
 from smp.errors import SmpError

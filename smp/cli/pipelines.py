@@ -208,7 +208,7 @@ def _is_svg(arguments: argparse.Namespace) -> bool:
 
 def compile_one(arguments: argparse.Namespace) -> CompiledPipeline:
     """Compile the pipeline that the arguments name."""
-    from smp.compiler.cache import compile_all
+    from smp.compiler.cache.compile_all import compile_all
     from smp.definition.store import compiled_in
     from smp.graph import build_graph
 

@@ -14,7 +14,7 @@ import threading
 from types import TracebackType
 
 from smp.cli.workspace import WORK_DIRECTORY, load_workspace, pattern_of
-from smp.compiler.recall import Asked, Consulted, Prepared
+from smp.compiler.cache.recall import Asked, Consulted, Prepared
 from smp.definition.store import compiled_in
 from smp.errors import SetupError, SmpError
 from smp.local.sandbox.base import Sandbox
@@ -23,7 +23,7 @@ from smp.local.sandbox.choose import choosing
 
 def prepare(arguments: argparse.Namespace) -> Prepared:
     """Load the workspace that the arguments name and compile the pipeline they name."""
-    from smp.compiler.cache import compile_all
+    from smp.compiler.cache.compile_all import compile_all
     from smp.graph import build_graph
 
     asked = asked_for(arguments)
@@ -127,7 +127,7 @@ def _be_child(arguments: argparse.Namespace, write_end: int) -> None:
     import pickle
     import traceback
 
-    from smp.answer_pipe import end_with_reader
+    from smp.compiler.exit_with_parent import end_with_reader
 
     status = 1
     try:

@@ -11,17 +11,17 @@ from typing import Any
 
 from smp.compiler.expressions import declarations, put_expressions
 from smp.compiler.retries import add_retry_policies
-from smp.compiler.sdk import OfflineSession, Pipeline, offline_environment
-from smp.compiler.stand_ins import to_names
+from smp.compiler.sdk.constants import to_names
+from smp.compiler.sdk.offline_session import OfflineSession, Pipeline, offline_environment
 from smp.compiler.steps.approved_model import render_approved_model
 from smp.compiler.steps.clarify_check import render_clarify_check
 from smp.compiler.steps.condition import render_condition, render_fail
 from smp.compiler.steps.context import StepContext
 from smp.compiler.steps.emr_serverless import render_emr_serverless
 from smp.compiler.steps.for_each import render_for_each
+from smp.compiler.steps.function import render_callback, render_lambda
 from smp.compiler.steps.model import render_create_model, render_register_model
-from smp.compiler.steps.notebook import render_notebook_job
-from smp.compiler.steps.outside import render_callback, render_lambda
+from smp.compiler.steps.notebook_job import render_notebook_job
 from smp.compiler.steps.processing import render_metrics, render_processing
 from smp.compiler.steps.quality_check import render_quality_check
 from smp.compiler.steps.training import render_training

@@ -26,7 +26,7 @@ def compile_sdk_pipeline(
     SDK inside itself. Raises CompileError where the service would refuse a step.
     """
     from smp.compiler.render import define_pipeline
-    from smp.compiler.sdk import OfflineSession, offline_environment
+    from smp.compiler.sdk.offline_session import OfflineSession, offline_environment
 
     session = OfflineSession(CodeStore(code_store))
     with offline_environment():

@@ -11,9 +11,9 @@ import pickle
 import signal
 import sys
 
-from smp.answer_pipe import end_with_reader
 from smp.compiler.compile import compile_pipeline
-from smp.compiler.light_imports import leave_out_unused
+from smp.compiler.exit_with_parent import end_with_reader
+from smp.compiler.sdk.light_imports import leave_out_unused
 from smp.errors import SmpError
 
 

@@ -1,6 +1,6 @@
 """The steps of a definition that run a notebook.
 
-It never renders one: `smp.compiler.steps.notebook` does.
+It never renders one: `smp.compiler.steps.notebook_job` does.
 """
 
 from __future__ import annotations

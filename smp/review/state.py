@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
-from smp.compiler.cache import Compilation, compile_all
+from smp.compiler.cache.compile_all import Compilation, compile_all
 from smp.config.files import DEFAULT_PATTERN
 from smp.config.load import load_project
 from smp.config.project import Project

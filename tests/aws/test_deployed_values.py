@@ -12,7 +12,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from smp.aws.deployed_values import Values, find_values, turn_back
-from smp.compiler.cache import compile_all
+from smp.compiler.cache.compile_all import compile_all
 from smp.config.load import load_project
 from smp.definition.compiled import CompiledPipeline
 from smp.definition.deploy_values import substitute

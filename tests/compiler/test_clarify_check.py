@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from smp.compiler.compile import compile_pipeline
-from smp.compiler.sdk import OfflineSession, offline_environment
-from smp.compiler.stand_ins import to_names
+from smp.compiler.sdk.constants import to_names
+from smp.compiler.sdk.offline_session import OfflineSession, offline_environment
 from smp.definition.code.store import CodeStore
 from smp.definition.compiled import CompiledPipeline
 from smp.definition.permissions.plan import plan_permissions

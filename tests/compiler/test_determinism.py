@@ -25,7 +25,7 @@ def refuse(*_args, **_kwargs):
 socket.socket.connect = socket.socket.connect_ex = socket.getaddrinfo = refuse
 workspace, store, region, umask = sys.argv[1:]
 os.umask(int(umask, 8))
-import smp.compiler.stand_ins as stand_ins
+import smp.compiler.sdk.constants as stand_ins
 stand_ins.SDK_REGION = region
 from smp.compiler.compile import compile_pipeline
 from smp.config.load import load_project

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from smp.compiler.cache import compile_key
+from smp.compiler.cache.compile_all import compile_key
 from smp.definition.code.store import CodeStore
 from smp.definition.compiled import CompiledPipeline
 from smp.errors import ScriptError

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from smp.compiler.cache import WORKER
+from smp.compiler.cache.compile_all import WORKER
 
 ROOT = Path(__file__).parents[2]
 

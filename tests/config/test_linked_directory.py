@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from smp.compiler.cache import compile_all
+from smp.compiler.cache.compile_all import compile_all
 from smp.config.load import load_project
 from smp.errors import SmpError
 from smp.graph import build_graphs

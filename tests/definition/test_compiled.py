@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smp.compiler.stand_ins import to_constants, to_names
+from smp.compiler.sdk.constants import to_constants, to_names
 from smp.definition import deploy_values
 from smp.definition.compiled import CompiledPipeline
 from smp.errors import CompileError

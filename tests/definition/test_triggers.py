@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from smp.compiler.cache import compile_key
+from smp.compiler.cache.compile_all import compile_key
 from smp.compiler.compile import compile_pipeline
 from smp.compiler.render_triggers import render_triggers
 from smp.config.load import load_project

@@ -12,7 +12,7 @@ import pytest
 
 from smp.aws.deployed import read_deployed
 from smp.aws.session import open_session
-from smp.compiler.cache import compile_all
+from smp.compiler.cache.compile_all import compile_all
 from smp.config.load import load_project
 from smp.definition.assembly import read_assembly
 from smp.definition.compiled import CODE_PREFIX, CompiledPipeline, Json

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from smp.compiler.cache import compile_all
+from smp.compiler.cache.compile_all import compile_all
 from smp.config.load import load_project
 from smp.definition.compiled import CompiledPipeline
 from smp.definition.deploy_values import substitute

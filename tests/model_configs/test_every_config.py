@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from smp.compiler.cache import compile_all
+from smp.compiler.cache.compile_all import compile_all
 from smp.config.files import DEFAULT_PATTERN, find_files, model_directory
 from smp.config.load import load_project
 from smp.config.project import Project

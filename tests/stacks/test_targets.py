@@ -10,7 +10,7 @@ from typing import Any
 import cfnlint
 import pytest
 
-from smp.compiler.cache import compile_all
+from smp.compiler.cache.compile_all import compile_all
 from smp.config.load import load_project
 from smp.definition.compiled import Json
 from smp.definition.triggers import rule_name, schedule_group_name, state_machine_name

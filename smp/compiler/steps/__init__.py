@@ -3,4 +3,4 @@
 Importing it imports the SDK. It never decides which step reads which: the graph has.
 """
 
-import smp.compiler.sdk  # noqa: F401  the SDK is imported under its conditions, before the renderers
+import smp.compiler.sdk.offline_session  # noqa: F401  the SDK is imported under its conditions, before the renderers

@@ -10,10 +10,10 @@ from typing import Any
 
 from sagemaker.core.workflow.conditions import Condition, ConditionEquals
 
-from smp.compiler.stand_ins import to_names
+from smp.compiler.sdk.constants import to_names
 from smp.compiler.steps.context import StepContext, sdk_view
-from smp.compiler.steps.function import function_step
 from smp.compiler.steps.images import section_image
+from smp.compiler.steps.lambda_step import function_step
 from smp.config.approved_model import APPROVED_OUTPUTS, ApprovedModelStep
 from smp.config.condition import METRICS, Reference, parse_condition, references
 from smp.config.function import OutsideStep

@@ -9,7 +9,7 @@ from typing import Any
 
 from sagemaker.mlops.workflow.steps import StepTypeEnum
 
-from smp.compiler.steps.checks import (
+from smp.compiler.steps.baseline_check import (
     FLAGS,
     RESULTS,
     as_written,

@@ -17,8 +17,8 @@ from sagemaker.mlops.workflow.step_dependency import StepDependency, TriggerCond
 from sagemaker.mlops.workflow.steps import CacheConfig
 
 from smp.compiler.expressions import number_of
-from smp.compiler.sdk import OfflineSession
-from smp.compiler.stand_ins import to_constants
+from smp.compiler.sdk.constants import to_constants
+from smp.compiler.sdk.offline_session import OfflineSession
 from smp.config.emr_serverless import EMRServerlessStep
 from smp.config.fields import ConfigModel, Tag
 from smp.config.project import NetworkSecurity

@@ -1,34 +1,56 @@
-"""Renders a step that calls a Lambda function, whichever class asks for it.
+"""Renders Lambda and Callback steps.
 
-It never makes or changes a function: the SDK would, were it not given an ARN alone. Without a session the
-SDK makes one of its own, with clients, which takes a second for each step.
+It never looks a function or queue up: a name is one of the deployment's account and region.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sagemaker.core.lambda_helper import Lambda
-from sagemaker.mlops.workflow.lambda_step import LambdaOutput, LambdaOutputTypeEnum, LambdaStep
+from sagemaker.mlops.workflow.callback_step import (
+    CallbackOutput,
+    CallbackOutputTypeEnum,
+    CallbackStep,
+)
 
-from smp.compiler.sdk import OfflineSession
-from smp.definition.expressions import ParameterType
+from smp.compiler.steps.context import StepContext
+from smp.compiler.steps.lambda_step import function_step
+from smp.compiler.steps.values import input_of
+from smp.config import function as config
+from smp.definition.deploy_values import ACCOUNT_ID, REGION, URL_SUFFIX
+from smp.definition.permissions.statement import regional_arn
+from smp.graph.nodes import StepNode
 
 
-def function_step(
-    session: OfflineSession,
-    name: str,
-    function_arn: str,
-    arguments: Mapping[str, Any],
-    outputs: Mapping[str, ParameterType],
-    depends_on: Sequence[Any] | None = None,
-) -> LambdaStep:
-    """Return the step; a later one reads an output as `step.properties.Outputs[NAME]`."""
-    return LambdaStep(
-        name=name,
-        lambda_func=Lambda(function_arn=function_arn, session=session),
-        inputs=dict(arguments),
-        outputs=[LambdaOutput(key, LambdaOutputTypeEnum[kind]) for key, kind in outputs.items()],
-        depends_on=list(depends_on) if depends_on else None,
-    )
+def render_lambda(context: StepContext, node: StepNode) -> list[Any]:
+    """Render a Lambda step."""
+    assert isinstance(node.config, config.LambdaStep)
+    written = node.config.function
+    arn = written if written.startswith("arn:") else regional_arn("lambda", f"function:{written}")
+    inputs = _inputs(context, node, node.config)
+    waits = context.waits_for(node)
+    outputs = node.config.outputs
+    return [function_step(context.session, node.name, arn, inputs, outputs, waits)]
+
+
+def render_callback(context: StepContext, node: StepNode) -> list[Any]:
+    """Render a Callback step."""
+    assert isinstance(node.config, config.CallbackStep)
+    written = node.config.queue
+    url = f"https://sqs.{REGION}.{URL_SUFFIX}/{ACCOUNT_ID}/{written}"
+    return [
+        CallbackStep(
+            name=node.name,
+            sqs_queue_url=written if written.startswith("https:") else url,
+            inputs=_inputs(context, node, node.config),
+            outputs=[
+                CallbackOutput(name, CallbackOutputTypeEnum[kind])
+                for name, kind in node.config.outputs.items()
+            ],
+            depends_on=context.waits_for(node) or None,
+        )
+    ]
+
+
+def _inputs(context: StepContext, node: StepNode, outside: config.OutsideStep) -> dict[str, Any]:
+    return {name: input_of(context, node, value) for name, value in outside.inputs.items()}

@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from sagemaker.core import image_uris
 
-from smp.compiler.stand_ins import to_constants
+from smp.compiler.sdk.constants import to_constants
 from smp.compiler.steps.context import StepContext
 from smp.config.images import SPARK, ImageChoice, PublishedImage
 from smp.definition import deploy_values

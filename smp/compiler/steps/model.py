@@ -15,7 +15,7 @@ from sagemaker.mlops.workflow.model_step import ModelStep
 from sagemaker.mlops.workflow.steps import StepTypeEnum
 from sagemaker.serve.model_builder import ModelBuilder
 
-from smp.compiler.steps.checks import drift_baselines, registered_metrics
+from smp.compiler.steps.baseline_check import drift_baselines, registered_metrics
 from smp.compiler.steps.context import StepContext, sdk_view
 from smp.compiler.steps.images import section_image
 from smp.compiler.steps.request_step import RequestStep

@@ -12,8 +12,8 @@ from sagemaker.core import image_uris
 from sagemaker.mlops.workflow import quality_check_step as sdk
 from sagemaker.mlops.workflow.check_job_config import CheckJobConfig
 
-from smp.compiler.stand_ins import to_constants
-from smp.compiler.steps.checks import (
+from smp.compiler.sdk.constants import to_constants
+from smp.compiler.steps.baseline_check import (
     FLAGS,
     RESULTS,
     as_written,

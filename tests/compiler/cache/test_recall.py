@@ -13,16 +13,16 @@ from pathlib import Path
 import pytest
 
 import smp
-import smp.compiler.recall as recall
-from smp.compiler.cache import compile_key
-from smp.compiler.engine import engine_files
-from smp.compiler.recall import Asked, Consulted, Prepared
+import smp.compiler.cache.recall as recall
+from smp.compiler.cache.compile_all import compile_key
+from smp.compiler.cache.engine import engine_files
+from smp.compiler.cache.recall import Asked, Consulted, Prepared
 from smp.config.load import load_project
 from smp.definition.code.store import CodeStore
 from smp.definition.compiled import CompiledPipeline
 from smp.definition.store import compiled_in, write_kept
 from smp.graph import build_graph
-from tests.compiler.test_cache import CONF, write_model
+from tests.compiler.cache.test_compile_all import CONF, write_model
 
 PATTERN = "model_configs/*/conf/*.yaml"
 ENVIRON = {"TEAM": "churn", "OTHER": "1"}
@@ -286,7 +286,7 @@ def test_a_pipelines_name_leads_nowhere_else(workspace: Path) -> None:
 
 def test_recalling_imports_nothing_large() -> None:
     program = (
-        "import sys, smp.compiler.recall; print([name for name in "
+        "import sys, smp.compiler.cache.recall; print([name for name in "
         "('pydantic', 'yaml', 'boto3', 'botocore', 'sagemaker') if name in sys.modules])"
     )
     printed = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)

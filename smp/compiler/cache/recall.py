@@ -15,7 +15,7 @@ from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from smp.compiler.engine import engine_lines
+from smp.compiler.cache.engine import engine_lines
 from smp.config.files import find_files
 from smp.config.fingerprint import (
     SKIPPED_DIRECTORIES,

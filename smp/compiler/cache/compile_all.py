@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import smp
-from smp.compiler.engine import engine_files
+from smp.compiler.cache.engine import engine_files
 from smp.config.project import STAND_INS
 from smp.definition.code.store import CodeStore, code_tree, stand_in_of
 from smp.definition.compiled import CompiledPipeline

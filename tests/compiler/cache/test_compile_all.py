@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-import smp.compiler.cache as cache
-from smp.compiler.cache import Compilation, compile_all
+import smp.compiler.cache.compile_all as cache
+from smp.compiler.cache.compile_all import Compilation, compile_all
 from smp.compiler.compile import compile_pipeline
 from smp.config.load import load_project
 from smp.errors import CompileError, ScriptError, SetupError
@@ -85,7 +85,7 @@ def test_where_nothing_changed_nothing_is_compiled(
 
 def test_the_sdk_is_never_imported_by_the_caller(workspace: Path) -> None:
     script = (
-        "import sys; from pathlib import Path; from smp.compiler.cache import compile_all; "
+        "import sys; from pathlib import Path; from smp.compiler.cache.compile_all import compile_all; "
         "from smp.config.load import load_project; from smp.graph import build_graphs; "
         f"root = Path({str(workspace)!r}); "
         "compile_all(build_graphs(load_project(root)), root / '.smp').result(); "

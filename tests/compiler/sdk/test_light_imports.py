@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from smp.compiler.cache import compile_all
+from smp.compiler.cache.compile_all import compile_all
 from smp.compiler.compile import compile_pipeline
 from smp.config.load import load_project
 from smp.graph import build_graphs
@@ -26,7 +26,7 @@ def test_the_process_compiles_what_the_whole_sdk_compiles(tmp_path: Path) -> Non
 
 def test_a_package_that_is_left_out_can_be_named_and_never_used() -> None:
     script = """
-from smp.compiler.light_imports import leave_out_unused
+from smp.compiler.sdk.light_imports import leave_out_unused
 leave_out_unused()
 import docker.errors, json
 import pandas as pd

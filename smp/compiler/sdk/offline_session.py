@@ -22,8 +22,8 @@ from typing import Any, NoReturn
 
 import boto3
 
-from smp.compiler.stand_ins import SDK_REGION, to_constants
-from smp.compiler.uploads import Uploads
+from smp.compiler.sdk.constants import SDK_REGION, to_constants
+from smp.compiler.sdk.uploads import Uploads
 from smp.definition import deploy_values
 from smp.definition.code.source_files import read_source_files
 from smp.definition.code.store import CodeStore

@@ -1,0 +1,1 @@
+"""Compiles only what changed, and keeps what was compiled."""

@@ -1,0 +1,1 @@
+"""The SageMaker SDK without AWS: an offline session, collected uploads, lighter imports."""
