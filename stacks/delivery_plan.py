@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from smp.config.files import find_files
-from smp.config.yaml_tree import Document
+from smp.config.read.files import find_files
+from smp.config.read.yaml_tree import Document
 from smp.errors import ConfigError, Location, Problem, SetupError, near_names
 from stacks.context import CDK_JSON, SETTINGS_KEY, Context
 from stacks.delivery_settings import (

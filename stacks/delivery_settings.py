@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from smp.config.fields import ConfigModel, fault, pattern
+from smp.config.values.base import ConfigModel, fault, pattern
 from stacks.setting_values import Account, BucketName, EnvironmentName, LogDays, Region
 
 MAX_SOURCES = 50

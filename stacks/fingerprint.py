@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from smp.config.files import FileSet, find_files
-from smp.config.fingerprint import (
+from smp.config.read.files import FileSet, find_files
+from smp.config.read.fingerprint import (
     digest,
     file_digest,
     identity,

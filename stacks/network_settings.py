@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from pydantic import Field
 
-from smp.config.fields import ConfigModel, TextList
+from smp.config.values.base import ConfigModel, TextList
 from smp.errors import Location, Problem
 from stacks.context import CDK_JSON, SETTINGS_KEY
 

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from smp.config.fields import ConfigModel, ScalarText, Text, fault, pattern
+from smp.config.values.base import ConfigModel, ScalarText, Text, fault, pattern
 from stacks.setting_values import LogDays
 
 DAG_POLICIES = 10

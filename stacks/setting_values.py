@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from smp.config.fields import Text, fault, pattern, split_commas
+from smp.config.values.base import Text, fault, pattern, split_commas
 from smp.definition.stack_names import environment_of, foundation_name
 
 CommaList = Annotated[

@@ -11,11 +11,11 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict, Field, ValidationError
 
-from smp.config.faults import problems_of
-from smp.config.fields import ConfigModel, ScalarText, Text
-from smp.config.files import DEFAULT_PATTERN
 from smp.config.project import Pipeline
-from smp.config.yaml_tree import Document, read_document
+from smp.config.read.files import DEFAULT_PATTERN
+from smp.config.read.yaml_tree import Document, read_document
+from smp.config.validation_errors import problems_of
+from smp.config.values.base import ConfigModel, ScalarText, Text
 from smp.definition.stack_names import DEFAULT_ENVIRONMENT, stack_prefix
 from smp.errors import Location, Problem, SetupError, SmpError, near_names
 from smp.graph import PipelineGraph

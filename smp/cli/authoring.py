@@ -38,7 +38,7 @@ def add_commands(commands: Commands) -> None:
 
 
 def _schema(arguments: argparse.Namespace) -> int:
-    from smp.config.schema import json_schema
+    from smp.config.documents.schema import json_schema
 
     write_json(json_schema(), arguments.output)
     return 0

@@ -20,7 +20,7 @@ from smp.cli.workspace import (
 )
 
 if TYPE_CHECKING:
-    from smp.config.parameters import ParameterConfig
+    from smp.config.sections.parameters import ParameterConfig
     from smp.review.explain import Explained
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from smp.cli.aws_options import add_aws_options
 from smp.cli.environments import add_environment_option, known_environments
-from smp.config.files import DEFAULT_PATTERN
+from smp.config.read.files import DEFAULT_PATTERN
 
 if TYPE_CHECKING:
     from smp.config.project import Project

@@ -10,8 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from smp.compiler.render_triggers import loops, render_triggers
-from smp.config.check_step import CheckStep
-from smp.config.function import OutsideStep
+from smp.config.steps.baseline_check import CheckStep
+from smp.config.steps.function import OutsideStep
 from smp.definition.code.store import CodeStore, stand_in_of, step_stand_in
 from smp.definition.compiled import CompiledPipeline, ModelPackageGroup, StandIn
 from smp.definition.limits import check_limits

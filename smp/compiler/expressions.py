@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from smp.config.parameters import ParameterConfig
+from smp.config.sections.parameters import ParameterConfig
 from smp.definition.compiled import CURRENT_ITEM, Json
 from smp.definition.expressions import BEGIN, ITEM, Reference, items_in, parts_of, whole_name
 from smp.errors import CompileError

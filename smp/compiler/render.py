@@ -27,8 +27,8 @@ from smp.compiler.steps.quality_check import render_quality_check
 from smp.compiler.steps.training import render_training
 from smp.compiler.steps.transform import render_transform
 from smp.compiler.steps.tuning import render_tuning
-from smp.config.jobs import JobSection
-from smp.config.tune import TuneSection
+from smp.config.sections.jobs import JobSection
+from smp.config.sections.tune import TuneSection
 from smp.definition.code.store import CodeStore
 from smp.definition.compiled import CodeTree, Json, nested_steps
 from smp.errors import CompileError, Problem, SmpError

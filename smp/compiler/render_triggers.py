@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from smp.config.triggers import ApprovedModelTrigger, DataTrigger, ScheduleTrigger
+from smp.config.sections.triggers import ApprovedModelTrigger, DataTrigger, ScheduleTrigger
 from smp.definition.deploy_values import BUCKET
 from smp.definition.parameter_text import Value
 from smp.definition.triggers import ApprovedModel, DataArrival, Schedule, Trigger

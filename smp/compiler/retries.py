@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from smp.config.emr_serverless import EMRServerlessStep
-from smp.config.notebook import NotebookJobStep
-from smp.config.retry import RetryCause, RetrySection
-from smp.config.steps import StepConfig
+from smp.config.sections.retry import RetryCause, RetrySection
+from smp.config.steps.any_step import StepConfig
+from smp.config.steps.emr_serverless import EMRServerlessStep
+from smp.config.steps.notebook_job import NotebookJobStep
 from smp.definition.compiled import Json, nested_steps
 from smp.graph.nodes import PipelineGraph
 

@@ -12,13 +12,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from smp.config.faults import problems_of
-from smp.config.file_text import read_text
-from smp.config.files import DEFAULT_PATTERN, FileSet, find_files, model_directory
-from smp.config.framework import ConfigFile, without_effect
 from smp.config.merge import MODELS, MergedModel, check_group_names, merge_models, merge_pipelines
 from smp.config.overlays import Chosen, check_overlays, overlay_names, with_overlay
-from smp.config.placeholders import Resolved, resolve_placeholders
 from smp.config.project import (
     KIND,
     SCRIPT_KEYS,
@@ -29,12 +24,17 @@ from smp.config.project import (
     ModelConfig,
     Project,
 )
-from smp.config.source_tree import (
+from smp.config.read.file_text import read_text
+from smp.config.read.files import DEFAULT_PATTERN, FileSet, find_files, model_directory
+from smp.config.read.placeholders import Resolved, resolve_placeholders
+from smp.config.read.scripts import (
     find_scripts,
     is_inside,
     lookup_roots,
 )
-from smp.config.yaml_tree import Document, read_document
+from smp.config.read.yaml_tree import Document, read_document
+from smp.config.validation_errors import problems_of
+from smp.config.values.framework import ConfigFile, without_effect
 from smp.errors import ConfigError, Location, Problem, ScriptError
 from smp.text.messages import dotted, shown_name
 

@@ -10,8 +10,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from smp.config.fields import PATTERN_WORDS
-from smp.config.framework import (
+from smp.config.pipeline import PipelineConfig
+from smp.config.project import SECTIONS, Model, ModelPart, Pipeline
+from smp.config.read.yaml_tree import Path_
+from smp.config.values.aws import HYPHENATED
+from smp.config.values.base import PATTERN_WORDS
+from smp.config.values.framework import (
     ConfigFile,
     Settings,
     misplaced,
@@ -19,10 +23,6 @@ from smp.config.framework import (
     settings_of,
     shared_settings,
 )
-from smp.config.pipeline import PipelineConfig
-from smp.config.project import SECTIONS, Model, ModelPart, Pipeline
-from smp.config.values import HYPHENATED
-from smp.config.yaml_tree import Path_
 from smp.errors import Location, Problem
 from smp.text.messages import dotted, shown
 

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from smp.config.faults import meant_by
-from smp.config.yaml_tree import Document, Path_
+from smp.config.read.yaml_tree import Document, Path_
+from smp.config.validation_errors import meant_by
 from smp.errors import Location, Problem, near_names
 from smp.text.messages import dotted, shown
 

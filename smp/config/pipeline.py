@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from smp.config.fields import ConfigModel, Tags, Text, TextList, pattern
-from smp.config.parameters import Parameters
-from smp.config.retry import RetrySection
-from smp.config.steps import AnyStep
-from smp.config.targets import Targets
-from smp.config.triggers import Triggers
-from smp.config.values import ModelName
+from smp.config.sections.parameters import Parameters
+from smp.config.sections.retry import RetrySection
+from smp.config.sections.targets import Targets
+from smp.config.sections.triggers import Triggers
+from smp.config.steps.any_step import AnyStep
+from smp.config.values.aws import ModelName
+from smp.config.values.base import ConfigModel, Tags, Text, TextList, pattern
 
 
 class ModelSteps(ConfigModel):

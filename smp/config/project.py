@@ -12,18 +12,18 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
-from smp.config.faults import as_written
-from smp.config.fields import ConfigModel, Flag, KeyFault, Text, split_commas
-from smp.config.jobs import (
+from smp.config.pipeline import PipelineConfig
+from smp.config.read.yaml_tree import Document
+from smp.config.sections.jobs import (
     EvaluateSection,
     PreprocessSection,
     TrainSection,
     TransformSection,
 )
-from smp.config.pipeline import PipelineConfig
-from smp.config.registry import RegistrySection
-from smp.config.tune import TuneSection
-from smp.config.values import (
+from smp.config.sections.registry import RegistrySection
+from smp.config.sections.tune import TuneSection
+from smp.config.validation_errors import as_written
+from smp.config.values.aws import (
     BucketName,
     EnvironmentName,
     HyphenatedName,
@@ -34,7 +34,7 @@ from smp.config.values import (
     SecurityGroupId,
     SubnetId,
 )
-from smp.config.yaml_tree import Document
+from smp.config.values.base import ConfigModel, Flag, KeyFault, Text, split_commas
 from smp.errors import Location, Problem
 from smp.text.messages import shown
 

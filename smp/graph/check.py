@@ -5,11 +5,11 @@ It never stops at the first problem: all are collected for one report.
 
 from __future__ import annotations
 
-from smp.config.check_step import CheckStep
-from smp.config.notebook import NotebookJobStep
 from smp.config.project import Model, Pipeline, Project
-from smp.config.step_base import StepBase
-from smp.config.steps import StepConfig
+from smp.config.steps.any_step import StepConfig
+from smp.config.steps.base import StepBase
+from smp.config.steps.baseline_check import CheckStep
+from smp.config.steps.notebook_job import NotebookJobStep
 from smp.errors import near_names
 from smp.graph.branches import place_on_sides, read_sides, wait_for_failures
 from smp.graph.chains import ChainError, resolve_chain

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from smp.config.condition import (
+from smp.config.steps.any_step import ConditionStep
+from smp.config.values.condition import (
     OUTPUTS,
     PARAMETERS,
     AllOf,
@@ -21,7 +22,6 @@ from smp.config.condition import (
     Value,
     parse_condition,
 )
-from smp.config.steps import ConditionStep
 from smp.definition.expressions import ParameterType
 from smp.graph.findings import Findings
 from smp.graph.parameters import declared_parameter

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from smp.config.fields import ConfigModel
 from smp.config.project import Model
-from smp.config.step_base import StepBase
+from smp.config.steps.base import StepBase
+from smp.config.values.base import ConfigModel
 
 Outputs = tuple[tuple[str, str], ...]
 """The (output, channel) pairs that a step offers to others; empty where it has none."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from smp.config.project import Model, Pipeline, Project
-from smp.config.step_base import StepBase
+from smp.config.steps.base import StepBase
 from smp.errors import Problem
 from smp.graph.declared import Declared
 from smp.text.messages import dotted

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from smp.config.condition import Reference
-from smp.config.for_each import ForEachStep
-from smp.config.message import message_parts
+from smp.config.steps.for_each import ForEachStep
+from smp.config.values.condition import Reference
+from smp.config.values.message import message_parts
 from smp.graph.findings import Findings, Sides
 
 

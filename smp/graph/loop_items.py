@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from smp.config.condition import PARAMETERS, Reference
-from smp.config.for_each import ForEachStep
-from smp.config.message import message_parts
 from smp.config.project import Model
-from smp.config.varying import Use, uses_in
+from smp.config.steps.for_each import ForEachStep
+from smp.config.values.condition import PARAMETERS, Reference
+from smp.config.values.message import message_parts
+from smp.config.values.varying import Use, uses_in
 from smp.errors import Location, Problem, near_names
 from smp.graph.findings import Findings
 from smp.graph.parameters import declared_parameter

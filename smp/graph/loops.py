@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from smp.config.for_each import ForEachStep
+from smp.config.steps.for_each import ForEachStep
 from smp.definition.expressions import ITEM_SCOPE
 from smp.errors import near_names
 from smp.graph.findings import Findings

@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from smp.config.fields import ConfigModel
 from smp.config.project import Model, Pipeline
-from smp.config.registry import InferenceSpecification
-from smp.config.step_base import StepBase
-from smp.config.targets import Target
-from smp.config.triggers import AnyTrigger
+from smp.config.sections.registry import InferenceSpecification
+from smp.config.sections.targets import Target
+from smp.config.sections.triggers import AnyTrigger
+from smp.config.steps.base import StepBase
+from smp.config.values.base import ConfigModel
 from smp.errors import Problem
 from smp.text.messages import dotted
 

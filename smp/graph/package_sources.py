@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from smp.config.approved_model import ApprovedModelStep
-from smp.config.jobs import EvaluateChannel, EvaluateSection
-from smp.config.placeholders import SMP_NAMES
 from smp.config.project import Model, Pipeline, Project
+from smp.config.read.placeholders import SMP_NAMES
+from smp.config.sections.jobs import EvaluateChannel, EvaluateSection
+from smp.config.steps.approved_model import ApprovedModelStep
 from smp.definition.expressions import fixed_part
 from smp.errors import near_names
 from smp.graph.findings import Findings

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from smp.config.channels import Channel
-from smp.config.faults import said_of, written_path
-from smp.config.fields import ConfigModel
-from smp.config.parameters import ParameterConfig
-from smp.config.varying import Known, Use, filled, uses_in
+from smp.config.sections.parameters import ParameterConfig
+from smp.config.validation_errors import said_of, written_path
+from smp.config.values.base import ConfigModel
+from smp.config.values.channels import Channel
+from smp.config.values.varying import Known, Use, filled, uses_in
 from smp.definition.expressions import BEGIN, Reference, names_in
 from smp.definition.parameter_text import Value
 from smp.errors import Location, Problem, near_names

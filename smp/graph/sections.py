@@ -6,8 +6,8 @@ It never looks into a section.
 from __future__ import annotations
 
 from smp.config.project import Model
-from smp.config.step_base import StepBase
-from smp.config.steps import StepConfig
+from smp.config.steps.any_step import StepConfig
+from smp.config.steps.base import StepBase
 from smp.errors import near_names
 from smp.graph.declared import Declared
 from smp.graph.findings import Findings

@@ -5,7 +5,7 @@ It never resolves chains; it checks what came of them.
 
 from __future__ import annotations
 
-from smp.config.steps import StepConfig
+from smp.config.steps.any_step import StepConfig
 from smp.graph.declared import Declared
 from smp.graph.entry_points import entry_point_problems
 from smp.graph.findings import Findings

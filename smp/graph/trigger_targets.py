@@ -5,8 +5,8 @@ It never checks what a trigger sets.
 
 from __future__ import annotations
 
-from smp.config.targets import Target
-from smp.config.triggers import AnyTrigger, ScheduleTrigger
+from smp.config.sections.targets import Target
+from smp.config.sections.triggers import AnyTrigger, ScheduleTrigger
 from smp.errors import near_names
 from smp.graph.findings import Findings
 from smp.text.messages import shown

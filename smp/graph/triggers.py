@@ -9,10 +9,10 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from smp.config.parameters import MEANINGS, ParameterConfig, of_type
 from smp.config.project import Model, Project
-from smp.config.targets import Target
-from smp.config.triggers import AnyTrigger, ApprovedModelTrigger
+from smp.config.sections.parameters import MEANINGS, ParameterConfig, of_type
+from smp.config.sections.targets import Target
+from smp.config.sections.triggers import AnyTrigger, ApprovedModelTrigger
 from smp.definition.expressions import EVENT
 from smp.definition.parameter_text import MAX_VALUE, Value
 from smp.errors import near_names

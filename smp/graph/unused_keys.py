@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from smp.config.emr_serverless import EMRServerlessStep
-from smp.config.notebook import NotebookJobStep
-from smp.config.steps import StepConfig
+from smp.config.steps.any_step import StepConfig
+from smp.config.steps.emr_serverless import EMRServerlessStep
+from smp.config.steps.notebook_job import NotebookJobStep
 from smp.graph.findings import Findings
 from smp.graph.nodes import StepNode
 

@@ -9,14 +9,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from smp.config.faults import as_written
-from smp.config.fields import ConfigModel
 from smp.config.overlays import ITEM_NAMES, SECTION
-from smp.config.parameters import ParameterConfig
 from smp.config.pipeline import PipelineConfig
 from smp.config.project import NetworkSecurity, Pipeline, Project
-from smp.config.varying import mark_of
-from smp.config.yaml_tree import Document, Path_
+from smp.config.read.yaml_tree import Document, Path_
+from smp.config.sections.parameters import ParameterConfig
+from smp.config.validation_errors import as_written
+from smp.config.values.base import ConfigModel
+from smp.config.values.varying import mark_of
 from smp.definition.expressions import BEGIN, Reference, names_in
 from smp.errors import ConfigError, Location, Problem, near_names
 from smp.text.messages import dotted

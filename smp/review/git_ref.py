@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from smp.config.files import find_files, model_directory
+from smp.config.read.files import find_files, model_directory
 from smp.errors import ConfigError, Problem, SetupError
 from smp.review.git_objects import Repository, find_repository, read_contents, read_entries
 

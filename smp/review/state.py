@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Self
 
 from smp.compiler.cache.compile_all import Compilation, compile_all
-from smp.config.files import DEFAULT_PATTERN
 from smp.config.load import load_project
 from smp.config.project import Project
+from smp.config.read.files import DEFAULT_PATTERN
 from smp.definition.assembly import MANIFEST, read_assembly
 from smp.definition.compiled import CompiledPipeline
 from smp.definition.store import (

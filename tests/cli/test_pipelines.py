@@ -109,7 +109,7 @@ def test_the_pattern_comes_from_the_option_before_the_variable(
 
 
 def test_the_help_names_the_default_pattern(run_smp: RunSmp) -> None:
-    from smp.config.files import DEFAULT_PATTERN
+    from smp.config.read.files import DEFAULT_PATTERN
 
     assert DEFAULT_PATTERN in run_smp("list", "--help").out
 

@@ -9,7 +9,7 @@ import pytest
 
 from smp.compiler.compile import compile_pipeline
 from smp.compiler.expressions import number_of, put_expressions
-from smp.config.parameters import ParameterConfig
+from smp.config.sections.parameters import ParameterConfig
 from smp.definition.compiled import CompiledPipeline
 from smp.definition.expressions import Reference
 from smp.definition.request_check import check_requests

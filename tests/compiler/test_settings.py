@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from smp.compiler.steps.context import NVME_FAMILIES
-from smp.config.instance_types import InstanceKind, instance_types
+from smp.config.values.instance_types import InstanceKind, instance_types
 from smp.definition.deploy_values import names_in
 from tests.compiler.compiling import Json, arguments, compile_demo, step
 from tests.graph.workspace import IMAGE, SECTIONS

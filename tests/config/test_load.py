@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from smp.config.load import load_project
-from smp.config.placeholders import SMP_NAMES
 from smp.config.project import Pipeline
-from smp.config.steps import StepConfig
+from smp.config.read.placeholders import SMP_NAMES
+from smp.config.steps.any_step import StepConfig
 from smp.definition import deploy_values
 from smp.errors import ConfigError, Location, ScriptError
 from tests.config.workspace import BASE, CONF, make_workspace, place_file

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic_core import PydanticCustomError
 
-from smp.config.triggers import time_zones
+from smp.config.sections.triggers import time_zones
 from smp.definition.cron import FIELDS, check_cron, check_rate
 
 

@@ -8,7 +8,7 @@ from typing import get_args
 
 import pytest
 
-from smp.config.steps import AnyStep
+from smp.config.steps.any_step import AnyStep
 from smp.export.airflow.checks import KINDS as OF_A_DAG
 from smp.export.airflow.serverless_checks import KINDS as OF_A_SERVERLESS_WORKFLOW
 from smp.export.stepfunctions.refusals import KINDS as OF_A_STATE_MACHINE

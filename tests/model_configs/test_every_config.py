@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from smp.compiler.cache.compile_all import compile_all
-from smp.config.files import DEFAULT_PATTERN, find_files, model_directory
 from smp.config.load import load_project
 from smp.config.project import Project
-from smp.config.source_tree import is_inside
+from smp.config.read.files import DEFAULT_PATTERN, find_files, model_directory
+from smp.config.read.scripts import is_inside
 from smp.definition.compiled import CompiledPipeline
 from smp.definition.limits import check_limits
 from smp.definition.request_check import check_requests

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from smp.config.files import DEFAULT_PATTERN
+from smp.config.read.files import DEFAULT_PATTERN
 from smp.errors import SetupError
 from smp.review.git_ref import find_ref
 from tests.review.repositories import commit_all, git, make_repository

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from smp.config.fingerprint import LARGE_BYTES
+from smp.config.read.fingerprint import LARGE_BYTES
 from stacks.fingerprint import DELIVERY_VARIABLES, STAMP, Assembly
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -16,8 +16,8 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from smp.compiler.cache.engine import engine_lines
-from smp.config.files import find_files
-from smp.config.fingerprint import (
+from smp.config.read.files import find_files
+from smp.config.read.fingerprint import (
     SKIPPED_DIRECTORIES,
     digest,
     file_digest,

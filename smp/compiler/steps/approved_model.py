@@ -14,12 +14,12 @@ from smp.compiler.sdk.constants import to_names
 from smp.compiler.steps.context import StepContext, sdk_view
 from smp.compiler.steps.images import section_image
 from smp.compiler.steps.lambda_step import function_step
-from smp.config.approved_model import APPROVED_OUTPUTS, ApprovedModelStep
-from smp.config.condition import METRICS, Reference, parse_condition, references
-from smp.config.function import OutsideStep
-from smp.config.message import message_parts
-from smp.config.step_base import StepBase
-from smp.config.steps import ConditionStep, FailStep
+from smp.config.steps.any_step import ConditionStep, FailStep
+from smp.config.steps.approved_model import APPROVED_OUTPUTS, ApprovedModelStep
+from smp.config.steps.base import StepBase
+from smp.config.steps.function import OutsideStep
+from smp.config.values.condition import METRICS, Reference, parse_condition, references
+from smp.config.values.message import message_parts
 from smp.definition.deploy_values import function
 from smp.definition.expressions import ParameterType
 from smp.definition.model_lookups import APPROVED_MODEL

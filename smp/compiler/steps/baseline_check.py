@@ -12,8 +12,8 @@ from sagemaker.core.model_metrics import FileSource, MetricsSource
 
 from smp.compiler.steps.clarify_analysis import monitored_config
 from smp.compiler.steps.context import StepContext
-from smp.config.check_step import CheckStep
-from smp.config.clarify_check import ClarifyCheckStep
+from smp.config.steps.baseline_check import CheckStep
+from smp.config.steps.clarify_check import ClarifyCheckStep
 from smp.definition.compiled import Json
 from smp.graph.nodes import StepNode, model_package_group_name
 

@@ -12,8 +12,8 @@ from sagemaker.core import clarify
 from sagemaker.core.model_monitor import BiasAnalysisConfig, ExplainabilityAnalysisConfig
 
 from smp.compiler.steps.context import StepContext
-from smp.config.clarify_analysis import Predictor
-from smp.config.clarify_check import ClarifyCheckStep
+from smp.config.steps.clarify_analysis import Predictor
+from smp.config.steps.clarify_check import ClarifyCheckStep
 from smp.definition import deploy_values
 from smp.definition.compiled import Json
 

@@ -21,8 +21,8 @@ from smp.compiler.steps.clarify_analysis import analysis_config
 from smp.compiler.steps.context import StepContext, sdk_tags, sdk_view
 from smp.compiler.steps.images import named_image
 from smp.compiler.steps.request_step import RequestStep
-from smp.config.clarify_check import ClarifyCheckStep
-from smp.config.images import PublishedImage
+from smp.config.steps.clarify_check import ClarifyCheckStep
+from smp.config.values.images import PublishedImage
 from smp.definition.compiled import Json
 from smp.graph.nodes import StepNode
 

@@ -19,10 +19,10 @@ from sagemaker.mlops.workflow.steps import CacheConfig
 from smp.compiler.expressions import number_of
 from smp.compiler.sdk.constants import to_constants
 from smp.compiler.sdk.offline_session import OfflineSession
-from smp.config.emr_serverless import EMRServerlessStep
-from smp.config.fields import ConfigModel, Tag
 from smp.config.project import NetworkSecurity
-from smp.config.steps import StepConfig
+from smp.config.steps.any_step import StepConfig
+from smp.config.steps.emr_serverless import EMRServerlessStep
+from smp.config.values.base import ConfigModel, Tag
 from smp.definition import deploy_values
 from smp.definition.code.store import CodeStore, code_tree
 from smp.definition.compiled import EXECUTIONS_PREFIX, CodeTree

@@ -13,7 +13,13 @@ from sagemaker.mlops.workflow import emr_serverless_step as sdk
 from smp.compiler.expressions import number_of
 from smp.compiler.steps.context import StepContext
 from smp.compiler.steps.values import text_of
-from smp.config.emr_serverless import Application, EMRServerlessStep, HiveJob, SparkJob, Workers
+from smp.config.steps.emr_serverless import (
+    Application,
+    EMRServerlessStep,
+    HiveJob,
+    SparkJob,
+    Workers,
+)
 from smp.definition.compiled import CodeTree, Json
 from smp.definition.deploy_values import ACCOUNT_ID, KMS_KEY_ARN, PARTITION
 from smp.definition.expressions import Reference

@@ -11,9 +11,9 @@ from sagemaker.mlops.workflow import for_each_step as sdk
 
 from smp.compiler.steps.context import StepContext
 from smp.compiler.steps.values import value_of
-from smp.config.condition import OUTPUTS, Reference
-from smp.config.for_each import ForEachStep, item_text
-from smp.config.message import message_parts
+from smp.config.steps.for_each import ForEachStep, item_text
+from smp.config.values.condition import OUTPUTS, Reference
+from smp.config.values.message import message_parts
 from smp.graph.nodes import StepNode
 
 

@@ -16,7 +16,7 @@ from sagemaker.mlops.workflow.callback_step import (
 from smp.compiler.steps.context import StepContext
 from smp.compiler.steps.lambda_step import function_step
 from smp.compiler.steps.values import input_of
-from smp.config import function as config
+from smp.config.steps import function as config
 from smp.definition.deploy_values import ACCOUNT_ID, REGION, URL_SUFFIX
 from smp.definition.permissions.statement import regional_arn
 from smp.graph.nodes import StepNode

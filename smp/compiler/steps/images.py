@@ -11,7 +11,7 @@ from sagemaker.core import image_uris
 
 from smp.compiler.sdk.constants import to_constants
 from smp.compiler.steps.context import StepContext
-from smp.config.images import SPARK, ImageChoice, PublishedImage
+from smp.config.values.images import SPARK, ImageChoice, PublishedImage
 from smp.definition import deploy_values
 
 MACHINES = {"gpu": "ml.g5.xlarge", "cpu": "ml.m5.large", None: "ml.m5.large"}

@@ -20,7 +20,7 @@ from smp.compiler.steps.context import StepContext, sdk_view
 from smp.compiler.steps.images import section_image
 from smp.compiler.steps.request_step import RequestStep
 from smp.compiler.steps.training import render_repack
-from smp.config.jobs import EvaluateSection
+from smp.config.sections.jobs import EvaluateSection
 from smp.graph.nodes import REPORT_OUTPUT, StepNode, model_package_group_name
 from smp.lookup.approved_model import PACKAGE_ARN
 

@@ -14,7 +14,7 @@ from sagemaker.mlops.workflow.steps import StepTypeEnum
 from smp.compiler.steps.context import StepContext, sdk_tags, sdk_view
 from smp.compiler.steps.request_step import RequestStep
 from smp.compiler.steps.values import text_of
-from smp.config.notebook import NotebookJobStep
+from smp.config.steps.notebook_job import NotebookJobStep
 from smp.definition.compiled import CodeTree, Json
 from smp.definition.deploy_values import REGION
 from smp.definition.notebook_jobs import ENTRY_POINT

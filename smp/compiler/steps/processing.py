@@ -23,7 +23,12 @@ from smp.compiler.steps.context import StepContext, sdk_tags, sdk_view
 from smp.compiler.steps.images import section_image
 from smp.compiler.steps.manifest import add_manifest
 from smp.compiler.steps.spark import submit_command, submitted_inputs
-from smp.config.jobs import EvaluateChannel, EvaluateSection, PreprocessChannel, PreprocessSection
+from smp.config.sections.jobs import (
+    EvaluateChannel,
+    EvaluateSection,
+    PreprocessChannel,
+    PreprocessSection,
+)
 from smp.definition.compiled import CodeTree
 from smp.graph.nodes import REPORT_OUTPUT, StepNode
 from smp.graph.step_classes.inputs import CODE_INPUT, MANIFEST_FROM, MANIFEST_INPUT

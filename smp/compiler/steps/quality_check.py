@@ -22,7 +22,7 @@ from smp.compiler.steps.baseline_check import (
     dataset_of,
 )
 from smp.compiler.steps.context import StepContext, sdk_tags, sdk_view
-from smp.config.quality_check import QualityCheckStep
+from smp.config.steps.quality_check import QualityCheckStep
 from smp.definition import deploy_values
 from smp.definition.compiled import Json
 from smp.definition.expressions import Reference

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from sagemaker.core.shapes import ProcessingInput, ProcessingS3Input
 
 from smp.compiler.steps.context import StepContext
-from smp.config.jobs import PreprocessSection
+from smp.config.sections.jobs import PreprocessSection
 from smp.definition.compiled import CodeTree
 from smp.errors import Problem, ScriptError
 from smp.graph.nodes import StepNode

@@ -12,8 +12,8 @@ from sagemaker.core.workflow.functions import Join
 from sagemaker.mlops.workflow.steps import TransformStep
 
 from smp.compiler.steps.context import StepContext, sdk_tags, sdk_view
-from smp.config.jobs import Channel, TransformSection
-from smp.config.steps import StepConfig
+from smp.config.sections.jobs import Channel, TransformSection
+from smp.config.steps.any_step import StepConfig
 from smp.graph.nodes import StepNode
 
 

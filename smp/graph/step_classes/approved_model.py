@@ -5,7 +5,7 @@ It never looks into a registry: the step does, when the pipeline runs.
 
 from __future__ import annotations
 
-from smp.config.approved_model import ApprovedModelStep
+from smp.config.steps.approved_model import ApprovedModelStep
 from smp.graph.declared import Declared
 from smp.graph.findings import Findings
 from smp.graph.nodes import ChainedInput

@@ -5,7 +5,7 @@ It never knows a class of check, and never checks data.
 
 from __future__ import annotations
 
-from smp.config.check_step import CheckStep
+from smp.config.steps.baseline_check import CheckStep
 from smp.errors import near_names
 from smp.graph.declared import Declared
 from smp.graph.findings import Findings

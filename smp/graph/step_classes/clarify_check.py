@@ -5,7 +5,7 @@ It never asks a model.
 
 from __future__ import annotations
 
-from smp.config.clarify_check import ClarifyCheckStep
+from smp.config.steps.clarify_check import ClarifyCheckStep
 from smp.graph.declared import Declared
 from smp.graph.findings import Findings
 from smp.graph.nodes import ChainedInput

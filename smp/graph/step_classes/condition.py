@@ -5,9 +5,9 @@ It never reads a metric; it checks that there is one to read.
 
 from __future__ import annotations
 
-from smp.config.condition import Reference, parse_condition, references
-from smp.config.message import message_parts
-from smp.config.steps import ConditionStep, FailStep
+from smp.config.steps.any_step import ConditionStep, FailStep
+from smp.config.values.condition import Reference, parse_condition, references
+from smp.config.values.message import message_parts
 from smp.graph.declared import Declared
 from smp.graph.findings import Findings
 from smp.graph.nodes import ChainedInput

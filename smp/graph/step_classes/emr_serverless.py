@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from smp.config.condition import Reference
-from smp.config.emr_serverless import EMRServerlessStep
-from smp.config.message import message_parts
-from smp.config.source_tree import is_inside
+from smp.config.read.scripts import is_inside
+from smp.config.steps.emr_serverless import EMRServerlessStep
+from smp.config.values.condition import Reference
+from smp.config.values.message import message_parts
 from smp.graph.declared import Declared
 from smp.graph.findings import Findings
 from smp.graph.nodes import ChainedInput

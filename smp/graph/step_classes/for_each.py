@@ -5,10 +5,10 @@ It never puts steps into a loop: `smp.graph.loops` does.
 
 from __future__ import annotations
 
-from smp.config.condition import FINAL_METRICS, PARAMETERS, Reference
-from smp.config.for_each import ForEachStep
-from smp.config.function import OutsideStep
-from smp.config.message import message_parts
+from smp.config.steps.for_each import ForEachStep
+from smp.config.steps.function import OutsideStep
+from smp.config.values.condition import FINAL_METRICS, PARAMETERS, Reference
+from smp.config.values.message import message_parts
 from smp.graph.declared import Declared
 from smp.graph.findings import Findings
 from smp.graph.nodes import ChainedInput

@@ -5,10 +5,10 @@ It never calls a function.
 
 from __future__ import annotations
 
-from smp.config.condition import Reference
-from smp.config.function import OutsideStep
-from smp.config.message import message_parts
-from smp.config.source_tree import script_faults
+from smp.config.read.scripts import script_faults
+from smp.config.steps.function import OutsideStep
+from smp.config.values.condition import Reference
+from smp.config.values.message import message_parts
 from smp.graph.declared import Declared
 from smp.graph.findings import Findings
 from smp.graph.nodes import ChainedInput

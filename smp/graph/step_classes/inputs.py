@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from smp.config.jobs import Channel
+from smp.config.sections.jobs import Channel
 from smp.definition.expressions import BEGIN, items_in
 from smp.graph.declared import Declared
 from smp.graph.findings import Findings

@@ -5,7 +5,7 @@ It never renders a request.
 
 from __future__ import annotations
 
-from smp.config.jobs import EvaluateSection
+from smp.config.sections.jobs import EvaluateSection
 from smp.graph.channels import evaluate_channel
 from smp.graph.declared import Declared, Outputs
 from smp.graph.findings import Findings

@@ -5,9 +5,9 @@ It never renders a request.
 
 from __future__ import annotations
 
-from smp.config.approved_model import ApprovedModelStep
 from smp.config.project import Model
-from smp.config.step_base import StepBase
+from smp.config.steps.approved_model import ApprovedModelStep
+from smp.config.steps.base import StepBase
 from smp.graph.declared import Declared
 from smp.graph.findings import Findings
 from smp.graph.nodes import ChainedInput

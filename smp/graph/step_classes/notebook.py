@@ -8,10 +8,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from smp.config.condition import Reference
-from smp.config.message import message_parts
-from smp.config.notebook import NotebookJobStep
-from smp.config.source_tree import is_inside
+from smp.config.read.scripts import is_inside
+from smp.config.steps.notebook_job import NotebookJobStep
+from smp.config.values.condition import Reference
+from smp.config.values.message import message_parts
 from smp.graph.declared import Declared
 from smp.graph.findings import Findings
 from smp.graph.nodes import ChainedInput

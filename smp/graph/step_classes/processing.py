@@ -5,7 +5,7 @@ It never renders a request.
 
 from __future__ import annotations
 
-from smp.config.jobs import DEFAULT_CHANNEL, PreprocessSection
+from smp.config.sections.jobs import DEFAULT_CHANNEL, PreprocessSection
 from smp.graph.declared import Declared, Outputs
 from smp.graph.findings import Findings
 from smp.graph.nodes import ChainedInput

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from smp.config.approved_model import APPROVED_OUTPUTS, ApprovedModelStep
-from smp.config.condition import (
+from smp.config.steps.approved_model import APPROVED_OUTPUTS, ApprovedModelStep
+from smp.config.steps.base import StepBase
+from smp.config.steps.for_each import COUNTS, ForEachStep
+from smp.config.steps.function import OutsideStep
+from smp.config.values.condition import (
     FINAL_METRICS,
     ITEM,
     METRICS,
@@ -17,9 +20,6 @@ from smp.config.condition import (
     Reference,
     metric_name,
 )
-from smp.config.for_each import COUNTS, ForEachStep
-from smp.config.function import OutsideStep
-from smp.config.step_base import StepBase
 from smp.definition.expressions import ParameterType
 from smp.errors import near_names
 from smp.graph.declared import Declared

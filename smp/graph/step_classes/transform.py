@@ -5,7 +5,7 @@ It never renders a request.
 
 from __future__ import annotations
 
-from smp.config.steps import StepConfig
+from smp.config.steps.any_step import StepConfig
 from smp.graph.channels import transform_channel
 from smp.graph.declared import Declared, Outputs
 from smp.graph.findings import Findings

@@ -1,0 +1,1 @@
+"""What is generated from the config models: JSON schema, reference page."""

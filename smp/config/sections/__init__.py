@@ -1,0 +1,1 @@
+"""The sections of a model and of a pipeline, one module each."""

@@ -1,0 +1,101 @@
+"""The `registry` section: how a model is registered, packed and served.
+
+It never renders a request; `smp.compiler.steps` does.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import BeforeValidator, ConfigDict, Field
+
+from smp.config.values.aws import (
+    HYPHENATED,
+    ContentType,
+    HostingInstance,
+    TransformInstance,
+)
+from smp.config.values.base import ConfigModel, Flag, Text, read_list
+from smp.config.values.images import ONE_OF_ALL, AlgorithmChoice, Scope
+from smp.config.values.varying import VARIES
+
+DEFAULT_INSTANCE_TYPE = "ml.m5.2xlarge"
+
+ContentTypes = Annotated[
+    tuple[ContentType, ...],
+    Field(strict=False),
+    BeforeValidator(read_list, json_schema_input_type=str | list[str]),
+]
+
+
+class InferenceSpecification(AlgorithmChoice):
+    """How a registered model is served, and by which image: CreateModel, and so Transform, and the
+    registered version use it."""
+
+    model_config = ConfigDict(json_schema_extra={"oneOf": ONE_OF_ALL})
+
+    scope: ClassVar[Scope] = "inference"
+    machine_key: ClassVar[tuple[str, ...]] = ()
+
+    spellings: ClassVar[dict[str, str]] = {
+        "SupportedRealtimeInferenceInstanceType": "SupportedRealtimeInferenceInstanceTypes",
+        "SupportedTransformInstanceType": "SupportedTransformInstanceTypes",
+        "SupportedContentTypes": "supported_content_types",
+        "SupportedResponseMIMETypes": "supported_response_MIME_types",
+    }
+
+    supported_content_types: ContentTypes = ()
+    """Content types that the model takes."""
+    supported_response_mime_types: ContentTypes = Field(
+        default=(), alias="supported_response_MIME_types"
+    )
+    """Content types that the model answers with."""
+    supported_realtime_inference_instance_types: Annotated[
+        tuple[HostingInstance, ...], BeforeValidator(read_list)
+    ] = Field(
+        default=(DEFAULT_INSTANCE_TYPE,),
+        alias="SupportedRealtimeInferenceInstanceTypes",
+        strict=False,
+        min_length=1,
+    )
+    """Instance types of endpoints."""
+    supported_transform_instance_types: Annotated[
+        tuple[TransformInstance, ...], BeforeValidator(read_list)
+    ] = Field(
+        default=(DEFAULT_INSTANCE_TYPE,),
+        alias="SupportedTransformInstanceTypes",
+        strict=False,
+        min_length=1,
+    )
+    """Instance types of batch transform jobs."""
+    approval_status: Annotated[Literal["Approved", "Rejected", "PendingManualApproval"], VARIES] = (
+        "PendingManualApproval"
+    )
+    """The status that a new version gets."""
+
+    def _machines(self) -> tuple[str, ...]:
+        return (
+            *self.supported_realtime_inference_instance_types,
+            *self.supported_transform_instance_types,
+        )
+
+
+class RegistrySection(ConfigModel):
+    """How a model becomes a version in the model registry, and how its artefact is packed."""
+
+    model_package_group_name: Text | None = Field(
+        default=None, alias="ModelPackageGroupName", pattern=HYPHENATED
+    )
+    """The group of the model's versions; without it `<projectName>-<model>`."""
+    model_package_group_description: Text | None = Field(
+        default=None, alias="ModelPackageGroupDescription", max_length=1024
+    )
+    """What the group's page says."""
+    model_package_description: (
+        Annotated[str, Field(min_length=1, max_length=1024), VARIES] | None
+    ) = Field(default=None, alias="ModelPackageDescription")
+    """What the version's page says."""
+    model_repack: Flag = Field(default=True, alias="ModelRepack")
+    """Whether a job packs `source_directory` into the model's artefact before it is served."""
+    inference_specification: InferenceSpecification = Field(alias="InferenceSpecification")
+    """How the model is served."""

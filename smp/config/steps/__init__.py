@@ -1,0 +1,1 @@
+"""The steps that a pipeline can have, one module per step class."""
