@@ -20,7 +20,7 @@ from smp.definition.deploy_values import REGION
 from smp.definition.notebook_jobs import ENTRY_POINT
 from smp.errors import Problem, ScriptError
 from smp.graph.nodes import StepNode
-from smp.graph.step_classes.notebook import CHANNEL, notebook_channel
+from smp.graph.step_classes.notebook_job import CHANNEL, notebook_channel
 from smp.text.messages import dotted
 
 OUTPUT = "notebook"

@@ -16,7 +16,7 @@ from smp.graph.step_classes.for_each import FOR_EACH
 from smp.graph.step_classes.function import CALLBACK, LAMBDA
 from smp.graph.step_classes.metrics import METRICS
 from smp.graph.step_classes.model import CREATE_MODEL, REGISTER_MODEL
-from smp.graph.step_classes.notebook import NOTEBOOK_JOB
+from smp.graph.step_classes.notebook_job import NOTEBOOK_JOB
 from smp.graph.step_classes.processing import PROCESSING
 from smp.graph.step_classes.quality_check import QUALITY_CHECK
 from smp.graph.step_classes.training import TRAINING

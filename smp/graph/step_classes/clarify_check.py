@@ -10,7 +10,7 @@ from smp.graph.declared import Declared
 from smp.graph.findings import Findings
 from smp.graph.nodes import ChainedInput
 from smp.graph.step_classes.base import Implied, StepClass
-from smp.graph.step_classes.checks import check_against_baseline
+from smp.graph.step_classes.baseline_check import check_against_baseline
 
 
 def _check(findings: Findings, step: Declared, chained: tuple[ChainedInput, ...]) -> Implied:

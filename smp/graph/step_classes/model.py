@@ -12,7 +12,7 @@ from smp.graph.declared import Declared
 from smp.graph.findings import Findings
 from smp.graph.nodes import ChainedInput
 from smp.graph.step_classes.base import Implied, StepClass
-from smp.graph.step_classes.checks import checks_before
+from smp.graph.step_classes.baseline_check import checks_before
 
 MAKERS = ("Training", "Tuning")
 """The classes whose steps make a model's artefact."""
