@@ -13,9 +13,9 @@ from typing import Any
 import yaml
 
 from smp.errors import SmpError
-from smp.local.environments import REQUIREMENTS_FILE, Environments
-from smp.local.places import BUCKET, Places
-from smp.local.run_store import RunStore
+from smp.local.jobs.environments import REQUIREMENTS_FILE, Environments
+from smp.local.store.places import BUCKET, Places
+from smp.local.store.run_store import RunStore
 from tools.bench_bare import EXAMPLES
 from tools.bench_process import Finished, run_timed
 from tools.bench_report import Branches, Example, LocalRun, Timed

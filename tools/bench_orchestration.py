@@ -12,14 +12,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from smp.definition.compiled import CompiledPipeline, Json
-from smp.local.places import Places
-from smp.local.process import Stop, run_job
-from smp.local.progress import progress_for
-from smp.local.run import Machine, start_run
-from smp.local.run_store import SUCCEEDED
+from smp.local.engine.run import Machine, start_run
+from smp.local.engine.step_runner import RunOptions
 from smp.local.sandbox.base import Job, Sandbox
 from smp.local.sandbox.choose import choose_sandbox
-from smp.local.step_run import RunOptions
+from smp.local.sandbox.process import Stop, run_job
+from smp.local.show.progress import progress_for
+from smp.local.store.places import Places
+from smp.local.store.run_store import SUCCEEDED
 
 STEPS = 200
 ROUNDS = 3

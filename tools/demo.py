@@ -19,10 +19,10 @@ from smp.config.load import load_project
 from smp.definition.compiled import CompiledPipeline
 from smp.errors import SmpError
 from smp.graph import PipelineGraph, build_graphs
-from smp.local.places import Places
 from smp.local.report import render_report
-from smp.local.run_store import RunStore
-from smp.local.show import show_fields
+from smp.local.show.text import show_fields
+from smp.local.store.places import Places
+from smp.local.store.run_store import RunStore
 from smp.review.dag import read_dag
 from smp.review.listing import render_steps
 from smp.review.picture import render_svg

@@ -17,8 +17,8 @@ from smp.cli.workspace import Commands, add_workspace_option
 from smp.errors import Problem, SetupError
 
 if TYPE_CHECKING:
-    from smp.local.registry import Registry
-    from smp.local.run_store import Run
+    from smp.local.store.model_registry import Registry
+    from smp.local.store.run_store import Run
 
 RUN_ID = re.compile(r"\d{8}(-\d{6}(-[0-9a-f]*)?)?$|last$")
 RUN_HELP = "id of a run, the beginning of one, or `last`"
@@ -98,14 +98,14 @@ def _add_format(command: argparse.ArgumentParser) -> None:
 
 
 def _get(arguments: argparse.Namespace, run_id: str) -> Run:
-    from smp.local.run_store import RunStore
+    from smp.local.store.run_store import RunStore
 
     return RunStore(places_of(arguments).runs).get(run_id)
 
 
 def _runs(arguments: argparse.Namespace) -> int:
-    from smp.local.run_store import RunStore
-    from smp.local.show import runs_fields, runs_table
+    from smp.local.show.text import runs_fields, runs_table
+    from smp.local.store.run_store import RunStore
 
     runs = RunStore(places_of(arguments).runs).all()
     if arguments.format == "json":
@@ -116,7 +116,7 @@ def _runs(arguments: argparse.Namespace) -> int:
 
 
 def _show(arguments: argparse.Namespace) -> int:
-    from smp.local.show import show_fields, show_run
+    from smp.local.show.text import show_fields, show_run
 
     run, places = _get(arguments, arguments.run_id), places_of(arguments)
     if arguments.format == "json":
@@ -127,7 +127,7 @@ def _show(arguments: argparse.Namespace) -> int:
 
 
 def _compare(arguments: argparse.Namespace) -> int:
-    from smp.local.compare import compare_runs, comparison
+    from smp.local.show.compare import compare_runs, comparison
 
     before, after = _get(arguments, arguments.before), _get(arguments, arguments.after)
     places = places_of(arguments)
@@ -181,7 +181,7 @@ def _log_of_no_run(arguments: argparse.Namespace) -> int:
 
 def _may_be_run(arguments: argparse.Namespace) -> bool:
     """Whether the name is that of a run, or has the form of one: such is never sought in AWS."""
-    from smp.local.run_store import RunStore
+    from smp.local.store.run_store import RunStore
 
     name: str = arguments.run_id
     ids = [run.id for run in RunStore(places_of(arguments).runs).all()]
@@ -189,7 +189,7 @@ def _may_be_run(arguments: argparse.Namespace) -> bool:
 
 
 def _mlflow(arguments: argparse.Namespace) -> int:
-    from smp.local.mlflow_export import export_run
+    from smp.local.mlflow.export import export_run
 
     run = _get(arguments, arguments.run_id)
     if not arguments.tracking_uri:
@@ -206,13 +206,13 @@ def _mlflow(arguments: argparse.Namespace) -> int:
 
 
 def _registry(arguments: argparse.Namespace) -> Registry:
-    from smp.local.registry import Registry
+    from smp.local.store.model_registry import Registry
 
     return Registry(places_of(arguments).registry)
 
 
 def _models_list(arguments: argparse.Namespace) -> int:
-    from smp.local.show import groups_table, versions_table
+    from smp.local.show.text import groups_table, versions_table
 
     registry, group = _registry(arguments), arguments.group
     found = registry.list_versions(group) if group else registry.list_groups()
@@ -230,7 +230,7 @@ def _version(registry: Registry, arguments: argparse.Namespace) -> int:
 
 
 def _models_show(arguments: argparse.Namespace) -> int:
-    from smp.local.object_store import ObjectStore
+    from smp.local.store.object_store import ObjectStore
 
     registry = _registry(arguments)
     store = ObjectStore(places_of(arguments).buckets)

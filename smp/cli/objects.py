@@ -40,7 +40,7 @@ def add_commands(commands: Commands) -> None:
 
 
 def _local(uri: str) -> str:
-    from smp.local.places import BUCKET
+    from smp.local.store.places import BUCKET
 
     return (
         uri.replace(LOCAL_URI, f"s3://{BUCKET}", 1)
@@ -50,7 +50,7 @@ def _local(uri: str) -> str:
 
 
 def _s3_put(arguments: argparse.Namespace) -> int:
-    from smp.local.object_store import ObjectStore
+    from smp.local.store.object_store import ObjectStore
 
     store, uri = ObjectStore(places_of(arguments).buckets), _local(arguments.uri)
     if arguments.source.is_dir():
@@ -73,7 +73,7 @@ def _object_uri(uri: str, name: str) -> str:
 
 
 def _s3_ls(arguments: argparse.Namespace) -> int:
-    from smp.local.object_store import ObjectStore
+    from smp.local.store.object_store import ObjectStore
 
     objects = ObjectStore(places_of(arguments).buckets).list(_local(arguments.uri))
     if arguments.format == "json":
@@ -84,7 +84,7 @@ def _s3_ls(arguments: argparse.Namespace) -> int:
 
 
 def _s3_get(arguments: argparse.Namespace) -> int:
-    from smp.local.object_store import ObjectStore
+    from smp.local.store.object_store import ObjectStore
 
     uri = _local(arguments.uri)
     count = ObjectStore(places_of(arguments).buckets).fetch(uri, arguments.target)

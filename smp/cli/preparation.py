@@ -65,9 +65,6 @@ def get_ready(arguments: argparse.Namespace) -> tuple[Prepared, Sandbox]:
 def _import_run() -> None:
     """Import what stays to the end: the collector of what does not would look at all of it."""
     gc.disable()
-    import smp.definition.parameters
-    import smp.local.progress
-    import smp.local.run  # noqa: F401
 
     gc.enable()
 

@@ -42,8 +42,8 @@ def _count(text: str) -> int:
 
 
 def _prune(arguments: argparse.Namespace) -> int:
-    from smp.local.prune import prune
-    from smp.local.show import pruned_text
+    from smp.local.engine.prune import prune
+    from smp.local.show.text import pruned_text
 
     pruned = prune(places_of(arguments), arguments.keep, dry_run=arguments.dry_run)
     if arguments.format == "json":

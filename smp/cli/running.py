@@ -28,9 +28,9 @@ from smp.errors import Problem, RunError, SetupError, SmpError
 if TYPE_CHECKING:
     from smp.config.project import Model
     from smp.definition.compiled import CompiledPipeline
-    from smp.local.places import Places
-    from smp.local.run_store import Run
-    from smp.local.step_run import RunOptions
+    from smp.local.engine.step_runner import RunOptions
+    from smp.local.store.places import Places
+    from smp.local.store.run_store import Run
 
 LOCAL_REQUIREMENTS = "requirements-local.txt"
 PREPARE_SCRIPT = "prepare_data.py"
@@ -141,7 +141,7 @@ def _seconds(text: str) -> float:
 
 def places_of(arguments: argparse.Namespace) -> Places:
     """Return where the local runs of the workspace keep things."""
-    from smp.local.places import Places
+    from smp.local.store.places import Places
 
     return Places((arguments.workspace / WORK_DIRECTORY).resolve())
 
@@ -157,10 +157,10 @@ def _run(arguments: argparse.Namespace) -> int:
     prepared, sandbox = get_ready(arguments)
 
     from smp.definition.parameters import parameter_values, read_assignments
-    from smp.local.places import local_parameters
-    from smp.local.progress import progress_for
-    from smp.local.run import Machine, resume_run, start_run
-    from smp.local.run_store import SUCCEEDED
+    from smp.local.engine.run import Machine, resume_run, start_run
+    from smp.local.show.progress import progress_for
+    from smp.local.store.places import local_parameters
+    from smp.local.store.run_store import SUCCEEDED
 
     compiled, places, options = prepared.compiled, places_of(arguments), _options(arguments)
     resumed = _run_of(arguments.resume, compiled.name, places) if arguments.resume else None
@@ -205,7 +205,7 @@ def _refuse_beside_resume(arguments: argparse.Namespace) -> None:
 def _refuse_lost_models(run: Run, places: Places, directories: Mapping[str, Path]) -> None:
     """Refuse to go on with a run where a model that its steps need is gone; raises RunError."""
     from smp.definition.unroll_loops import loops_of
-    from smp.local.run_store import SUCCEEDED
+    from smp.local.store.run_store import SUCCEEDED
 
     compiled, asked = run.unrolled(places.code), run.record().steps
     done = {step.name for step in run.steps() if step.status == SUCCEEDED}
@@ -223,8 +223,8 @@ def _export(run_id: str, places: Places, uri: str | None) -> None:
     """Log a run to MLflow where that is asked for; what goes wrong there is a warning."""
     if not uri:
         return
-    from smp.local.mlflow_export import export_run
-    from smp.local.run_store import RunStore
+    from smp.local.mlflow.export import export_run
+    from smp.local.store.run_store import RunStore
 
     try:
         tell(export_run(RunStore(places.runs).get(run_id), places, uri))
@@ -233,7 +233,7 @@ def _export(run_id: str, places: Places, uri: str | None) -> None:
 
 
 def _run_of(run_id: str, pipeline: str, places: Places) -> Run:
-    from smp.local.run_store import RunStore
+    from smp.local.store.run_store import RunStore
 
     run = RunStore(places.runs).get(run_id)
     if run.record().pipeline != pipeline:
@@ -259,7 +259,7 @@ def _hang_up(*_: object) -> None:
 
 
 def _options(arguments: argparse.Namespace) -> RunOptions:
-    from smp.local.step_run import RunOptions
+    from smp.local.engine.step_runner import RunOptions
 
     return RunOptions(
         jobs=arguments.jobs,
@@ -286,7 +286,7 @@ def python_finder(
     say: Callable[[str], None],
 ) -> Callable[[str], Path]:
     """Return a function from a step's name to the `bin` directory of its model's environment."""
-    from smp.local.environments import Environments
+    from smp.local.jobs.environments import Environments
 
     environments = Environments(places.environments, say)
 
@@ -299,7 +299,7 @@ def python_finder(
 
 def _stage(arguments: argparse.Namespace) -> int:
     from smp.graph import build_graph
-    from smp.local.places import BUCKET
+    from smp.local.store.places import BUCKET
     from smp.text.human import counted
 
     project = load_workspace(arguments)
@@ -333,10 +333,10 @@ def _stage_model(model: Model, places: Places) -> int:
     """Run a model's data script and put what it wrote into the local bucket; return the file count."""
     import tempfile
 
-    from smp.local.environments import Environments
-    from smp.local.object_store import ObjectStore
-    from smp.local.places import BUCKET
+    from smp.local.jobs.environments import Environments
     from smp.local.sandbox.guarded import start_guarded
+    from smp.local.store.object_store import ObjectStore
+    from smp.local.store.places import BUCKET
 
     python = Environments(places.environments, tell).bin_of(model.directory / LOCAL_REQUIREMENTS)
     tell(f"{model.name}: {PREPARE_SCRIPT}")

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from smp.cli.entry import OUTPUT_CLOSED
-from smp.local.places import Places
-from smp.local.registry import Registry
-from smp.local.run_store import Run
+from smp.local.store.model_registry import Registry
+from smp.local.store.places import Places
+from smp.local.store.run_store import Run
 from tests.cli.conftest import RunSmp
 from tests.local.example_runs import Example, failed_churn, pipeline, step, succeeded_churn
 

@@ -113,8 +113,8 @@ def test_a_run_imports_neither_botocore_nor_what_runs_steps_that_it_has_not(
     program = """
         arguments.pipeline, arguments.sandbox = 'fraud-check', None
         preparation.get_ready(arguments)
-        unused = {'botocore', 'boto3', 'smp.local.jobs.tuning', 'smp.local.jobs.notebook',
-                  'smp.local.jobs.transform', 'smp.local.live', 'smp.local.sandbox.docker'}
+        unused = {'botocore', 'boto3', 'smp.local.jobs.tuning', 'smp.local.jobs.notebook_job',
+                  'smp.local.jobs.transform', 'smp.local.show.live', 'smp.local.sandbox.docker'}
         print(*unused.intersection(sys.modules))
     """
     assert in_a_process_without_threads(program, workspace) == "\n"

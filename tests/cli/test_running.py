@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from smp.cli import main
-from smp.local.places import Places
-from smp.local.run_store import Run, RunStore
+from smp.local.store.places import Places
+from smp.local.store.run_store import Run, RunStore
 from tests.cli.conftest import RunSmp
 
 ROOT = Path(__file__).parents[2]

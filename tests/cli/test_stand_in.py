@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 import smp
-from smp.local.places import Places
-from smp.local.run_store import RunStore
+from smp.local.store.places import Places
+from smp.local.store.run_store import RunStore
 from tests.cli.conftest import RunSmp
 
 PAGE = Path(smp.__file__).parents[1] / "docs" / "local-run.md"

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from smp.definition.compiled import CompiledPipeline
-from smp.local.places import Places
-from smp.local.run_store import Run, RunStore
-from smp.local.wording import trial_command
+from smp.local.show.commands import trial_command
+from smp.local.store.places import Places
+from smp.local.store.run_store import Run, RunStore
 from tests.cli.conftest import RunSmp
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from smp.definition.evaluate import Scope, resolve
 from smp.errors import RunError
-from smp.local.conditions import holds
+from smp.local.engine.conditions import holds
 
 SCOPE = Scope(
     parameters={"Rows": 3, "Name": "a", "Flag": True},

@@ -12,11 +12,11 @@ import pytest
 
 from smp.definition.compiled import Json
 from smp.errors import RunError
-from smp.local.compare import comparison
-from smp.local.progress import LiveProgress
 from smp.local.report import render_report
-from smp.local.run_store import Run, StepRecord
-from smp.local.show import show_run
+from smp.local.show.compare import comparison
+from smp.local.show.progress import LiveProgress
+from smp.local.show.text import show_run
+from smp.local.store.run_store import Run, StepRecord
 from tests.local.pipelines import (
     BUCKET,
     Workspace,

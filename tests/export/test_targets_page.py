@@ -12,7 +12,7 @@ from smp.config.steps.any_step import AnyStep
 from smp.export.airflow.checks import KINDS as OF_A_DAG
 from smp.export.airflow.serverless_checks import KINDS as OF_A_SERVERLESS_WORKFLOW
 from smp.export.stepfunctions.refusals import KINDS as OF_A_STATE_MACHINE
-from smp.local.runnable import RUNNABLE
+from smp.local.engine.step_support import RUNNABLE
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "targets.md"
 KIND_OF_CLASS = {

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from smp.definition.compiled import CompiledPipeline, Json
-from smp.local.places import Places
-from smp.local.run_store import (
+from smp.local.store.places import Places
+from smp.local.store.run_store import (
     EXECUTING,
     FAILED,
     SKIPPED,

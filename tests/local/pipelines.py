@@ -12,12 +12,12 @@ from typing import Any
 
 from smp.definition.compiled import CodeFile, CodeTree, CompiledPipeline, Json
 from smp.definition.parameters import parameter_values
-from smp.local.object_store import ObjectStore
-from smp.local.places import Places
-from smp.local.run import Machine, resume_run, start_run
-from smp.local.run_store import Run, RunRecord, RunStore, StepRecord
+from smp.local.engine.run import Machine, resume_run, start_run
+from smp.local.engine.step_runner import RunOptions
 from smp.local.sandbox.base import Sandbox
-from smp.local.step_run import RunOptions
+from smp.local.store.object_store import ObjectStore
+from smp.local.store.places import Places
+from smp.local.store.run_store import Run, RunRecord, RunStore, StepRecord
 
 BUCKET = "s3://smp-local"
 CODE = "/opt/ml/processing/input/code"

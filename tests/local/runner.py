@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 from smp.definition.compiled import CompiledPipeline
-from smp.local.run_store import RunStore, StepRecord
 from smp.local.sandbox.choose import choose_sandbox
+from smp.local.store.run_store import RunStore, StepRecord
 from tests.local.pipelines import Heard, Workspace
 
 

@@ -10,7 +10,7 @@ import pytest
 from smp.compiler.compile import compile_pipeline
 from smp.definition.evaluate import Scope
 from smp.graph import build_graph
-from smp.local.conditions import holds
+from smp.local.engine.conditions import holds
 from tests.graph.workspace import load, pipeline_of
 
 STEPS = """\

@@ -9,8 +9,8 @@ import pytest
 from smp.compiler.compile import compile_pipeline
 from smp.errors import RunError
 from smp.graph import build_graph
-from smp.local.plan import plan_run
-from smp.local.refusals import refuse_images, refuse_several_machines
+from smp.local.engine.plan import plan_run
+from smp.local.engine.preflight import refuse_images, refuse_several_machines
 from tests.compiler.test_distributed import compiled_with
 from tests.graph.workspace import IMAGE, load, pipeline_of
 

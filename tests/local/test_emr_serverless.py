@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from smp.errors import RunError
-from smp.local.plan import plan_run
+from smp.local.engine.plan import plan_run
 from tests.compiler.compiling import compile_demo
 
 STEPS = (

@@ -17,9 +17,9 @@ import pytest
 
 from smp.definition.compiled import CompiledPipeline
 from smp.errors import RunError
-from smp.local.run_store import Run, RunStore
 from smp.local.sandbox.base import Sandbox
-from smp.local.show import run_fields, runs_table, show_fields, show_run
+from smp.local.show.text import run_fields, runs_table, show_fields, show_run
+from smp.local.store.run_store import Run, RunStore
 from tests.local.orphans import orphans
 from tests.local.pipelines import (
     BUCKET,
@@ -32,7 +32,7 @@ from tests.local.pipelines import (
     statuses,
     step_of,
 )
-from tests.local.test_process import assert_gone
+from tests.local.sandbox.test_process import assert_gone
 
 ROOT = Path(__file__).parents[2]
 RUNNER = "tests.local.runner"

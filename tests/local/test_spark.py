@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from smp.errors import RunError
-from smp.local.plan import plan_run
-from smp.local.refusals import refuse_images
+from smp.local.engine.plan import plan_run
+from smp.local.engine.preflight import refuse_images
 from tests.compiler.test_spark import compiled_with
 
 

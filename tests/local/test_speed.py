@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from smp.local.process import Stop, run_job
 from smp.local.sandbox.base import Job
+from smp.local.sandbox.process import Stop, run_job
 from tests.local.pipelines import PYTHON, Workspace, processing
 
 STEPS = 200

@@ -13,12 +13,12 @@ import pytest
 
 from smp.definition.compiled import CodeFile, CodeTree, CompiledPipeline, StandIn
 from smp.errors import RunError
-from smp.local.cache import StepCache
-from smp.local.outcome import final_metrics
-from smp.local.plan import plan_run
-from smp.local.refusals import refuse_images
+from smp.local.engine.cache import StepCache
+from smp.local.engine.plan import plan_run
+from smp.local.engine.preflight import refuse_images
 from smp.local.report import render_report
-from smp.local.run_store import Run
+from smp.local.show.results import final_metrics
+from smp.local.store.run_store import Run
 from tests.local.jobs.test_tuning import tuning
 from tests.local.jobs.workspace import transform_request
 from tests.local.pipelines import ROLE, Workspace, cached, log_of, statuses, step_of, training

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from smp.local.jobs.approved_model import LocalObjects, LocalRegistry
-from smp.local.object_store import ObjectStore
-from smp.local.registry import APPROVED, REJECTED, Registry
+from smp.local.store.model_registry import APPROVED, REJECTED, Registry
+from smp.local.store.object_store import ObjectStore
 from smp.lookup.approved_model import LookupFailure, find_approved
 
 GROUP = "churn"

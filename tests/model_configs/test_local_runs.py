@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from smp.local.environments import Environments
+from smp.local.jobs.environments import Environments
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENTS = ROOT / ".smp" / "envs"

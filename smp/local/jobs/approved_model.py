@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from smp.local.jobs.context import StepContext, StepFailure
-from smp.local.object_store import ObjectStore
-from smp.local.registry import Registry
+from smp.local.store.model_registry import Registry
+from smp.local.store.object_store import ObjectStore
 from smp.lookup.approved_model import EXISTS, GROUP, PACKAGE_VERSION, LookupFailure, find_approved
 
 

@@ -13,11 +13,11 @@ from typing import Any
 
 from smp.definition.compiled import CompiledPipeline, Json, StandIn
 from smp.errors import RunError
-from smp.local.container import Inputs
-from smp.local.object_store import ObjectStore
-from smp.local.places import Places
-from smp.local.process import Ended
+from smp.local.jobs.container import Inputs
 from smp.local.sandbox.base import Sandbox
+from smp.local.sandbox.process import Ended
+from smp.local.store.object_store import ObjectStore
+from smp.local.store.places import Places
 
 TAIL_LINES = 20
 MAX_SAID_BYTES = 64 * 1024

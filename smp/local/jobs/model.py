@@ -14,9 +14,9 @@ from typing import Any
 from smp.definition.compiled import Json
 from smp.errors import near_names
 from smp.local.jobs.context import StepContext, StepFailure
-from smp.local.object_store import ObjectStore
-from smp.local.places import Places
-from smp.local.registry import Registry
+from smp.local.store.model_registry import Registry
+from smp.local.store.object_store import ObjectStore
+from smp.local.store.places import Places
 from smp.text.atomic_file import write_atomically
 
 

@@ -13,10 +13,10 @@ from threading import Event, Thread
 from typing import Any
 
 from smp.errors import RunError
-from smp.local.container import directories, host_names, inside, resource_config, write_json
+from smp.local.jobs.container import directories, host_names, inside, resource_config, write_json
 from smp.local.jobs.context import StepContext, image_command, raise_unless_succeeded, said_in
-from smp.local.process import Ended, run_job
 from smp.local.sandbox.base import Job
+from smp.local.sandbox.process import Ended, run_job
 
 CONTINUOUS_SECONDS = 1.0
 DEFAULT_MAX_SECONDS = 24 * 3600

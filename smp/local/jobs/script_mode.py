@@ -14,8 +14,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from smp.local.archive import unpack
-from smp.local.container import OPT_ML, inside
+from smp.local.jobs.archive import unpack
+from smp.local.jobs.container import OPT_ML, inside
 from smp.local.jobs.context import StepContext
 
 PROGRAM, SOURCE = "sagemaker_program", "sagemaker_submit_directory"

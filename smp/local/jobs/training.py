@@ -9,8 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from smp.errors import RunError
-from smp.local.archive import pack
-from smp.local.container import OPT_ML, directories, host_names, inside, resource_config, write_json
+from smp.local.jobs.archive import pack
+from smp.local.jobs.container import (
+    OPT_ML,
+    directories,
+    host_names,
+    inside,
+    resource_config,
+    write_json,
+)
 from smp.local.jobs.context import (
     StepContext,
     StepFailure,
@@ -19,6 +26,7 @@ from smp.local.jobs.context import (
     said_in,
     too_long,
 )
+from smp.local.jobs.metric_scraper import MetricScraper
 from smp.local.jobs.script_mode import (
     CODE,
     is_own_algorithm,
@@ -27,9 +35,8 @@ from smp.local.jobs.script_mode import (
     script_command,
     script_environment,
 )
-from smp.local.metrics import MetricScraper
-from smp.local.process import Ended, run_job
 from smp.local.sandbox.base import Job
+from smp.local.sandbox.process import Ended, run_job
 
 LAYOUT = (
     "/opt/ml/input/config",

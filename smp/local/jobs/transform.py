@@ -15,12 +15,12 @@ from typing import Any
 
 from smp.definition.compiled import Json
 from smp.errors import Problem
-from smp.local.archive import unpack
-from smp.local.container import directories, host_names, inside
+from smp.local.jobs.archive import unpack
+from smp.local.jobs.container import directories, host_names, inside
 from smp.local.jobs.context import StepContext, StepFailure, raise_unless_succeeded, said_in
 from smp.local.jobs.model import containers, find_model, model_data_uri
-from smp.local.process import Ended, run_job
 from smp.local.sandbox.base import Job
+from smp.local.sandbox.process import Ended, run_job
 from smp.local.serving import container as serving
 from smp.local.serving.container.plan import Plan
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from smp.local.jobs.context import StepContext
-from smp.local.process import Stop
+from smp.local.sandbox.process import Stop
 from smp.text.atomic_file import write_atomically
 
 

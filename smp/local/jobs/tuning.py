@@ -21,7 +21,7 @@ from smp.local.jobs.search import STRATEGIES, Proposal, Search, read_ranges
 from smp.local.jobs.training import run_training
 from smp.local.jobs.trial_runs import TrialRecords, TrialRun
 from smp.local.jobs.tuning_result import describe
-from smp.local.process import Stop
+from smp.local.sandbox.process import Stop
 
 POLL_SECONDS = 0.2
 

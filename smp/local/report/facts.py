@@ -16,9 +16,10 @@ from urllib.parse import quote
 from smp.definition.compiled import CompiledPipeline
 from smp.definition.notebook_jobs import kind_of
 from smp.errors import RunError
-from smp.local.outcome import EvaluationReport, evaluation_reports
-from smp.local.places import Places
-from smp.local.run_store import (
+from smp.local.show.commands import REUSED, WAITING, duration, shown_state, workspace_command
+from smp.local.show.results import EvaluationReport, evaluation_reports
+from smp.local.store.places import Places
+from smp.local.store.run_store import (
     FAILED,
     SKIPPED,
     STARTING,
@@ -28,8 +29,7 @@ from smp.local.run_store import (
     RunStore,
     StepRecord,
 )
-from smp.local.stored import StepData
-from smp.local.wording import REUSED, WAITING, duration, shown_state, workspace_command
+from smp.local.store.step_data import StepData
 
 NOT_IN_RUN = "Not in this run"
 

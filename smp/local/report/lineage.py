@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from smp.local.outcome import RegisteredVersion, hyperparameters, registered_version
 from smp.local.report.facts import Facts
 from smp.local.report.markup import (
     Child,
@@ -21,9 +20,10 @@ from smp.local.report.markup import (
     join,
     link,
 )
-from smp.local.run_store import StepRecord
-from smp.local.stored import Stored
-from smp.local.wording import counted, size
+from smp.local.show.commands import counted, size
+from smp.local.show.results import RegisteredVersion, hyperparameters, registered_version
+from smp.local.store.run_store import StepRecord
+from smp.local.store.step_data import Stored
 
 SHORT_HASH = 12
 MAKERS = ("Training", "Tuning")

@@ -15,8 +15,6 @@ from pathlib import Path
 
 from smp import __version__
 from smp.definition.compiled import CompiledPipeline
-from smp.local.outcome import came_to, registered_version
-from smp.local.places import Places
 from smp.local.report.facts import NOT_IN_RUN, Facts
 from smp.local.report.lineage import render_artefacts, render_lineage
 from smp.local.report.markup import Child, Html, code, command, element, facts, fold, join, link
@@ -24,8 +22,10 @@ from smp.local.report.results import render_results
 from smp.local.report.states import badge, icon_of, state_class
 from smp.local.report.steps import render_failures, render_steps
 from smp.local.report.timeline import render_timeline
-from smp.local.run_store import EXECUTING, FAILED, STOPPED, SUCCEEDED, Run
-from smp.local.wording import STATES, duration, moment, resume_command, shown_state
+from smp.local.show.commands import STATES, duration, moment, resume_command, shown_state
+from smp.local.show.results import came_to, registered_version
+from smp.local.store.places import Places
+from smp.local.store.run_store import EXECUTING, FAILED, STOPPED, SUCCEEDED, Run
 from smp.review.dag import read_dag
 from smp.review.picture import HEADER, MARGIN, Mark, render_svg
 from smp.review.svg import px

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from smp.local.report.markup import Html, element
-from smp.local.wording import number
+from smp.local.show.commands import number
 from smp.review.svg import px
 
 WIDTH, HEIGHT = 340.0, 170.0

@@ -9,7 +9,11 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from smp.local.outcome import (
+from smp.local.report.facts import Facts
+from smp.local.report.markup import Html, code, data_table, element, fold, join, link
+from smp.local.report.plots import plot
+from smp.local.show.commands import counted, number, trial_command
+from smp.local.show.results import (
     EvaluationReport,
     Trial,
     curves,
@@ -18,11 +22,7 @@ from smp.local.outcome import (
     is_number,
     trials,
 )
-from smp.local.report.facts import Facts
-from smp.local.report.markup import Html, code, data_table, element, fold, join, link
-from smp.local.report.plots import plot
-from smp.local.run_store import StepRecord
-from smp.local.wording import counted, number, trial_command
+from smp.local.store.run_store import StepRecord
 
 MAX_TILES = 8
 MAX_ROWS = 200

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 
 from smp.local.report.facts import NOT_IN_RUN
 from smp.local.report.markup import Html, element
-from smp.local.run_store import EXECUTING, FAILED, SKIPPED, STARTING, STOPPED, SUCCEEDED
-from smp.local.wording import REUSED, WAITING
+from smp.local.show.commands import REUSED, WAITING
+from smp.local.store.run_store import EXECUTING, FAILED, SKIPPED, STARTING, STOPPED, SUCCEEDED
 
 CIRCLE = "M8 1.5a6.5 6.5 0 1 0 0 13a6.5 6.5 0 1 0 0-13z"
 ICONS: Mapping[str, str] = {

@@ -9,14 +9,12 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from smp.local.log_tail import read_tail
 from smp.local.report.facts import Facts
 from smp.local.report.lineage import digest, inputs_table, told
 from smp.local.report.markup import Child, Html, code, command, element, facts, fold, join, link
 from smp.local.report.states import badge, state_class
 from smp.local.report.timeline import why
-from smp.local.run_store import FAILED, StepRecord
-from smp.local.wording import (
+from smp.local.show.commands import (
     counted,
     log_command,
     moment,
@@ -25,6 +23,8 @@ from smp.local.wording import (
     trial_command,
     ways_on,
 )
+from smp.local.show.log_tail import read_tail
+from smp.local.store.run_store import FAILED, StepRecord
 
 FOLDED_LINES, FOLDED_BYTES = 100, 16 * 1024
 FAILED_LINES, FAILED_BYTES = 300, 48 * 1024

@@ -5,13 +5,13 @@ It never measures anything itself.
 
 from __future__ import annotations
 
-from smp.local.outcome import came_to
 from smp.local.report.facts import Facts
 from smp.local.report.markup import Html, element, link
 from smp.local.report.plots import nice_ticks
 from smp.local.report.states import icon, state_class
-from smp.local.run_store import SKIPPED, StepRecord
-from smp.local.wording import shown_state
+from smp.local.show.commands import shown_state
+from smp.local.show.results import came_to
+from smp.local.store.run_store import SKIPPED, StepRecord
 
 SCALES = ((7200.0, 3600.0, "h"), (120.0, 60.0, "min"), (0.0995, 1.0, "s"), (0.0, 0.001, "ms"))
 """From how many seconds on the axis is in which unit: no finer than the durations beside it."""

@@ -15,8 +15,8 @@ from pathlib import Path
 from threading import Thread
 
 from smp.errors import Problem, SetupError
-from smp.local.process import Stop, run_job
 from smp.local.sandbox.base import Job, Sandbox
+from smp.local.sandbox.process import Stop, run_job
 
 PROBE_TEXT = "sandbox works"
 PROBE_SECONDS = 20.0

@@ -12,12 +12,12 @@ import pytest
 
 from smp.definition.compiled import CompiledPipeline
 from smp.definition.parameters import parameter_values
-from smp.local import step_run
+from smp.local.engine import step_runner as step_run
+from smp.local.engine.run import start_run
 from smp.local.jobs.context import StepContext, StepFailure
-from smp.local.object_store import ObjectStore
-from smp.local.run import start_run
-from smp.local.run_store import SUCCEEDED, RunStore
 from smp.local.sandbox.base import Job, Started
+from smp.local.store.object_store import ObjectStore
+from smp.local.store.run_store import SUCCEEDED, RunStore
 from tests.export.engines.ran import Ran, Story, without_names
 from tests.local.pipelines import Workspace
 

@@ -11,7 +11,7 @@ import pytest
 from smp.local.jobs.approved_model import run_approved_model
 from smp.local.jobs.context import StepFailure
 from smp.local.jobs.model import run_model
-from smp.local.registry import APPROVED, Registry
+from smp.local.store.model_registry import APPROVED, Registry
 from tests.local.jobs.workspace import BUCKET, Workspace
 
 EVENT = {"ModelPackageGroupName": "churn", "Version": "latest", "WhenNone": "fail"}

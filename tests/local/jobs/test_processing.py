@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from smp.errors import RunError
-from smp.local.run_store import Run
+from smp.local.store.run_store import Run
 from tests.local.pipelines import BUCKET, Workspace, log_of, processing, statuses, step_of
 
 LIST = """

@@ -9,8 +9,8 @@ import pytest
 
 from smp.definition.compiled import CompiledPipeline, Json
 from smp.errors import RunError
-from smp.local.plan import plan_run
-from tests.local.jobs.test_handler import stand_in
+from smp.local.engine.plan import plan_run
+from tests.local.jobs.test_function import stand_in
 from tests.local.pipelines import BUCKET, ROLE, Workspace, statuses, step_of
 
 WRITES = """

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from smp.errors import RunError
-from smp.local.run_store import Run, StepRecord
+from smp.local.store.run_store import Run, StepRecord
 from tests.local.pipelines import BUCKET, Workspace, log_of, processing, statuses, step_of, training
 
 

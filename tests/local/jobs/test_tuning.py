@@ -16,8 +16,8 @@ from smp.local.jobs.context import StepFailure
 from smp.local.jobs.search import Range, Search, read_ranges
 from smp.local.jobs.trial_runs import TrialRun
 from smp.local.jobs.tuning_result import describe
-from smp.local.process import Stop
-from smp.local.run_store import Run
+from smp.local.sandbox.process import Stop
+from smp.local.store.run_store import Run
 from tests.local.pipelines import BUCKET, ROLE, Workspace, log_of, statuses, step_of
 
 QUADRATIC = """

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from smp.local.jobs.search import Range, Search
-from smp.local.run_store import Run
+from smp.local.store.run_store import Run
 from tests.local.jobs.test_tuning import result_of, run_tuning, tried, tuning
 from tests.local.pipelines import BUCKET, Workspace, cached, log_of, step_of
 from tests.local.test_resume import only_run, start

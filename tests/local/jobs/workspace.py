@@ -17,11 +17,11 @@ from smp.definition.compiled import CompiledPipeline, ModelPackageGroup
 from smp.errors import SetupError
 from smp.local.jobs.context import StepContext
 from smp.local.jobs.model import run_model
-from smp.local.object_store import ObjectStore
-from smp.local.places import Places
 from smp.local.sandbox.base import Sandbox
 from smp.local.sandbox.bubblewrap import Bubblewrap
 from smp.local.sandbox.choose import choose_sandbox
+from smp.local.store.object_store import ObjectStore
+from smp.local.store.places import Places
 
 BUCKET = "s3://smp-local"
 PYTHON = Path(sys.executable).parent

@@ -11,8 +11,8 @@ from smp.compiler.cache.compile_all import compile_all
 from smp.config.load import load_project
 from smp.definition.compiled import CompiledPipeline
 from smp.graph import build_graph
-from smp.local.places import Places
 from smp.local.report import render_report
+from smp.local.store.places import Places
 from tests.local.example_runs import BEGAN, Example, failed_churn, running_forty, succeeded_churn
 from tests.local.report.browser import Page, browser_page, find_browser
 

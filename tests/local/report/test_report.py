@@ -10,9 +10,9 @@ from urllib.parse import unquote
 
 import pytest
 
-from smp.local.places import Places
 from smp.local.report import render_report
-from smp.local.run_store import FAILED, SUCCEEDED
+from smp.local.store.places import Places
+from smp.local.store.run_store import FAILED, SUCCEEDED
 from tests.local.example_runs import (
     BEGAN,
     HOSTILE,

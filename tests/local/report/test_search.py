@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from smp.local.report import render_report
-from smp.local.run_store import Run
+from smp.local.store.run_store import Run
 from tests.local.jobs.test_tuning import tuning
 from tests.local.pipelines import Workspace, step_of
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from smp.errors import SetupError
-from smp.local.process import Ended, Stop, run_job
 from smp.local.sandbox.base import Job
 from smp.local.sandbox.choose import choose_sandbox
 from smp.local.sandbox.docker import Docker, arguments, find_engine
+from smp.local.sandbox.process import Ended, Stop, run_job
 
 FAKE = """#!{python}
 import os, signal, sys, time

@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from smp.errors import SetupError
-from smp.local.process import Ended, Stop, run_job
 from smp.local.sandbox.base import Job
 from smp.local.sandbox.docker import Docker, find_engine
+from smp.local.sandbox.process import Ended, Stop, run_job
 from tests.local.pipelines import Workspace, log_of, processing, statuses
 
 PROGRAMS = ("sh", "cat", "sleep", "tr")

@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from smp.local.process import Stop, run_job
 from smp.local.sandbox.base import Job, Sandbox
 from smp.local.sandbox.namespaces import LAUNCHER
+from smp.local.sandbox.process import Stop, run_job
 from smp.local.sandbox.rewriting import replaced
 from tests.local.pipelines import PYTHON
 

@@ -22,7 +22,7 @@ KILLS = 25
 RUNNER = """
 import sys, sysconfig, threading
 from pathlib import Path
-from smp.local.process import Stop, run_job
+from smp.local.sandbox.process import Stop, run_job
 from smp.local.sandbox.base import Job
 from smp.local.sandbox.choose import MAKERS
 
@@ -70,7 +70,7 @@ def test_nothing_is_left_of_an_installation_that_is_killed(tmp_path: Path) -> No
     script = """
 import sys
 from pathlib import Path
-from smp.local.environments import Environments
+from smp.local.jobs.environments import Environments
 root = Path(sys.argv[1])
 Environments(root / "envs", print).bin_of(root / "requirements.txt")
 """

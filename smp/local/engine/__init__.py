@@ -1,0 +1,1 @@
+"""Runs the steps of a compiled pipeline in order: plan, cache, conditions, loops, resume."""

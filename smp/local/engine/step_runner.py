@@ -1,0 +1,276 @@
+"""Runs one step from its definition to its record: resolve, check, reuse or run, retry.
+
+It never knows about other steps but through their results.
+"""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from smp.definition.compiled import CompiledPipeline, Json, StandIn
+from smp.definition.deploy_values import substitute
+from smp.definition.evaluate import Scope, resolve
+from smp.definition.notebook_jobs import kind_of
+from smp.definition.request_check import OPERATIONS, check_step_request
+from smp.errors import RunError, SmpError
+from smp.local.engine.cache import Kept, StepCache
+from smp.local.engine.conditions import holds
+from smp.local.engine.read_inputs import read_inputs
+from smp.local.jobs.baseline_check import RESULTS
+from smp.local.jobs.context import StepContext, StepFailure
+from smp.local.jobs.kinds import job_of
+from smp.local.sandbox.base import Sandbox
+from smp.local.sandbox.process import Stop
+from smp.local.show.commands import duration
+from smp.local.store.object_store import ObjectStore
+from smp.local.store.places import Places, local_value
+from smp.local.store.run_store import EXECUTING, FAILED, STOPPED, SUCCEEDED, Run, StepRecord
+from smp.local.store.step_data import StepData
+from smp.text.strict_json import read_json
+
+JOB_NAMES: Mapping[str, str] = {
+    "Processing": "ProcessingJobName",
+    "Training": "TrainingJobName",
+    "Tuning": "HyperParameterTuningJobName",
+    "Transform": "TransformJobName",
+    "Model": "ModelName",
+}
+"""The member of a step's arguments that its job's name begins with."""
+
+MACHINE_FAULTS = frozenset({"Step.SERVICE_FAULT", "SageMaker.JOB_INTERNAL_ERROR"})
+"""Exception types of retry policies that a fault of this machine, not of the script, counts as."""
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How a run behaves. `grace_seconds` is the time between SIGTERM and SIGKILL, 120 in the service."""
+
+    jobs: int = 1
+    fresh: bool = False
+    network: bool = False
+    grace_seconds: float = 120.0
+    keep: bool = False
+    """Keep the working directories of steps that succeeded."""
+    where: tuple[str, ...] = ()
+    """The options by which a command finds the same configs; a run's own suggestions have them."""
+
+
+@dataclass
+class StepRunner:
+    """Everything that the steps of one run share."""
+
+    run: Run
+    compiled: CompiledPipeline
+    places: Places
+    scope: Scope
+    options: RunOptions
+    sandbox: Sandbox
+    python_of: Callable[[str], Path]
+    on_change: Callable[[StepRecord], None]
+    on_line: Callable[[str, str], None]
+    on_note: Callable[[str], None]
+    stop: Stop = field(default_factory=Stop)
+    originals: dict[str, str] = field(default_factory=dict)
+    """The step of the definition that each step of an iteration repeats."""
+    items: dict[str, str] = field(default_factory=dict)
+    """The loop's item of each step of an iteration."""
+
+    def execute(self, step: Json) -> StepRecord:
+        """Run a step to its end; its record is on disk before this returns."""
+        record = StepRecord(
+            step["Name"],
+            kind_of(step),
+            EXECUTING,
+            time.time(),
+            sandbox=self.sandbox.name,
+            item=self.items.get(step["Name"]),
+        )
+        self._say(record)
+        try:
+            record = self._run(step, record)
+        except StepFailure as failure:
+            status = STOPPED if self.stop.is_set() else FAILED
+            record = replace(self._latest(record), status=status, reason=str(failure))
+        except SmpError as error:
+            record = replace(self._latest(record), status=FAILED, reason=str(error))
+        except Exception as error:
+            reason = f"this machine failed the step: {type(error).__name__}: {error}"
+            record = replace(self._latest(record), status=FAILED, reason=reason)
+        record = replace(record, ended=time.time())
+        self._say(record)
+        return record
+
+    def _latest(self, record: StepRecord) -> StepRecord:
+        return self.run.step(record.name) or record
+
+    def _say(self, record: StepRecord) -> None:
+        self.run.write_step(record)
+        self.on_change(record)
+
+    def _run(self, step: Json, record: StepRecord) -> StepRecord:
+        if step["Type"] == "Condition":
+            outcome = all(
+                holds(condition, self.scope) for condition in step["Arguments"]["Conditions"]
+            )
+            return replace(record, status=SUCCEEDED, result={"Outcome": outcome})
+        arguments = self._arguments(step)
+        stand_in = self._stand_in(record.name)
+        record = replace(
+            record, arguments=arguments, stand_in=stand_in.script if stand_in else None
+        )
+        if step["Type"] == "Fail":
+            raise StepFailure(str(arguments.get("ErrorMessage", "the Fail step was reached")))
+        cache = StepCache(self.places.cache, self.compiled.name, ObjectStore(self.places.buckets))
+        kept, why = (
+            (None, "--fresh was given")
+            if self.options.fresh
+            else cache.find(step, arguments, stand_in)
+        )
+        if kept is not None:
+            return replace(
+                record,
+                status=SUCCEEDED,
+                result=kept.result,
+                metrics=kept.metrics,
+                inputs=kept.inputs,
+                reused_from=kept.run,
+            )
+        data = StepData(self.compiled, self.places)
+        inputs = read_inputs(data.inputs(record), self.places.hashes)
+        record = self._attempts(step, replace(record, why=why, inputs=inputs))
+        ended = Kept(self.run.id, time.time(), record.result, record.metrics, inputs)
+        cache.keep(step, arguments, ended, stand_in)
+        return record
+
+    def _stand_in(self, step: str) -> StandIn | None:
+        """Return what runs in place of the step's image, where the sandbox has no images."""
+        return (
+            None
+            if self.sandbox.runs_images
+            else self.compiled.stand_ins.get(self.originals.get(step, step))
+        )
+
+    def _arguments(self, step: Json) -> Json:
+        """Return the request that the step makes, checked against the API's shape."""
+        filled = substitute(
+            step.get("Arguments", {}), lambda name: local_value(name, self.compiled)
+        )
+        arguments: Json = resolve(filled, self.scope)
+        if step["Type"] in OPERATIONS:
+            faults = check_step_request({**step, "Arguments": arguments}, shapes=self.places.shapes)
+            if faults:
+                details = "; ".join(f"{path}: {reason}" for path, reason in faults)
+                raise RunError(f"the service would refuse its request: {details}")
+        return arguments
+
+    def _settled(self, step: Json) -> Json:
+        """Return a step with values also in what it says beside its request, as a check does."""
+        if step["Type"] not in RESULTS:
+            return step
+        beside = {
+            key: value for key, value in step.items() if key not in ("Arguments", "DependsOn")
+        }
+        filled = substitute(beside, lambda name: local_value(name, self.compiled))
+        return {**step, **resolve(filled, self.scope)}
+
+    def _attempts(self, step: Json, record: StepRecord) -> StepRecord:
+        """Run the job, again after a fault of the machine as the step's retry policies say."""
+        attempt, began = 1, time.monotonic()
+        while True:
+            try:
+                return self._attempt(step, replace(record, attempts=attempt))
+            except OSError as error:
+                policies = step.get("RetryPolicies", [])
+                pause = _pause_before(attempt + 1, policies, time.monotonic() - began)
+                if pause is not None and not self.stop.is_set():
+                    again = f"{record.name}: attempt {attempt + 1} in {duration(pause)}"
+                    self.on_note(f"{again}: {error}")
+                if pause is None or self.stop.wait(pause):
+                    raise StepFailure(
+                        f"this machine failed the job: {error}; {attempt} attempts"
+                    ) from error
+            attempt += 1
+
+    def _attempt(self, step: Json, record: StepRecord) -> StepRecord:
+        directory = self.run.step_directory(record.name) / f"attempt-{record.attempts}"
+        shutil.rmtree(directory, ignore_errors=True)
+        directory.mkdir(parents=True)
+        context = StepContext(
+            name=record.name,
+            step=self._settled(step),
+            arguments=dict(record.arguments),
+            job_name=self._job_name(step, record),
+            execution_id=self.run.id,
+            directory=directory,
+            log=self.run.log_path(record.name),
+            places=self.places,
+            compiled=self.compiled,
+            store=ObjectStore(self.places.buckets),
+            sandbox=self.sandbox,
+            python=self.python_of(self.originals.get(record.name, record.name)),
+            stop=self.stop,
+            network=self.options.network,
+            grace_seconds=self.options.grace_seconds,
+            on_line=lambda line: self.on_line(record.name, line),
+            stand_in=self._stand_in(record.name),
+        )
+        self._say(record)
+        try:
+            result = job_of(step)(context)
+        except BaseException:
+            self.run.write_step(replace(record, metrics=tuple(context.metrics)))
+            raise
+        if not self.options.keep:
+            shutil.rmtree(directory, ignore_errors=True)
+        return replace(
+            record, status=SUCCEEDED, result=result, metrics=tuple(context.metrics), reason=None
+        )
+
+    def _job_name(self, step: Json, record: StepRecord) -> str:
+        """Return a unique name: the prefix that the step gives its job, or the step's own."""
+        arguments = record.arguments
+        prefix = str(arguments.get(JOB_NAMES.get(step["Type"], ""), "") or record.name)
+        tail = f"-{self.run.id}-{secrets.token_hex(2)}"
+        longest = 63
+        if step["Type"] == "Tuning":
+            tail = f"-{self.run.id.rpartition('-')[2]}-{secrets.token_hex(2)}"
+            longest = 32
+        return f"{prefix[: longest - len(tail)]}{tail}"
+
+
+def read_property_file(
+    store: ObjectStore, steps: Mapping[str, Json], results: Mapping[str, Any]
+) -> Callable[[str, str], Any]:
+    """Return a reader of the property files that finished steps have written."""
+
+    def read(step: str, name: str) -> Any:
+        files = {item["PropertyFileName"]: item for item in steps[step].get("PropertyFiles", [])}
+        if name not in files or step not in results:
+            raise RunError(f"step '{step}' has no property file '{name}'")
+        item = files[name]
+        outputs = results[step]["ProcessingOutputConfig"]["Outputs"]
+        uri = f"{outputs[item['OutputName']]['S3Output']['S3Uri'].rstrip('/')}/{item['FilePath']}"
+        path = store.path_of(uri)
+        try:
+            return read_json(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise RunError(f"the property file {uri} cannot be read: {error}") from error
+
+    return read
+
+
+def _pause_before(attempt: int, policies: list[Json], elapsed: float) -> float | None:
+    """Return the seconds to wait before an attempt, or None where no policy allows it."""
+    for policy in policies:
+        if MACHINE_FAULTS.intersection(policy.get("ExceptionType", [])):
+            in_time = elapsed < 60 * float(policy.get("ExpireAfterMin", 0))
+            if in_time or attempt - 1 <= int(policy.get("MaxAttempts", 0)):
+                rate = float(policy.get("BackoffRate", 2.0))
+                return float(policy.get("IntervalSeconds", 1)) * rate ** (attempt - 2)
+    return None

@@ -1,0 +1,132 @@
+"""The words for a local run: the states of its steps, and the commands that go on with it.
+
+It never decides where they are shown.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+
+from smp.local.store.run_store import (
+    EXECUTING,
+    FAILED,
+    SKIPPED,
+    STARTING,
+    STOPPED,
+    SUCCEEDED,
+    RunRecord,
+    StepRecord,
+)
+from smp.text.human import (
+    clean_line,
+    clean_text,
+    counted,
+    duration,
+    moment,
+    number,
+    printable,
+    size,
+    table,
+)
+
+__all__ = [
+    "REUSED",
+    "STATES",
+    "WAITING",
+    "clean_line",
+    "clean_text",
+    "counted",
+    "duration",
+    "log_command",
+    "moment",
+    "number",
+    "parameter_text",
+    "printable",
+    "resume_command",
+    "run_command",
+    "shown_state",
+    "size",
+    "step_command",
+    "table",
+    "trial_command",
+    "ways_on",
+    "workspace_command",
+]
+
+WAITING = "Waiting"
+"""What is shown for a step of the run that has no record yet."""
+REUSED = "Reused"
+"""What is shown for a step that took the result of an earlier run."""
+
+STATES = (FAILED, STOPPED, EXECUTING, STARTING, SUCCEEDED, REUSED, SKIPPED, WAITING)
+"""Every state that is shown, those that want attention first."""
+
+
+def shown_state(step: StepRecord | None) -> str:
+    """Return the one word for a step's state."""
+    if step is None:
+        return WAITING
+    return REUSED if step.status == SUCCEEDED and step.reused_from else step.status
+
+
+def resume_command(run: RunRecord) -> str:
+    """Return the command that runs what of a run has not succeeded, and nothing else."""
+    return shlex.join(["smp", "run", run.pipeline, "--resume", run.id, *_where(run)])
+
+
+def step_command(run: RunRecord, step: str) -> str:
+    """Return the command that runs one step alone, with what the steps before it wrote."""
+    given = [part for name, value in run.parameters.items() for part in _assignment(name, value)]
+    return shlex.join(["smp", "run", run.pipeline, "--only", step, *given, *_where(run)])
+
+
+def ways_on(run: RunRecord, step: StepRecord) -> list[tuple[str, str]]:
+    """Return what to do about a failed step, each with its command.
+
+    A Fail step ran nothing by itself, a step of an iteration runs with its loop only, and a Tuning step
+    keeps the logs of its trials apart.
+    """
+    trials = (
+        [("read a trial's log", trial_command(run, step.name))] if step.type == "Tuning" else []
+    )
+    alone = [("run this step only", step_command(run, step.name))]
+    if step.type == "Fail" or step.item is not None:
+        alone = []
+    return [*trials, *alone, ("run all that is left", resume_command(run))]
+
+
+def _assignment(name: str, value: object) -> tuple[str, str]:
+    return "--param", f"{name}={parameter_text(value)}"
+
+
+def parameter_text(value: object) -> str:
+    """Write a parameter's value as `--param` takes it."""
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def log_command(run: RunRecord, step: str) -> str:
+    """Return the command that shows a step's whole log."""
+    return workspace_command(run, "logs", run.id, step)
+
+
+def trial_command(run: RunRecord, step: str) -> str:
+    """Return the command that lists a Tuning step's trials, and with a name shows the log of one."""
+    return f"{log_command(run, step)} --trial"
+
+
+def run_command(run: RunRecord, command: str) -> str:
+    """Return a command on a whole run, such as `show`."""
+    return workspace_command(run, command, run.id)
+
+
+def workspace_command(run: RunRecord, *words: str) -> str:
+    """Return a command, with the option by which it finds the workspace of a run."""
+    where = _where(run)
+    place = where.index("--workspace") if "--workspace" in where else len(where)
+    return shlex.join(["smp", *words, *where[place : place + 2]])
+
+
+def _where(run: RunRecord) -> tuple[str, ...]:
+    """Return the options by which a command finds the configs that the run was made from."""
+    return tuple(run.options.get("where", ()))

@@ -1,0 +1,1 @@
+"""Keeps runs, objects and registered models as files in the workspace."""
