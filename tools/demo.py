@@ -23,9 +23,9 @@ from smp.local.report import render_report
 from smp.local.show.text import show_fields
 from smp.local.store.places import Places
 from smp.local.store.run_store import RunStore
-from smp.review.dag import read_dag
+from smp.picture.dag import read_dag
+from smp.picture.svg_picture import render_svg
 from smp.review.listing import render_steps
-from smp.review.picture import render_svg
 
 ROOT = Path(__file__).resolve().parents[1]
 WORK = ROOT / ".smp"

@@ -18,7 +18,7 @@ from smp.errors import Problem, SetupError
 
 if TYPE_CHECKING:
     from smp.definition.assembly import AssemblyStack
-    from smp.review.allowances import Allowance
+    from smp.review.iam.allowances import Allowance
 
 NOT_WIDENED, WIDENED = 0, 3
 AT_A_GLANCE = 20
@@ -58,7 +58,7 @@ def add_commands(commands: Commands) -> None:
 
 
 def _check(arguments: argparse.Namespace) -> int:
-    from smp.review.environment_stacks import stacks_of_environment
+    from smp.review.iam.environment_stacks import stacks_of_environment
 
     stacks = stacks_of_environment(arguments.assembly, arguments.environment)
     listed = list(stacks.values())
@@ -71,7 +71,7 @@ def _check(arguments: argparse.Namespace) -> int:
 
 
 def _since_base(stacks: Sequence[AssemblyStack], arguments: argparse.Namespace) -> list[Allowance]:
-    from smp.review.environment_stacks import new_allowances, stacks_of_environment
+    from smp.review.iam.environment_stacks import new_allowances, stacks_of_environment
 
     base = stacks_of_environment(arguments.base, arguments.environment)
     return new_allowances(
@@ -85,7 +85,7 @@ def _since_deployed(
     session = open_session(arguments)
 
     from smp.aws.templates import account_of, deployed_template
-    from smp.review.environment_stacks import new_allowances
+    from smp.review.iam.environment_stacks import new_allowances
 
     account = account_of(session)
     strangers = sorted({s.account for s in stacks if s.account and s.account != account})

@@ -179,9 +179,9 @@ def _compile(arguments: argparse.Namespace) -> int:
 def _graph(arguments: argparse.Namespace) -> int:
     if arguments.diff or arguments.base is not None:
         return _graph_changes(arguments)
-    from smp.review.dag import read_dag
-    from smp.review.mermaid import render_mermaid
-    from smp.review.picture import render_svg
+    from smp.picture.dag import read_dag
+    from smp.picture.mermaid import render_mermaid
+    from smp.picture.svg_picture import render_svg
 
     compiled = compile_one(arguments)
     dag = read_dag(compiled, compiled.step_models)

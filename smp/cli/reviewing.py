@@ -27,7 +27,7 @@ from smp.cli.workspace import (
 
 if TYPE_CHECKING:
     from smp.review.diff.changes import Diff
-    from smp.review.state import ReadingState, State, Workspace
+    from smp.review.states.state import ReadingState, State, Workspace
 
 SAME, DIFFERENT = 0, 3
 DEFAULT_BASE = "HEAD"
@@ -83,7 +83,7 @@ def read_states(
     arguments: argparse.Namespace, names: Sequence[str], head: str | None = None
 ) -> tuple[State, State]:
     """Read the state before and the one after, at once, with the pipelines of these names or all."""
-    from smp.review.state import check_names, read_working_tree
+    from smp.review.states.state import check_names, read_working_tree
 
     workspace = workspace_of(arguments)
     base = DEFAULT_BASE if arguments.base is None else arguments.base
@@ -103,7 +103,7 @@ def read_states(
 
 def workspace_of(arguments: argparse.Namespace) -> Workspace:
     """Return the workspace that `--workspace` and `--models` name."""
-    from smp.review.state import Workspace
+    from smp.review.states.state import Workspace
 
     known = known_environments(arguments.workspace)
     return Workspace(
@@ -112,7 +112,7 @@ def workspace_of(arguments: argparse.Namespace) -> Workspace:
 
 
 def _read(workspace: Workspace, name: str) -> ReadingState:
-    from smp.review.state import is_assembly, read_assembly_state, read_ref
+    from smp.review.states.state import is_assembly, read_assembly_state, read_ref
 
     if is_assembly(Path(name)):
         return read_assembly_state(workspace, Path(name))
@@ -122,7 +122,7 @@ def _read(workspace: Workspace, name: str) -> ReadingState:
 def _deployed(arguments: argparse.Namespace, names: Sequence[str], head: State) -> State:
     from smp.aws.deployed import read_deployed
     from smp.cli.aws_options import open_session
-    from smp.review.state import State
+    from smp.review.states.state import State
 
     known = tuple(head.pipelines.values())
     compiled = read_deployed(

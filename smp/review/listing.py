@@ -11,7 +11,7 @@ from smp.compiler.render_triggers import render_triggers
 from smp.definition.compiled import CompiledPipeline
 from smp.definition.triggers import SAGEMAKER, Trigger
 from smp.graph import PipelineGraph
-from smp.review.dag import read_dag
+from smp.picture.dag import read_dag
 
 
 def render_list(graphs: Sequence[PipelineGraph]) -> str:

@@ -15,9 +15,9 @@ from smp.definition.permissions.plan import plan_permissions
 from smp.definition.request_check import check_step_request
 from smp.errors import ScriptError
 from smp.graph import build_graph
-from smp.review.dag import read_dag
+from smp.picture.dag import read_dag
+from smp.picture.svg_picture import render_svg
 from smp.review.diff.compare import compare_pipelines
-from smp.review.picture import render_svg
 from tests.compiler.compiling import arguments, compile_demo, step, uri_of
 from tests.graph.workspace import load, pipeline_of, write
 

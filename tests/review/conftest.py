@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from smp.definition.compiled import CompiledPipeline
-from smp.review.dag import Dag, read_dag
+from smp.picture.dag import Dag, read_dag
 
 Json = dict[str, Any]
 

@@ -8,8 +8,8 @@ import aws_cdk as cdk
 import cfnlint
 
 from smp.definition.compiled import Json
-from smp.review.template_permissions import permissions_in, widenings
-from smp.review.template_text import known_values
+from smp.review.iam.template_permissions import permissions_in, widenings
+from smp.review.iam.template_text import known_values
 from stacks.foundation import Foundation
 from stacks.settings import EnvironmentSettings
 from tests.stacks.pipelines import TRIGGERS

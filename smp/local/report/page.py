@@ -26,9 +26,9 @@ from smp.local.show.commands import STATES, duration, moment, resume_command, sh
 from smp.local.show.results import came_to, registered_version
 from smp.local.store.places import Places
 from smp.local.store.run_store import EXECUTING, FAILED, STOPPED, SUCCEEDED, Run
-from smp.review.dag import read_dag
-from smp.review.picture import HEADER, MARGIN, Mark, render_svg
-from smp.review.svg import px
+from smp.picture.dag import read_dag
+from smp.picture.svg import px
+from smp.picture.svg_picture import HEADER, MARGIN, Mark, render_svg
 
 PICTURE_SIZE = re.compile(r'viewBox="0 0 ([\d.]+) ([\d.]+)" width="[\d.]+" height="[\d.]+"')
 STROKE_ROOM = 6.0

@@ -11,7 +11,7 @@ from itertools import groupby
 
 from smp.local.report.markup import Html, element
 from smp.local.show.commands import number
-from smp.review.svg import px
+from smp.picture.svg import px
 
 WIDTH, HEIGHT = 340.0, 170.0
 LEFT, RIGHT, TOP, BOTTOM = 52.0, 14.0, 12.0, 26.0

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from smp.definition.differences import MISSING
-from smp.review.dag import Dag
+from smp.picture.dag import Dag
 
 
 class Kind(StrEnum):

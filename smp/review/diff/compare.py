@@ -29,7 +29,7 @@ from smp.review.diff.permissions import RolesOf, no_roles, permission_changes
 from smp.review.diff.picture import changed_dag
 from smp.review.diff.settings import setting_changes
 from smp.review.diff.steps import edge_changes, step_changes
-from smp.review.state import State
+from smp.review.states.state import State
 
 
 def compare_states(

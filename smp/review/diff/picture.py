@@ -9,11 +9,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from smp.definition.compiled import CompiledPipeline
-from smp.review import mermaid
-from smp.review.dag import Dag, Edge, Step, read_dag
+from smp.picture import mermaid
+from smp.picture.dag import Dag, Edge, Step, read_dag
+from smp.picture.legend import Entry
+from smp.picture.svg_picture import Mark, Overlay, render_svg
 from smp.review.diff.changes import ChangedDag, EdgeChange, Kind, StepChange
-from smp.review.legend import Entry
-from smp.review.picture import Mark, Overlay, render_svg
 
 SIGNS: Mapping[str, str] = {
     Kind.ADDED: "+",

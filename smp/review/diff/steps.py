@@ -17,7 +17,7 @@ from smp.definition.differences import (
     name_changed_trees,
     own_settings,
 )
-from smp.review.dag import read_dag
+from smp.picture.dag import read_dag
 from smp.review.diff.changes import Change, EdgeChange, Kind, Section, StepChange
 from smp.review.diff.code import trees_of
 from smp.review.diff.sections import step_setting

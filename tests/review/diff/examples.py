@@ -12,7 +12,7 @@ from typing import Any
 from smp.definition.code.store import CodeStore
 from smp.definition.compiled import CompiledPipeline, Json, ModelPackageGroup, nested_steps
 from smp.definition.triggers import DataArrival, Schedule
-from smp.review.state import State
+from smp.review.states.state import State
 
 NAME = "churn-lightgbm"
 DEFINITION = json.loads(Path(__file__).with_name("churn.json").read_text("utf-8"))

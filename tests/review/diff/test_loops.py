@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from smp.definition.compiled import CompiledPipeline
-from smp.review.dag import read_dag
+from smp.picture.dag import read_dag
+from smp.picture.svg_picture import render_svg
 from smp.review.diff.bounds import compare_bounds
 from smp.review.diff.changes import Change, Outcome, Section
 from smp.review.diff.forecast import UNDOCUMENTED, forecast
 from smp.review.diff.steps import step_changes
 from smp.review.listing import render_steps
-from smp.review.picture import render_svg
 from tests.compiler.compiling import compile_demo
 
 LOOP = "each: ForEach, items: [1, 2, 3], max_concurrency: 2, steps: [prep]\n"

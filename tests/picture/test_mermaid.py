@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from smp.review.dag import Dag, Edge, Step
-from smp.review.mermaid import render_mermaid
+from smp.picture.dag import Dag, Edge, Step
+from smp.picture.mermaid import render_mermaid
 
 
 def test_models_are_groups_and_orders_are_dashed(housing: Dag) -> None:

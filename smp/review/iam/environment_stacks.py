@@ -11,9 +11,9 @@ from pathlib import Path
 from smp.definition.assembly import AssemblyStack, assemblies_in, read_stacks
 from smp.definition.stack_names import environment_of, environments_of
 from smp.errors import Problem, SetupError, near_names
-from smp.review.allowances import Allowance
-from smp.review.template_permissions import Permissions, permissions_in, widenings
-from smp.review.template_text import Template, known_values
+from smp.review.iam.allowances import Allowance
+from smp.review.iam.template_permissions import Permissions, permissions_in, widenings
+from smp.review.iam.template_text import Template, known_values
 
 
 def stacks_of_environment(directory: Path, environment: str) -> dict[str, AssemblyStack]:

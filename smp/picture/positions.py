@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-from smp.review.rows import Neighbours, Rows
+from smp.picture.rows import Neighbours, Rows
 
 TIGHTEN_SWEEPS = 40
 

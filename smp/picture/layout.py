@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from smp.review.positions import place_in_rows, separate
-from smp.review.rows import Rows, neighbours_of, order_rows, rank
+from smp.picture.positions import place_in_rows, separate
+from smp.picture.rows import Rows, neighbours_of, order_rows, rank
 
 ROW_GAP = 46.0
 BOX_GAP = 28.0

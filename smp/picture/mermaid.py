@@ -1,6 +1,6 @@
 """The picture of a pipeline as mermaid text, for markdown files and review comments.
 
-It never reads a definition: it draws the `Dag` that `smp.review.dag` read.
+It never reads a definition: it draws the `Dag` that `smp.picture.dag` read.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from smp.review.dag import Dag, Step
+from smp.picture.dag import Dag, Step
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 
 from smp.config.read.files import find_files, model_directory
 from smp.errors import ConfigError, Problem, SetupError
-from smp.review.git_objects import Repository, find_repository, read_contents, read_entries
+from smp.review.states.git_objects import Repository, find_repository, read_contents, read_entries
 
 REGULAR = frozenset({"100644", "100755"})
 LINK, REPOSITORY = "120000", "160000"

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smp.review.template_permissions import permissions_in, widenings
-from smp.review.template_text import known_values
+from smp.review.iam.template_permissions import permissions_in, widenings
+from smp.review.iam.template_text import known_values
 
 Json = dict[str, Any]
 

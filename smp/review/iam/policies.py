@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
-from smp.review.allowances import ANYONE, Allowance, Scope, conditions_of
-from smp.review.template_text import Template, TemplateText
+from smp.review.iam.allowances import ANYONE, Allowance, Scope, conditions_of
+from smp.review.iam.template_text import Template, TemplateText
 
 ATTACHED_TO = {"Roles": "role", "Users": "user", "Groups": "group"}
 ATTACHED_BY_NAME = {"RoleName": "role", "UserName": "user", "GroupName": "group"}

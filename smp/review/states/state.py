@@ -25,7 +25,7 @@ from smp.definition.store import (
 )
 from smp.errors import ConfigError, Problem, SmpError, near_names
 from smp.graph import PipelineGraph, build_graphs
-from smp.review.git_ref import GitRef, find_ref
+from smp.review.states.git_ref import GitRef, find_ref
 
 WORKING_TREE = "working tree"
 

@@ -1,6 +1,6 @@
 """Colours, icons and letter widths of the pictures, in light and dark.
 
-It never draws; `smp.review.picture` does.
+It never draws; `smp.picture.svg_picture` does.
 """
 
 from __future__ import annotations

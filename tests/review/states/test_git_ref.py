@@ -9,7 +9,7 @@ import pytest
 
 from smp.config.read.files import DEFAULT_PATTERN
 from smp.errors import SetupError
-from smp.review.git_ref import find_ref
+from smp.review.states.git_ref import find_ref
 from tests.review.repositories import commit_all, git, make_repository
 
 CONF = "model_configs/fraud/conf/conf.yaml"

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from smp.review.dag import Dag
-from smp.review.style import DARK, text_width
-from smp.review.svg import px, text_line
+from smp.picture.dag import Dag
+from smp.picture.style import DARK, text_width
+from smp.picture.svg import px, text_line
 
 LEGEND_ROW = 24.0
 SMALL_SIZE = 11.5

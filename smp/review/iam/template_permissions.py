@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from smp.review.allowances import Allowance
-from smp.review.policies import PolicyReader, kind_of
-from smp.review.template_text import Template, TemplateText
+from smp.review.iam.allowances import Allowance
+from smp.review.iam.policies import PolicyReader, kind_of
+from smp.review.iam.template_text import Template, TemplateText
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ from xml.etree import ElementTree
 
 import pytest
 
-from smp.review.dag import Dag, Edge, Step
-from smp.review.picture import describe, render_svg
-from smp.review.style import DARK, LIGHT, Theme
+from smp.picture.dag import Dag, Edge, Step
+from smp.picture.style import DARK, LIGHT, Theme
+from smp.picture.svg_picture import describe, render_svg
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -92,7 +92,7 @@ def test_a_pipeline_without_steps_is_still_a_picture() -> None:
 
 def test_the_same_pipeline_gives_the_same_bytes_under_any_hash_seed(housing: Dag) -> None:
     program = (
-        "import pickle, sys; from smp.review.picture import render_svg;"
+        "import pickle, sys; from smp.picture.svg_picture import render_svg;"
         "sys.stdout.write(render_svg(pickle.load(sys.stdin.buffer)))"
     )
     outputs = {

@@ -7,9 +7,9 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smp.review.layout import BOX_GAP, lay_out
-from smp.review.positions import separate
-from smp.review.rows import crossings, neighbours_of, order_rows, rank
+from smp.picture.layout import BOX_GAP, lay_out
+from smp.picture.positions import separate
+from smp.picture.rows import crossings, neighbours_of, order_rows, rank
 
 Graph = tuple[int, list[tuple[int, int]]]
 

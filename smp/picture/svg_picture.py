@@ -1,6 +1,6 @@
 """The picture of a pipeline as one self-contained SVG: light and dark, with its text read aloud.
 
-It draws the `Dag` that `smp.review.dag` read, where `smp.review.layout` says; the same pipeline
+It draws the `Dag` that `smp.picture.dag` read, where `smp.picture.layout` says; the same pipeline
 gives the same bytes. It never takes text into the SVG unescaped and never loads a font.
 """
 
@@ -10,9 +10,9 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from smp.review.dag import Dag, Edge, Step
-from smp.review.layout import Layout, Point, lay_out
-from smp.review.legend import (
+from smp.picture.dag import Dag, Edge, Step
+from smp.picture.layout import Layout, Point, lay_out
+from smp.picture.legend import (
     LEGEND_ROW,
     SMALL_SIZE,
     Entry,
@@ -21,8 +21,8 @@ from smp.review.legend import (
     legend_entries,
     legend_rows,
 )
-from smp.review.style import ICONS, OTHER_ICON, style_sheet, text_width
-from smp.review.svg import px, svg_attribute, svg_text, text_line
+from smp.picture.style import ICONS, OTHER_ICON, style_sheet, text_width
+from smp.picture.svg import px, svg_attribute, svg_text, text_line
 
 MARGIN = 28.0
 HEADER = 58.0

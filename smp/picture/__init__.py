@@ -1,0 +1,1 @@
+"""Draws a compiled pipeline: SVG and Mermaid."""

@@ -1,0 +1,1 @@
+"""The permissions in synthesized templates, and how they differ from those deployed."""

@@ -1,0 +1,1 @@
+"""The states of the pipelines that a review compares: working tree, git ref."""
