@@ -9,10 +9,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from smp.compiler.code_trees import stand_in_of, step_stand_in
 from smp.compiler.render_triggers import loops, render_triggers
 from smp.config.steps.baseline_check import CheckStep
 from smp.config.steps.function import OutsideStep
-from smp.definition.code.store import CodeStore, stand_in_of, step_stand_in
+from smp.definition.code.store import CodeStore
 from smp.definition.compiled import CompiledPipeline, ModelPackageGroup, StandIn
 from smp.definition.limits import check_limits
 from smp.definition.permissions.access import analyse_access

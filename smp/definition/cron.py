@@ -8,7 +8,16 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from smp.config.values.base import fault
+
+class CronError(ValueError):
+    """A text that is not a cron expression or a rate: what is wrong, what is allowed, what to do."""
+
+    def __init__(self, reason: str, allowed: str | None = None, hint: str | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.allowed = allowed
+        self.hint = hint
+
 
 MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 DAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
@@ -57,12 +66,14 @@ FIELDS = (MINUTES, HOURS, DAY_OF_MONTH, MONTH, DAY_OF_WEEK, YEAR)
 def check_cron(text: str) -> str:
     """Return the expression with single blanks; raises what is wrong with the first bad field."""
     if text.strip().startswith("cron("):
-        raise fault("has 'cron(' around it", "the six fields alone", "leave out 'cron(' and ')'")
+        raise CronError(
+            "has 'cron(' around it", "the six fields alone", "leave out 'cron(' and ')'"
+        )
     parts = text.split()
     if len(parts) != len(FIELDS):
         names = ", ".join(field.name for field in FIELDS)
         hint = "the year is required, as *" if len(parts) == len(FIELDS) - 1 else None
-        raise fault(f"has {len(parts)} fields", f"six: {names}; {EXAMPLE}", hint)
+        raise CronError(f"has {len(parts)} fields", f"six: {names}; {EXAMPLE}", hint)
     for field, part in zip(FIELDS, parts, strict=True):
         _check_field(field, part)
     _check_days(*parts[2:5])
@@ -70,7 +81,7 @@ def check_cron(text: str) -> str:
 
 
 def _wrong(field: Field, found: str, hint: str | None = None) -> Exception:
-    return fault(f"has '{found}' as {field.name}", field.allowed, hint)
+    return CronError(f"has '{found}' as {field.name}", field.allowed, hint)
 
 
 def _check_field(field: Field, text: str) -> None:
@@ -123,7 +134,7 @@ def _check_item(field: Field, item: str) -> None:
     low = field.number(first)
     if dash and field.number(last) < low:
         hint = f"write two ranges: {first}-{_last(field)},{_first(field)}-{last}"
-        raise fault(f"has the range '{base}' backwards as {field.name}", field.allowed, hint)
+        raise CronError(f"has the range '{base}' backwards as {field.name}", field.allowed, hint)
 
 
 def _first(field: Field) -> str:
@@ -140,13 +151,13 @@ def _check_days(day_of_month: str, month: str, day_of_week: str) -> None:
         reason = f"has ? for {both}"
         allowed = "? as day of month or as day of week: the other one says when"
         hint = None if day_of_month == "?" or day_of_week != "*" else "write ? as day of week"
-        raise fault(reason, allowed, hint)
+        raise CronError(reason, allowed, hint)
     days = re.findall("[0-9]+", day_of_month) if re.fullmatch("[0-9,]+", day_of_month) else []
     if not days or not re.fullmatch("[0-9A-Za-z,]+", month):
         return
     longest = max(LONGEST[MONTH.number(name) - 1] for name in month.split(","))
     if min(map(int, days)) > longest:
-        raise fault(f"never comes: no such month has a day {day_of_month}", f"1 to {longest}")
+        raise CronError(f"never comes: no such month has a day {day_of_month}", f"1 to {longest}")
 
 
 RATE = re.compile(r"([0-9]{1,6})\s+(minute|hour|day)(s?)")
@@ -156,14 +167,14 @@ def check_rate(text: str) -> str:
     """Return the rate with single blanks."""
     allowed = "a number and minutes, hours or days, such as 6 hours"
     if text.strip().startswith("rate("):
-        raise fault("has 'rate(' around it", allowed, "leave out 'rate(' and ')'")
+        raise CronError("has 'rate(' around it", allowed, "leave out 'rate(' and ')'")
     match = RATE.fullmatch(text.strip())
     if match is None:
-        raise fault("is no rate", allowed)
+        raise CronError("is no rate", allowed)
     number, unit, plural = int(match[1]), match[2], match[3]
     if number == 0:
-        raise fault("is no rate", "at least 1 minute")
+        raise CronError("is no rate", "at least 1 minute")
     if (number == 1) == bool(plural):
         right = f"{number} {unit}" + ("" if number == 1 else "s")
-        raise fault("has the wrong number of its unit", right)
+        raise CronError("has the wrong number of its unit", right)
     return f"{number} {unit}{plural}"

@@ -21,8 +21,9 @@ from typing import Any
 
 import smp
 from smp.compiler.cache.engine import engine_files
+from smp.compiler.code_trees import code_tree, stand_in_of
 from smp.config.project import STAND_INS
-from smp.definition.code.store import CodeStore, code_tree, stand_in_of
+from smp.definition.code.store import CodeStore
 from smp.definition.compiled import CompiledPipeline
 from smp.definition.store import (
     CODE_DIRECTORY,

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import smp
 
-ABOVE = frozenset({"__pycache__", "aws", "cli", "export", "local", "review"})
+ABOVE = frozenset({"__pycache__", "aws", "cli", "export", "local", "picture", "review"})
 """Directories of what uses compiled pipelines and has no part in making them."""
 
 

@@ -16,6 +16,7 @@ from sagemaker.mlops.workflow.for_each_step import _ForEachPropertyReference
 from sagemaker.mlops.workflow.step_dependency import StepDependency, TriggerCondition
 from sagemaker.mlops.workflow.steps import CacheConfig
 
+from smp.compiler.code_trees import code_tree
 from smp.compiler.expressions import number_of
 from smp.compiler.sdk.constants import to_constants
 from smp.compiler.sdk.offline_session import OfflineSession
@@ -24,7 +25,7 @@ from smp.config.steps.any_step import StepConfig
 from smp.config.steps.emr_serverless import EMRServerlessStep
 from smp.config.values.base import ConfigModel, Tag
 from smp.definition import deploy_values
-from smp.definition.code.store import CodeStore, code_tree
+from smp.definition.code.store import CodeStore
 from smp.definition.compiled import EXECUTIONS_PREFIX, CodeTree
 from smp.definition.expressions import BEGIN, Reference, filled_in, names_in
 from smp.errors import CompileError, Problem

@@ -5,6 +5,7 @@ It never looks at the pipeline's parameters or at other pipelines; `smp.graph` d
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cache
 from typing import Annotated, Any, Literal
@@ -14,13 +15,25 @@ from pydantic import AfterValidator, Field, PlainValidator, model_validator
 from smp.config.sections.targets import Target
 from smp.config.values.aws import HYPHENATED, BucketName, ModelName
 from smp.config.values.base import ConfigModel, Flag, Text, fault, pattern
-from smp.definition.cron import check_cron, check_rate
+from smp.definition.cron import CronError, check_cron, check_rate
 from smp.definition.expressions import EVENT, NAME, Written
 from smp.definition.parameter_text import Value
 from smp.errors import near_names
 
 MAX_TRIGGERS = 20
 """Triggers of one pipeline: all of them stand in its stack."""
+
+
+def _as_field(check: Callable[[str], str]) -> Callable[[str], str]:
+    """Return a check of cron expressions or rates as one of a field of the configuration."""
+
+    def checked(text: str) -> str:
+        try:
+            return check(text)
+        except CronError as error:
+            raise fault(error.reason, error.allowed, error.hint) from error
+
+    return checked
 
 
 @cache
@@ -97,9 +110,9 @@ class ScheduleTrigger(TriggerBase):
 
     type: Literal["schedule"]
     """What kind of trigger it is."""
-    cron: Annotated[Text, AfterValidator(check_cron)] | None = None
+    cron: Annotated[Text, AfterValidator(_as_field(check_cron))] | None = None
     """Minutes, hours, day of month, month, day of week and year, such as `0 6 ? * MON-FRI *`."""
-    rate: Annotated[Text, AfterValidator(check_rate)] | None = None
+    rate: Annotated[Text, AfterValidator(_as_field(check_rate))] | None = None
     """In place of `cron`: how long from start to start, such as `6 hours`."""
     timezone: Annotated[Text, Field(max_length=50), AfterValidator(_check_zone)] | None = None
     """For `cron`: the time zone that it is in, such as `Europe/Berlin`; without it UTC."""

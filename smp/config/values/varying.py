@@ -41,7 +41,7 @@ TYPES: dict[Any, ParameterType] = {
 }
 
 IN_SCHEMA = "x-varies"
-"""Marks such a value in the JSON schema as pydantic makes it; `smp.config.documents.schema` writes it out."""
+"""Marks such a value in pydantic's JSON schema; `smp.config.documents.schema` expands it."""
 
 
 class _Mark:

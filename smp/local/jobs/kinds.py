@@ -22,16 +22,16 @@ JOBS: Mapping[str, tuple[str, str]] = {
     "Tuning": ("tuning", "run_tuning"),
     "Model": ("model", "run_model"),
     "Transform": ("transform", "run_transform"),
-    "RegisterModel": ("register", "run_register"),
-    "Lambda": ("handler", "run_handler"),
-    "Callback": ("handler", "run_handler"),
-    "QualityCheck": ("checks", "run_check"),
-    "ClarifyCheck": ("checks", "run_check"),
+    "RegisterModel": ("register_model", "run_register"),
+    "Lambda": ("function", "run_handler"),
+    "Callback": ("function", "run_handler"),
+    "QualityCheck": ("baseline_check", "run_check"),
+    "ClarifyCheck": ("baseline_check", "run_check"),
 }
 """By step type the module of this package and its function."""
 
 LOOKUP = ("approved_model", "run_approved_model")
-NOTEBOOK = ("notebook", "run_notebook")
+NOTEBOOK = ("notebook_job", "run_notebook")
 
 
 def job_of(step: Json) -> RunStep:

@@ -217,13 +217,13 @@ def test_a_change_of_the_engine_is_noticed(
     workspace: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     package = tmp_path / "smp"
-    for name in ("compiler/render.py", "errors.py", "local/run.py"):
+    for name in ("compiler/render.py", "errors.py", "local/engine/run.py"):
         (package / name).parent.mkdir(parents=True, exist_ok=True)
         (package / name).write_text("1")
     monkeypatch.setattr(smp, "__file__", str(package / "__init__.py"))
     assert [file.name for file in engine_files()] == ["render.py", "errors.py"]
     before = asked(workspace).fingerprint()
-    (package / "local/run.py").write_text("what runs a pipeline has no part in compiling it")
+    (package / "local/engine/run.py").write_text("what runs a pipeline has no part in compiling it")
     assert asked(workspace).fingerprint() == before
     (package / "compiler/render.py").write_text("2")
     assert asked(workspace).fingerprint() != before

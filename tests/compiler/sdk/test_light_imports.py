@@ -13,7 +13,7 @@ from smp.compiler.compile import compile_pipeline
 from smp.config.load import load_project
 from smp.graph import build_graphs
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.mark.slow

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from smp.config.documents.reference import updated
 
-DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "configuration.md"
+DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "configuration.md"
 
 
 def test_the_document_is_current() -> None:

@@ -14,7 +14,7 @@ from smp.config.documents.schema import json_schema
 from tests.config.catalogue import Case, read_cases
 from tests.config.workspace import BASE
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 BUNDLED = sorted(ROOT.glob("model_configs/*/conf/*.yaml"))
 SEEDS = sorted((ROOT.parent / "shared" / "seed_configs").glob("**/conf/*.yaml"))
 
@@ -64,7 +64,7 @@ def test_the_valid_file_of_the_catalogue_is_valid(validator: Draft202012Validato
 
 
 def value_cases() -> list[Case]:
-    text = (Path(__file__).parent / "catalogue/values.txt").read_text()
+    text = (Path(__file__).parents[1] / "catalogue/values.txt").read_text()
     return [case for case in read_cases() if f"=== {case.id}\n" in text]
 
 

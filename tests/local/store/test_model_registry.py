@@ -43,7 +43,7 @@ def registry(tmp_path: Path) -> Registry:
 def start_writer(registry: Registry, name: str, count: int) -> subprocess.Popen[str]:
     """Start a process that registers and approves versions, endlessly for a count of 0."""
     command = [sys.executable, "-c", WRITER, str(registry.root), name, str(count)]
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[3]
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=root)
 
 
