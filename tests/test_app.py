@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -71,6 +72,17 @@ def test_every_example_has_its_stack(app: Path) -> None:
         "Smp-Pipeline-summarization-llm",
         "Smp-Pipeline-video-recommender",
     }
+
+
+def test_templates_are_those_of_the_last_accepted_change(app: Path, update_golden: bool) -> None:
+    """`pytest tests/test_app.py --update-golden` accepts a change of what is deployed."""
+    kept = Path(__file__).with_name("template_hashes.json")
+    hashes = {
+        name: hashlib.sha256(text.encode()).hexdigest() for name, text in templates(app).items()
+    }
+    if update_golden:
+        kept.write_text(json.dumps(hashes, indent=1, sort_keys=True) + "\n")
+    assert hashes == json.loads(kept.read_text())
 
 
 def test_two_syntheses_are_equal_to_the_byte(app: Path) -> None:
