@@ -124,17 +124,6 @@ def test_a_command_of_the_cdk_is_one(command: list[str]) -> None:
     assert all(re.fullmatch(r"Smp-(Delivery|dev-Pipeline-NAME)", name) for name in stacks)
 
 
-def test_every_place_inside_a_page_that_is_linked_is_a_heading() -> None:
-    headings = {
-        (page.name, re.sub(r"[^a-z0-9 -]", "", heading.lower()).replace(" ", "-"))
-        for page in (ROOT / "docs").glob("*.md")
-        for heading in re.findall(r"^#+ (.+)$", page.read_text("utf-8"), re.MULTILINE)
-    }
-    for name, text in PAGES.items():
-        for page, place in re.findall(r"\]\(([\w.-]*\.md)?#([\w-]+)\)", text):
-            assert (page or name, place) in headings
-
-
 def test_every_role_and_status_that_is_named_is_the_one_that_is_made() -> None:
     from constructs_lib.pull_request_door import STATUS_CONTEXT
     from stacks.delivery_access import review_role_name, start_role_name

@@ -38,7 +38,7 @@ def test_the_output_is_what_is_printed(
     run_smp: RunSmp, workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(workspace)
-    [command] = re.findall(r"^    smp (.*)$", PAGE.read_text(), re.MULTILINE)
+    [command] = re.findall(r"^smp (.*)$", PAGE.read_text(), re.MULTILINE)
     assert run_smp(*command.split()).out == blocks("text")[0]
 
 

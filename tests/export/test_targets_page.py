@@ -62,8 +62,8 @@ def test_what_is_refused_is_what_the_exporter_refuses(column: str) -> None:
 
 
 def test_what_is_refused_here_is_what_a_local_run_cannot_run() -> None:
-    refused = {name for name, row in rows().items() if row["here (`smp run`)"] == "refused"}
-    by_stand_in = {n for n, row in rows().items() if "local_stand_in" in row["here (`smp run`)"]}
+    refused = {name for name, row in rows().items() if row["Local (`smp run`)"] == "refused"}
+    by_stand_in = {n for n, row in rows().items() if "local_stand_in" in row["Local (`smp run`)"]}
     kinds = {name: KIND_OF_CLASS.get(name, name) for name in rows()}
     looked_up = {"ApprovedModel"}
     cannot = {name for name, kind in kinds.items() if kind not in RUNNABLE} - looked_up
