@@ -9,14 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import aws_cdk as cdk
+import jsii
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
 from constructs_lib.definition_text import compact, content_name, in_lines
 from constructs_lib.job_environment import JobEnvironment
+from constructs_lib.pipeline_arn import identity_from_name
 from constructs_lib.pipeline_basis import PipelineBasis
 from constructs_lib.pipeline_files import DEFINITION_PREFIX
+from constructs_lib.pipeline_interface import ISageMakerPipeline, import_by_arn, import_by_name
 from constructs_lib.pipeline_role import PipelineRole
 from smp.definition.compiled import CompiledPipeline
 from smp.definition.deploy_values import substitute
@@ -27,11 +30,33 @@ MAX_INLINE_CHARACTERS = 100 * 1024
 """From here on the definition is an object in the bucket: a template holds 1 MB in all."""
 
 
-class SageMakerPipeline(Construct):
+@jsii.implements(iam.IGrantable)
+class SageMakerPipeline(ISageMakerPipeline):
     """A pipeline, from a checked graph (which is compiled here) or from a compiled pipeline.
 
+    As a grantee it is the role of its jobs: `bucket.grant_read(pipeline)` lets the jobs read.
     Model package groups stay when the stack goes: they hold registered models.
     """
+
+    @staticmethod
+    def from_pipeline_arn(
+        scope: Construct, construct_id: str, pipeline_arn: str
+    ) -> ISageMakerPipeline:
+        """Import a pipeline of any account, region and partition by its ARN, which may be a token.
+
+        Spell the name as it was created: metrics are found by it. Raises SetupError for a malformed ARN.
+        """
+        return import_by_arn(scope, construct_id, pipeline_arn)
+
+    @staticmethod
+    def from_pipeline_name(
+        scope: Construct, construct_id: str, pipeline_name: str
+    ) -> ISageMakerPipeline:
+        """Import a pipeline of the stack's own account and region by its name, which may be a token.
+
+        Raises SetupError for a malformed name.
+        """
+        return import_by_name(scope, construct_id, pipeline_name)
 
     def __init__(
         self,
@@ -51,6 +76,7 @@ class SageMakerPipeline(Construct):
         """
         super().__init__(scope, construct_id)
         self.compiled = _compiled(pipeline, code_store)
+        self._identity = identity_from_name(self, self.compiled.name, self.node.path)
         self.basis = PipelineBasis(
             self,
             pipeline=self.compiled,
@@ -66,15 +92,9 @@ class SageMakerPipeline(Construct):
         self.basis.leave_for_review()
 
     @property
-    def pipeline_name(self) -> str:
-        return self.compiled.name
-
-    @property
-    def pipeline_arn(self) -> str:
-        """The ARN, which the service writes in lower case."""
-        return cdk.Stack.of(self).format_arn(
-            service="sagemaker", resource="pipeline", resource_name=self.compiled.name.lower()
-        )
+    def grant_principal(self) -> iam.IPrincipal:
+        """The role of the jobs, which is what reads and writes data."""
+        return self.job_role.grant_principal
 
     @property
     def console_url(self) -> str:
