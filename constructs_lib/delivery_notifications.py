@@ -19,6 +19,8 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
+from constructs_lib.pipeline_events import SOURCE, STEP_STATUS_CHANGE
+
 
 @dataclass(frozen=True)
 class SlackChannel:
@@ -182,8 +184,8 @@ class DeliveryNotifications(Construct):
         if watch_executions:
             self._rule(
                 "FailedExecution",
-                "aws.sagemaker",
-                "SageMaker Model Building Pipeline Execution Step Status Change",
+                SOURCE,
+                STEP_STATUS_CHANGE,
                 {"currentStepStatus": ["Failed"]},
                 FAILED_EXECUTION,
             )

@@ -42,7 +42,7 @@ class PipelineIdentity:
         return sorted({self.arn, self.arn.removesuffix(self.name.lower()) + self.name})
 
 
-def identity_from_name(scope: IConstruct, name: str, path: str) -> PipelineIdentity:
+def identity_from_name(scope: IConstruct, name: str, path: str = "") -> PipelineIdentity:
     """Return a pipeline of the scope's own account and region; raises SetupError for a malformed name.
 
     `path` is the construct that a message names.

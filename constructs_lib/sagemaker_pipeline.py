@@ -76,7 +76,7 @@ class SageMakerPipeline(ISageMakerPipeline):
         """
         super().__init__(scope, construct_id)
         self.compiled = _compiled(pipeline, code_store)
-        self._identity = identity_from_name(self, self.compiled.name, self.node.path)
+        self._identity = identity_from_name(self, self.compiled.name)
         self.basis = PipelineBasis(
             self,
             pipeline=self.compiled,

@@ -11,6 +11,7 @@ import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
+from constructs_lib.pipeline_arn import identity_from_name
 from constructs_lib.role_policy import RolePolicy
 from constructs_lib.trust import named_roles
 from smp.definition.permissions.plan import Statement
@@ -68,12 +69,7 @@ class StartRole(Construct):
 
 
 def _pipelines(stack: cdk.Stack, names: Sequence[str]) -> Iterator[Statement]:
-    """ARNs of pipelines are in lower case; the name in a request need not be."""
-    spellings = sorted({spelling for name in names for spelling in (name, name.lower())})
-    arns = [
-        stack.format_arn(service="sagemaker", resource="pipeline", resource_name=name)
-        for name in spellings
-    ]
+    arns = sorted(arn for name in names for arn in identity_from_name(stack, name).arns())
     yield Statement(
         "StartPipelines",
         [

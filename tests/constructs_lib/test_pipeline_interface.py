@@ -36,11 +36,16 @@ os.environ.setdefault("JSII_RUNTIME_PACKAGE_CACHE_ROOT", str(ROOT / ".cache" / "
 ARN = "arn:aws:sagemaker:eu-west-1:123456789012:pipeline/Churn-Weekly"
 LOWER = ARN.lower()
 KEY = "arn:aws:kms:eu-west-1:123456789012:key/11111111-2222-3333-4444-555555555555"
-OWN_PLACE = cdk.Environment(account="123456789012", region="eu-west-1")
 
 
-def stack(app: cdk.App | None = None, name: str = "Own", **env: str) -> cdk.Stack:
-    return cdk.Stack(app or cdk.App(), name, env=cdk.Environment(**env))
+def stack(
+    app: cdk.App | None = None,
+    name: str = "Own",
+    account: str | None = None,
+    region: str | None = None,
+) -> cdk.Stack:
+    env = cdk.Environment(account=account, region=region)
+    return cdk.Stack(app or cdk.App(), name, env=env)
 
 
 def imported(scope: cdk.Stack, arn: str = ARN) -> ISageMakerPipeline:
