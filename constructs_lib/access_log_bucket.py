@@ -1,7 +1,4 @@
-"""A bucket for the access logs of other buckets.
-
-It never holds anything else, and never logs itself.
-"""
+"""A bucket for the access logs of other buckets."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The database of a self-managed Airflow: Postgres in isolated subnets, its password in Secrets Manager.
 
-It never lets anybody in: whoever connects is let in by name.
+Users sign in by name.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""An Airflow on one instance: what the instance runs, and what it may do beside the steps of pipelines.
-
-It never knows a pipeline: each pipeline's stack attaches what its DAG takes.
-"""
+"""An Airflow on one instance: what the instance runs, and what it may do beside the steps of pipelines."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Where an Airflow lives in a network, and the firewall around it.
-
-It never makes a network: the foundation does, or somebody else did.
-"""
+"""Where an Airflow lives in a network, and the firewall around it."""
 
 from __future__ import annotations
 

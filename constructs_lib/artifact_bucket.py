@@ -1,7 +1,4 @@
-"""The bucket through which the steps of a delivery hand files on: sources and assemblies.
-
-It never keeps what a later run could not make again.
-"""
+"""The bucket through which the steps of a delivery hand files on: sources and assemblies."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Lets cdk-assets read manifests of a library that is newer than it.
 
-It never changes what is published: of a manifest only the version that it declares.
+Of a manifest, only the declared version changes: what is published stays the same.
 """
 
 from __future__ import annotations

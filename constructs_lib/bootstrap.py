@@ -1,7 +1,4 @@
-"""Names of what the CDK's bootstrap leaves in every account and region.
-
-It never makes or changes any of it.
-"""
+"""Names of what the CDK's bootstrap leaves in every account and region."""
 
 from __future__ import annotations
 

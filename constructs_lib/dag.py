@@ -1,7 +1,4 @@
-"""One pipeline's DAG on an Airflow: its files in the bucket, and what its tasks may do.
-
-It never changes what was rendered: deploy-time values stand in a file of their own beside the DAG.
-"""
+"""One pipeline's DAG on an Airflow: its files in the bucket, and what its tasks may do."""
 
 from __future__ import annotations
 

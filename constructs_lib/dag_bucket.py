@@ -1,7 +1,4 @@
-"""The bucket from which Airflow reads its DAGs, what they share, and the list of its packages.
-
-It never holds anything that a deployment could not make again.
-"""
+"""The bucket from which Airflow reads its DAGs, what they share, and the list of its packages."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""A definition as a template or the bucket holds it: line by line, or as an object named by its content.
-
-It never decides which of the two: whoever deploys the definition does.
-"""
+"""A definition as a template or the bucket holds it: line by line, or as an object named by its content."""
 
 from __future__ import annotations
 

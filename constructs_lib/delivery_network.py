@@ -1,7 +1,4 @@
-"""The network of a delivery's builds, which was there before.
-
-It never makes or changes one.
-"""
+"""The network of a delivery's builds, which was there before."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Notices of the delivery: what failed, and what waits for a person.
-
-It never decides anything: it passes events on as sentences, to addresses and to a chat channel.
-"""
+"""Notices of the delivery: what failed, and what waits for a person."""
 
 from __future__ import annotations
 

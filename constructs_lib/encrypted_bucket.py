@@ -1,7 +1,4 @@
-"""What every bucket of files has in common: a key, versions, no public access, a log of who read.
-
-It never decides how long something is kept.
-"""
+"""What every bucket of files has in common: a key, versions, no public access, a log of who read."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Where the jobs of a pipeline run and what they share: bucket, key, network, perhaps a role.
-
-It never creates anything: a foundation does, or somebody else did.
-"""
+"""Where the jobs of a pipeline run and what they share: bucket, key, network, perhaps a role."""
 
 from __future__ import annotations
 

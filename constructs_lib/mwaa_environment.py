@@ -1,7 +1,4 @@
-"""A managed Airflow: environment, role, log groups, firewall, endpoints, list of packages.
-
-It never grants anything about a pipeline: each pipeline's stack attaches what its DAG takes.
-"""
+"""A managed Airflow: environment, role, log groups, firewall, endpoints, list of packages."""
 
 from __future__ import annotations
 

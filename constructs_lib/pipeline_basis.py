@@ -1,7 +1,4 @@
-"""What one pipeline needs whichever targets run it: job role, groups, images, functions, code.
-
-It never runs anything: a SageMaker pipeline, a state machine or a DAG does, and takes the values from here.
-"""
+"""What one pipeline needs whichever targets run it: job role, groups, images, functions, code."""
 
 from __future__ import annotations
 

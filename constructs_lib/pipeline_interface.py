@@ -1,7 +1,4 @@
-"""What every SageMaker pipeline offers to other stacks, created here or imported: grants, metrics, events.
-
-It never changes a pipeline: grants add to the policy of the grantee, and rules are resources of their own.
-"""
+"""What every SageMaker pipeline offers to other stacks, created or imported: grants, metrics, events."""
 
 from __future__ import annotations
 

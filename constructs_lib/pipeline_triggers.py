@@ -1,6 +1,6 @@
 """What starts a pipeline by itself: schedules, rules on events, and a queue for what could not be started.
 
-It never lets anything but EventBridge and Scheduler start the pipeline, each for its own rule or schedule.
+EventBridge and Scheduler may start the pipeline, each only for its own rule or schedule.
 """
 
 from __future__ import annotations

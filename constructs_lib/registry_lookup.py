@@ -1,7 +1,4 @@
-"""The function that looks into the model registry for one pipeline.
-
-It never does more than read: what it may read is planned by `smp.definition.permissions.plan`.
-"""
+"""The function that looks into the model registry for one pipeline."""
 
 from __future__ import annotations
 

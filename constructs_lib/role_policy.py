@@ -1,7 +1,4 @@
-"""A customer managed policy whose every wildcard carries its reason.
-
-It never widens what it is given: one statement in is one statement out.
-"""
+"""A customer managed policy whose every wildcard carries its reason."""
 
 from __future__ import annotations
 

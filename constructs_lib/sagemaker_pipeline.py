@@ -1,7 +1,4 @@
-"""One deployed SageMaker pipeline with all that it needs: roles, groups, code, definition.
-
-It never changes what was compiled: it puts values where the definition has deploy-time names.
-"""
+"""One deployed SageMaker pipeline with all that it needs: roles, groups, code, definition."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""One pipeline as a workflow of Amazon MWAA Serverless: definition in the bucket, role, logs, key.
-
-It never changes what was rendered: it puts values where the definition has deploy-time names.
-"""
+"""One pipeline as a workflow of Amazon MWAA Serverless: definition in the bucket, role, logs, key."""
 
 from __future__ import annotations
 

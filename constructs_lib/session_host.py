@@ -1,7 +1,4 @@
-"""One instance that people reach through Systems Manager alone: no open port, no key pair, no address.
-
-It never decides what runs on it: whoever makes it gives the script and what it may do.
-"""
+"""One instance that people reach through Systems Manager alone: no open port, no key pair, no address."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The state machine that runs one pipeline: definition, role, logs, key, tracing, triggers.
-
-It never changes what was rendered: it puts values where the definition has deploy-time names.
-"""
+"""The state machine that runs one pipeline: definition, role, logs, key, tracing, triggers."""
 
 from __future__ import annotations
 

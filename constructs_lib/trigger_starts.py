@@ -1,7 +1,4 @@
-"""How schedules and rules start what runs a pipeline, and hand it the values that a trigger sets.
-
-It never decides when: `constructs_lib.pipeline_triggers` makes the schedules and rules.
-"""
+"""How schedules and rules start what runs a pipeline, and hand it the values that a trigger sets."""
 
 from __future__ import annotations
 

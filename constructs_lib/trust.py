@@ -1,7 +1,4 @@
-"""Who may take a role: roles of another account that are named, or the builds of this one.
-
-It never grants anything.
-"""
+"""Who may take a role: roles of another account that are named, or the builds of this one."""
 
 from __future__ import annotations
 

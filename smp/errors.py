@@ -1,14 +1,12 @@
 """Every error that a user of the engine can see, and the problem it reports.
 
-It never decides how an error is shown: the CLI does that.
-
-    SmpError            the base class: one or more problems, reported together
-    ├── ConfigError     fix the configuration file that each problem points to
-    ├── ScriptError     fix what lies beside the configuration: scripts, directories, links
-    ├── CompileError    fix the value that the SageMaker SDK or service would refuse
-    ├── ExportError     leave out what another engine cannot express (`smp.export.refusal`)
-    ├── RunError        fix what failed while a pipeline ran
-    └── SetupError      fix the installation, a setting or the machine
+SmpError            the base class: one or more problems, reported together
+├── ConfigError     fix the configuration file that each problem points to
+├── ScriptError     fix what lies beside the configuration: scripts, directories, links
+├── CompileError    fix the value that the SageMaker SDK or service would refuse
+├── ExportError     leave out what another engine cannot express (`smp.export.refusal`)
+├── RunError        fix what failed while a pipeline ran
+└── SetupError      fix the installation, a setting or the machine
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Reads the CDK context, as the CDK's command line passes it or, without it, as cdk.json has it.
 
-It never imports the CDK: whether anything changed is decided before that.
+It never imports the CDK: it decides whether anything changed before the CDK is imported.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The stack that delivers: a pipeline from the repositories to every environment, in order.
 
-It never deploys by itself: each environment's bootstrap roles do.
+Each environment's bootstrap roles deploy.
 """
 
 from __future__ import annotations

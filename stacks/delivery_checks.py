@@ -1,7 +1,4 @@
-"""What a delivery has beside its pipeline: notices, and checks of pull requests, where settings ask.
-
-It never touches the pipeline itself.
-"""
+"""What a delivery has beside its pipeline: notices, and checks of pull requests, where settings ask."""
 
 from __future__ import annotations
 

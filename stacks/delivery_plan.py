@@ -1,7 +1,4 @@
-"""What a delivery will deploy, in order: its settings held against environments and directories.
-
-It never creates anything: `stacks.delivery` does.
-"""
+"""What a delivery will deploy, in order: its settings held against environments and directories."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Settings of the delivery: the key `smp.delivery` in the context of cdk.json.
-
-It never looks at environments or directories: `stacks.delivery_plan` holds the two together.
-"""
+"""Settings of the delivery: the key `smp.delivery` in the context of cdk.json."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Where a delivery takes repositories from, and what starts it.
-
-It never fetches anything: CodePipeline does.
-"""
+"""Where a delivery takes repositories from, and what starts it."""
 
 from __future__ import annotations
 

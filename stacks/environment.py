@@ -1,7 +1,4 @@
-"""The stacks of one environment, in the order in which they are deployed, and their tags.
-
-It never checks a template: `stacks.policy_checks` does.
-"""
+"""The stacks of one environment, in the order in which they are deployed, and their tags."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The key `network` of an environment's settings: what its jobs run in.
 
-It never creates anything; docs/deployment.md describes every key.
+docs/deployment.md describes every key.
 """
 
 from __future__ import annotations

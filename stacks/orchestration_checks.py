@@ -1,7 +1,4 @@
-"""What an environment needs so that its pipelines can run on Airflow, held against its settings.
-
-It never creates anything and never asks AWS.
-"""
+"""What an environment needs so that its pipelines can run on Airflow, held against its settings."""
 
 from __future__ import annotations
 

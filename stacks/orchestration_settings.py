@@ -1,6 +1,6 @@
 """Where Airflow runs: the key `orchestration` of an environment's settings.
 
-It never creates anything; docs/orchestration.md describes every key.
+docs/orchestration.md describes every key.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The checks that every synthesis runs over its templates, got ready while other work goes on.
 
-It never accepts a finding: a construct does, beside the resource that it is about.
+A finding is accepted by a construct, beside the resource that it is about.
 """
 
 from __future__ import annotations

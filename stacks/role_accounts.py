@@ -1,6 +1,6 @@
 """Roles that belong to another account than the one that an environment is deployed to.
 
-A role can be handed to jobs of its own account alone. It never asks AWS which account that is.
+A role can be handed to jobs of its own account alone.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""The kinds of value that settings are made of, each with what may stand there.
-
-It never knows a setting.
-"""
+"""The kinds of value that settings are made of, each with what may stand there."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Deployment settings: the key `smp` in the context of cdk.json, and SMP_ variables on top of it.
 
-It never creates anything; docs/deployment.md describes every key.
+docs/deployment.md describes every key.
 """
 
 from __future__ import annotations

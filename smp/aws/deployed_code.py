@@ -1,6 +1,7 @@
 """The code trees that a deployed pipeline refers to, read from its bucket once and checked by their hash.
 
-It never takes a file whose tree is not what its address says, and never writes outside its directory.
+It never accepts a file whose tree does not match its address, and never writes outside its
+directory.
 """
 
 from __future__ import annotations

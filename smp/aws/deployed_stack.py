@@ -1,7 +1,4 @@
-"""What the stack of a deployed pipeline says that the pipeline does not: which role its jobs were given.
-
-It never reads a template.
-"""
+"""What the stack of a deployed pipeline says that the pipeline does not: which role its jobs were given."""
 
 from __future__ import annotations
 

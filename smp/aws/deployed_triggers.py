@@ -1,6 +1,6 @@
 """The schedules and rules that start a deployed pipeline, read back as triggers.
 
-It never changes one, and leaves out what starts a pipeline in a way that no configuration says.
+What starts a pipeline in a way that no configuration describes is left out.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """Turns what a deployment put in back into deploy-time names: `s3://data-1a2b/x`, `s3://${smp:bucket}/x`.
 
-It reads the values off the definition itself and never asks a service. What it cannot tell it leaves as it
-is, so that a comparison shows it.
+What it cannot tell it leaves as it is, so that a comparison shows it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""Deployed pipelines and their executions as values: described, listed, started, stopped.
-
-It never decides whether an execution is to be started (`smp.aws.start`) and never waits.
-"""
+"""Deployed pipelines and their executions as values: described, listed, started, stopped."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""What a person reads when AWS cannot be reached or refuses: one error with the next step each.
-
-It never retries and never hides what the service said.
-"""
+"""What a person reads when AWS cannot be reached or refuses: one error with the next step each."""
 
 from __future__ import annotations
 

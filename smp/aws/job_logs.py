@@ -1,7 +1,4 @@
-"""The log of a deployed step: what its job wrote to CloudWatch Logs, all streams in order of time.
-
-It never keeps a log.
-"""
+"""The log of a deployed step: what its job wrote to CloudWatch Logs, all streams in order of time."""
 
 from __future__ import annotations
 

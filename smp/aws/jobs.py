@@ -1,7 +1,4 @@
-"""The job behind a step of an execution: its name, and what it says about a failure.
-
-It never reads a job's log.
-"""
+"""The job behind a step of an execution: its name, and what it says about a failure."""
 
 from __future__ import annotations
 

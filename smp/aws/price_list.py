@@ -1,6 +1,6 @@
 """Fetches what an instance-hour of a SageMaker job costs on demand from the AWS Price List API.
 
-It never fills a gap: a price that the list lacks, or has in several forms, is unknown and said to be.
+It never fills a gap: a price that the list lacks, or has in several forms, is unknown.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""Says how executions go while they go: a line a change for a log, a view in place on a terminal.
-
-It never asks the service itself.
-"""
+"""Says how executions go while they go: a line a change for a log, a view in place on a terminal."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The AWS session of a command: region, profile and role, and the clients made from it.
-
-It never asks for a credential and never writes one: they are where boto3 finds them.
-"""
+"""The AWS session of a command: region, profile and role, and the clients made from it."""
 
 from __future__ import annotations
 

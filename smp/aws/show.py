@@ -1,7 +1,4 @@
-"""Executions as text for a terminal and as values for a program.
-
-It never decides where the text goes and never asks the service.
-"""
+"""Executions as text for a terminal and as values for a program."""
 
 from __future__ import annotations
 

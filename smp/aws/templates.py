@@ -1,7 +1,4 @@
-"""Reads the templates of deployed stacks.
-
-It never reads parameters or resources: what a template says is all that counts.
-"""
+"""Reads the templates of deployed stacks."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Waits for executions to end and tells a listener what happens meanwhile.
 
-It never stops one: when time is up they go on.
+Executions continue when the time is up.
 """
 
 from __future__ import annotations

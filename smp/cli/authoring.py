@@ -1,7 +1,4 @@
-"""The commands that help to write a model config: schema and init.
-
-They never read a config.
-"""
+"""The commands that help to write a model config: schema and init."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The options of every command that talks to AWS, and the session that they name.
-
-It never talks to AWS itself.
-"""
+"""The options of every command that talks to AWS, and the session that they name."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""What commands write: results to standard output or a file, problems to standard error.
-
-It never decides what a command says.
-"""
+"""What commands write: results to standard output or a file, problems to standard error."""
 
 from __future__ import annotations
 

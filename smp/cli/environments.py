@@ -1,7 +1,4 @@
-"""The option that says for which environment configs are read, and what goes with it.
-
-It never reads a setting of the deployment but the environments' names.
-"""
+"""The option that says for which environment configs are read, and what goes with it."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The commands for executions of deployed pipelines: start, status, stop, and the deployed part of logs.
-
-They never change what is deployed.
-"""
+"""The commands for executions of deployed pipelines: start, status, stop, and the deployed part of logs."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The command that says where a value came from: explain.
-
-It never changes a file.
-"""
+"""The command that says where a value came from: explain."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The command that writes a pipeline down for another engine: export.
 
-It never contacts AWS, and writes nothing where the engine cannot express the pipeline.
+Nothing is written if the engine cannot express the pipeline.
 """
 
 from __future__ import annotations

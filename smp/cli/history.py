@@ -1,7 +1,4 @@
-"""The commands that look at local runs and the models they registered.
-
-They never run a step.
-"""
+"""The commands that look at local runs and the models they registered."""
 
 from __future__ import annotations
 

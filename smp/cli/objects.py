@@ -1,7 +1,4 @@
-"""The commands for the objects of the local run: s3 put, ls, get.
-
-They never contact AWS.
-"""
+"""The commands for the objects of the local run: s3 put, ls, get."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The command that compares what templates allow: check-permissions.
-
-It never changes anything, in an account or on disk.
-"""
+"""The command that compares what templates allow: check-permissions."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The commands that read the model configs of a workspace: validate, list, compile, graph.
-
-They never change a file of the workspace but the one that `-o` names and the cache in `.smp/`.
-"""
+"""The commands that read the model configs of a workspace: validate, list, compile, graph."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Gets ready to run one pipeline: recalls it, or loads and compiles it in a child process.
 
-Meanwhile this process finds a sandbox and imports what a run needs. It never runs a step.
+Meanwhile this process finds a sandbox and imports what a run needs.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""The commands for the workspace's price file: prices refresh and show.
-
-They never make up a price: what AWS's list does not say is unknown.
-"""
+"""The commands for the workspace's price file: prices refresh and show."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Writes docs/cli.md from the parser: `python -m smp.cli.reference > docs/cli.md`.
-
-It never says anything about a command that the command's own help does not say.
-"""
+"""Writes docs/cli.md from the parser: `python -m smp.cli.reference > docs/cli.md`."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The command that compares two states of the pipelines: diff.
-
-It never changes a file of the workspace but those that `-o` names and the caches in `.smp/`.
-"""
+"""The command that compares two states of the pipelines: diff."""
 
 from __future__ import annotations
 

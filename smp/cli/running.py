@@ -1,7 +1,4 @@
-"""The commands that run pipelines on this machine: run and stage.
-
-They never contact AWS.
-"""
+"""The commands that run pipelines on this machine: run and stage."""
 
 from __future__ import annotations
 

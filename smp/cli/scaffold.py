@@ -1,6 +1,6 @@
 """Makes the directory of a new model from the template beside this module.
 
-It never writes over a file that exists, and leaves nothing half made.
+It never overwrites a file, and leaves nothing half made.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""What the commands share: the options that name a workspace, and how its configs are loaded.
-
-It never adds a command.
-"""
+"""What the commands share: the options that name a workspace, and how its configs are loaded."""
 
 from __future__ import annotations
 

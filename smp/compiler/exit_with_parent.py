@@ -1,7 +1,4 @@
-"""Lets a process that works for another over a pipe end when the other does, killed or not.
-
-It never reads or writes the pipe.
-"""
+"""Lets a process that works for another over a pipe end when the other does, killed or not."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Renders the triggers of a pipeline's configuration as values, and refuses those that would loop.
-
-It never checks what a trigger sets; `smp.graph` does.
-"""
+"""Renders the triggers of a pipeline's configuration as values, and refuses those that would loop."""
 
 from __future__ import annotations
 

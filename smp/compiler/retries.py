@@ -1,7 +1,4 @@
-"""The retry policies of a definition's steps.
-
-It never retries: the service does, and a local run.
-"""
+"""The retry policies of a definition's steps."""
 
 from __future__ import annotations
 

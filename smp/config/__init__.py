@@ -1,4 +1,1 @@
-"""Reads model configurations: YAML with positions, typed frozen models, merge rules, placeholders.
-
-It never looks at how steps relate to each other: that is `smp.graph`.
-"""
+"""Reads model configurations: YAML with positions, typed frozen models, merge rules, placeholders."""

@@ -1,7 +1,7 @@
 """Puts what a file says for one environment, `conf.environments.NAME`, over the rest of the file.
 
-It merges what is written, before anything is checked, and takes the places along. It never checks a
-value: what comes out is checked as if it were written so.
+It merges what is written, before anything is checked, and takes the places along. The result is
+checked as if it were written that way.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""The `sagemakerPipeline` section: which steps run, for which models, in which order.
-
-It never checks one step against another; `smp.graph` does.
-"""
+"""The `sagemakerPipeline` section: which steps run, for which models, in which order."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The whole configuration as loaded: models, pipelines, and where each value was written.
-
-It never reads a file; `smp.config.load` does.
-"""
+"""The whole configuration as loaded: models, pipelines, and where each value was written."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The compiled pipelines of a cloud assembly: leaves them beside the templates, and reads them back.
 
-It never changes an assembly that is there: code is copied out of it into a code store.
+Code is copied out of an assembly into a code store; the assembly stays as it is.
 """
 
 from __future__ import annotations

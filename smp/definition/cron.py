@@ -1,7 +1,4 @@
-"""The six fields of AWS's cron expressions, and rates, as EventBridge Scheduler documents them.
-
-It never computes when a schedule runs.
-"""
+"""The six fields of AWS's cron expressions, and rates, as EventBridge Scheduler documents them."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The names of values that only a deployment knows, as they stand in a compiled definition.
-
-It never resolves one: a stack, the local run or an exporter puts the value in.
-"""
+"""The names of values that only a deployment knows, as they stand in a compiled definition."""
 
 from __future__ import annotations
 

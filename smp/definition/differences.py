@@ -1,7 +1,4 @@
-"""What differs between two compiled values, place by place: definitions, their steps, their code.
-
-It never says what a difference means and never shows one.
-"""
+"""What differs between two compiled values, place by place: definitions, their steps, their code."""
 
 from __future__ import annotations
 

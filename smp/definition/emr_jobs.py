@@ -1,7 +1,4 @@
-"""The steps of a definition that start jobs on EMR Serverless.
-
-It never renders one: `smp.compiler.steps.emr_serverless` does.
-"""
+"""The steps of a definition that start jobs on EMR Serverless."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Resolves the expressions of the definition language against what is known while a pipeline runs.
-
-It never starts anything; reading a property file is the caller's to provide.
-"""
+"""Resolves the expressions of the definition language against what is known while a pipeline runs."""
 
 from __future__ import annotations
 

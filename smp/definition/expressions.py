@@ -1,8 +1,7 @@
 """Expressions: `${parameters.NAME}` in a configuration, which gets its value in each execution, and
 `${item}` in a loop, which gets it in each iteration.
 
-A dot marks an expression, a colon (`${env:NAME}`) what is put in when the file is read. It never
-evaluates one.
+A dot marks an expression, a colon (`${env:NAME}`) what is put in when the file is read.
 """
 
 from __future__ import annotations

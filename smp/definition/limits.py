@@ -1,7 +1,4 @@
-"""The service's limits on a whole definition.
-
-It never looks inside a step: `smp.definition.request_check` does.
-"""
+"""The service's limits on a whole definition."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The steps of a definition that look into the model registry.
-
-It never renders one: `smp.compiler.steps.approved_model` does.
-"""
+"""The steps of a definition that look into the model registry."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The steps of a definition that run a notebook.
-
-It never renders one: `smp.compiler.steps.notebook_job` does.
-"""
+"""The steps of a definition that run a notebook."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Checks the values that a run or an execution gives to a pipeline's parameters.
-
-It never asks where a value came from.
-"""
+"""Checks the values that a run or an execution gives to a pipeline's parameters."""
 
 from __future__ import annotations
 

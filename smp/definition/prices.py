@@ -1,6 +1,6 @@
 """The workspace's price file: what an instance-hour costs, of one region, with the day it was asked for.
 
-It never asks for a price; `smp prices refresh` does. A price that is not in the file is not known.
+A price that is not in the file is not known.
 """
 
 from __future__ import annotations

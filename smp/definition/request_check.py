@@ -1,7 +1,7 @@
 """Checks each step's arguments against the request shape of the API call that the service makes.
 
-The shapes are botocore's own (`smp.definition.request_shapes`). An expression of the definition language
-may stand where a value does. It never changes an argument.
+The shapes are botocore's own (`smp.definition.request_shapes`). An expression of the definition
+language may stand where a value does.
 """
 
 from __future__ import annotations

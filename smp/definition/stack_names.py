@@ -1,7 +1,4 @@
-"""How an environment's stacks are named: those who deploy them and those who read templates agree here.
-
-It never lists stacks: it makes and reads names.
-"""
+"""How an environment's stacks are named: those who deploy them and those who read templates agree here."""
 
 from __future__ import annotations
 

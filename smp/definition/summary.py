@@ -1,7 +1,6 @@
 """A compiled pipeline in short lines, one for each part of it: what a reviewer compares at a glance.
 
-It never shows a part whole: a line holds a few facts and hashes of the rest, and the same part always
-gives the same line.
+A line holds a few facts and hashes of the rest: the same part always gives the same line.
 """
 
 from __future__ import annotations

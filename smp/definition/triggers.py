@@ -1,7 +1,4 @@
-"""What starts a pipeline by itself, as values: deployment, review and export read the same ones.
-
-It never creates a rule or schedule, and never asks for the time.
-"""
+"""What starts a pipeline by itself, as values: deployment, review and export read the same ones."""
 
 from __future__ import annotations
 

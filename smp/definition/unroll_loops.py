@@ -1,6 +1,6 @@
 """Unrolls the loops of a definition: each iteration of a ForEach step as the steps that it consists of.
 
-It never runs one. As in the service an iteration's steps are called `<step>-<index>`.
+As in the service an iteration's steps are called `<step>-<index>`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""What an export consists of: files with deploy-time values by name, the values, and the code of the jobs.
-
-It never writes: who exports does.
-"""
+"""What an export consists of: files with names of deploy-time values, those values, and code of jobs."""
 
 from __future__ import annotations
 

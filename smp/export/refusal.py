@@ -1,7 +1,4 @@
-"""What a target cannot express, said for all steps at once before anything is written.
-
-It never decides what a target can do: the targets do.
-"""
+"""What a target cannot express, said for all steps at once before anything is written."""
 
 from __future__ import annotations
 

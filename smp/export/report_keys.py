@@ -1,7 +1,4 @@
-"""Where property files lie, as far as it is known before a run.
-
-It never reads one.
-"""
+"""Where property files lie, as far as it is known before a run."""
 
 from __future__ import annotations
 

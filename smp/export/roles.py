@@ -1,7 +1,4 @@
-"""What the roles of a pipeline's other engines may do, for a review beside those of SageMaker.
-
-It never decides what they need: each engine's own module does.
-"""
+"""What the roles of a pipeline's other engines may do, for a review beside those of SageMaker."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""A compiled pipeline as other engines see it: parameters, and tasks with what each waits for.
-
-It never knows an engine, and never resolves an expression.
-"""
+"""A compiled pipeline as other engines see it: parameters, and tasks with what each waits for."""
 
 from __future__ import annotations
 

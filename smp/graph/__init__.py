@@ -1,7 +1,4 @@
-"""Checks the steps of each pipeline against each other and against their models.
-
-It never renders a request and never reads a file.
-"""
+"""Checks the steps of each pipeline against each other and against their models."""
 
 from smp.graph.build import build_graph, build_graphs
 from smp.graph.nodes import ChainedInput, PipelineGraph, StepNode

@@ -1,7 +1,7 @@
 """Puts steps on the sides of Condition steps, and steps after a failure behind it.
 
-It never decides a condition. A step that waits for steps of both sides runs after either: the service
-cannot join two branches, so such a step stands on both, under two names (docs/adr/0013).
+A step that waits for steps of both sides runs after either: the service cannot join two branches,
+so such a step stands on both, under two names (docs/adr/0013).
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""Builds the graph of each pipeline and reports every problem between its steps at once.
-
-It never checks a value inside one section: a project that loaded has valid sections.
-"""
+"""Builds the graph of each pipeline and reports every problem between its steps at once."""
 
 from __future__ import annotations
 

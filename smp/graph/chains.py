@@ -1,7 +1,4 @@
-"""Resolves the inputs that one step takes from others.
-
-It never looks at explicit dependencies; `smp.graph.dependencies` does.
-"""
+"""Resolves the inputs that one step takes from others."""
 
 from __future__ import annotations
 

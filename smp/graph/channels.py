@@ -1,7 +1,4 @@
-"""Which channel of a section is meant where only one can be, and what a chained one is called.
-
-It never looks at a channel's files.
-"""
+"""Which channel of a section is meant where only one can be, and what a chained one is called."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The parameters and outputs that conditions compare: of the type of what they are compared with.
-
-It never decides a condition.
-"""
+"""The parameters and outputs that conditions compare: of the type of what they are compared with."""
 
 from __future__ import annotations
 

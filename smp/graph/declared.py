@@ -1,7 +1,4 @@
-"""A step as the configuration declares it, and the pairs in which steps offer their outputs.
-
-It never checks one.
-"""
+"""A step as the configuration declares it, and the pairs in which steps offer their outputs."""
 
 from __future__ import annotations
 

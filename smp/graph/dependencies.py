@@ -1,7 +1,4 @@
-"""Reads the lines of `dependencies` and finds cycles.
-
-It never looks at what a step does.
-"""
+"""Reads the lines of `dependencies` and finds cycles."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Which names of scripts survive the commands and module names that they become part of.
-
-It never looks for the file: the loader has.
-"""
+"""Which names of scripts survive the commands and module names that they become part of."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""What is known of a pipeline while it is checked: its declared steps, and every problem found so far.
-
-It never checks anything itself.
-"""
+"""What is known of a pipeline while it is checked: its declared steps, and every problem found so far."""
 
 from __future__ import annotations
 

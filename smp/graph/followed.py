@@ -1,7 +1,4 @@
-"""Follows what steps are written to wait for: on which sides of conditions they run, or after a failure.
-
-It never places a step: that is done once all it reads is known.
-"""
+"""Follows what steps are written to wait for: on which sides of conditions they run, or after a failure."""
 
 from __future__ import annotations
 

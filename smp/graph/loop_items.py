@@ -1,7 +1,4 @@
-"""What the values of steps say of a loop's item: only in a loop, of fields that its items have.
-
-It never knows an item that only an execution has.
-"""
+"""What the values of steps say of a loop's item: only in a loop, of fields that its items have."""
 
 from __future__ import annotations
 

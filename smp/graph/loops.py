@@ -1,6 +1,6 @@
 """Puts steps into the loops that list them, and says which of their results the rest may read.
 
-It never runs a loop. The rules are the SageMaker SDK's for ForEach steps, and what follows from them.
+The rules are the SageMaker SDK's for ForEach steps, and what follows from them.
 """
 
 from __future__ import annotations

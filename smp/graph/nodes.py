@@ -1,7 +1,4 @@
-"""The graph of one pipeline: its steps, what each reads and what each waits for.
-
-It never checks anything: a graph that exists is valid.
-"""
+"""The graph of one pipeline: its steps, what each reads and what each waits for."""
 
 from __future__ import annotations
 

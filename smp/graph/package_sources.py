@@ -1,7 +1,4 @@
-"""Which pipeline registers into a model package group, and where what it registers lies.
-
-It never looks into a registry: it reads what the workspace's configs say.
-"""
+"""Which pipeline registers into a model package group, and where what it registers lies."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """What the sections of a pipeline's steps refer to, against the parameters that the pipeline declares.
 
-A model may serve several pipelines: the same reference is checked for each. It never evaluates one.
+A model may serve several pipelines: the same reference is checked for each.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""Which section of its model each step uses: the one of its class, or a further one of that kind.
-
-It never looks into a section.
-"""
+"""Which section of its model each step uses: the one of its class, or a further one of that kind."""
 
 from __future__ import annotations
 

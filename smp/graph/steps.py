@@ -1,7 +1,4 @@
-"""What is asked of every step, whatever its class; the rest its class checks.
-
-It never resolves chains; it checks what came of them.
-"""
+"""What is asked of every step, whatever its class; the rest its class checks."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Which of a pipeline's targets each trigger starts, and whether that target knows such a start.
-
-It never checks what a trigger sets.
-"""
+"""Which of a pipeline's targets each trigger starts, and whether that target knows such a start."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""What triggers set, against the parameters of the pipeline; which model they wait for.
-
-It never checks a trigger's own times, prefixes or names: a trigger that loaded is valid by itself.
-"""
+"""What triggers set, against the parameters of the pipeline; which model they wait for."""
 
 from __future__ import annotations
 

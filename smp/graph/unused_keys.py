@@ -1,7 +1,4 @@
-"""Refuses keys of steps that would have no effect beside the others: causes of retries, times of results.
-
-It never judges what a value means; the sections did.
-"""
+"""Refuses keys of steps without effect beside the others: causes of retries, times of results."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""A compiled pipeline as a picture or listing needs it: boxes, arrows and what each box says.
-
-It never decides how that is drawn.
-"""
+"""A compiled pipeline as a picture or listing needs it: boxes, arrows and what each box says."""
 
 from __future__ import annotations
 

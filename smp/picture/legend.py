@@ -1,7 +1,4 @@
-"""The legend of a pipeline's picture: which colour is which model, what each kind of arrow means.
-
-It never knows where the boxes stand.
-"""
+"""The legend of a pipeline's picture: which colour is which model, what each kind of arrow means."""
 
 from __future__ import annotations
 

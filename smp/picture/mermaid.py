@@ -1,7 +1,4 @@
-"""The picture of a pipeline as mermaid text, for markdown files and review comments.
-
-It never reads a definition: it draws the `Dag` that `smp.picture.dag` read.
-"""
+"""The picture of a pipeline as mermaid text, for markdown files and review comments."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 The method of Brandes and Köpf (2002): four extreme alignments of nodes with their median
 neighbours, then the average of the two middle positions. Last, whole straight runs move closer to
-what they are linked with. It never changes the order in a row.
+what they are linked with.
 """
 
 from __future__ import annotations

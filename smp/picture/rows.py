@@ -1,7 +1,7 @@
 """Assigns the nodes of a directed acyclic graph to rows and orders them inside each row.
 
 The first two phases of the layered method of Sugiyama, Tagawa and Toda (1981): rows by longest
-path, order by barycentres and neighbour swaps. It never computes a coordinate.
+path, order by barycentres and neighbour swaps.
 """
 
 from __future__ import annotations

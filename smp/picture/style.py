@@ -1,7 +1,4 @@
-"""Colours, icons and letter widths of the pictures, in light and dark.
-
-It never draws; `smp.picture.svg_picture` does.
-"""
+"""Colours, icons and letter widths of the pictures, in light and dark."""
 
 from __future__ import annotations
 

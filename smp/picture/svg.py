@@ -1,7 +1,4 @@
-"""Writes the small parts of an SVG: numbers, escaped text and attributes.
-
-It never decides where they stand.
-"""
+"""Writes the small parts of an SVG: numbers, escaped text and attributes."""
 
 from __future__ import annotations
 

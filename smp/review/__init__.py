@@ -1,4 +1,1 @@
-"""Shows compiled pipelines to people: pictures and listings.
-
-It never reads a configuration file and never changes what it shows.
-"""
+"""Shows compiled pipelines to people: pictures and listings."""

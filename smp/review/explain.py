@@ -1,7 +1,4 @@
-"""Says of values of a configuration where each came from, and whether executions may change it.
-
-It never loads a file: the project knows what was written where.
-"""
+"""Says of values of a configuration where each came from, and whether executions may change it."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Pipelines as text for a terminal: the short list, and every step in the order in which it can run.
-
-It never decides where the text goes and never colours it.
-"""
+"""Pipelines as text for a terminal: the short list, and every step in the order in which it can run."""
 
 from __future__ import annotations
 

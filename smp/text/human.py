@@ -1,7 +1,4 @@
-"""How durations, sizes, numbers, times and tables are written for a person.
-
-It never decides where they are shown, and knows nothing of what they are about.
-"""
+"""How durations, sizes, numbers, times and tables are written for a person."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""How messages write what a configuration holds: values, paths and names, always printable.
-
-It never decides whether something is wrong.
-"""
+"""How messages write what a configuration holds: values, paths and names, always printable."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Reads JSON as the standard has it: Python's own reader also takes NaN and Infinity.
-
-It never knows where a text came from.
-"""
+"""Reads JSON as the standard has it: Python's own reader also takes NaN and Infinity."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Renders ApprovedModel steps: a call of the function that looks into the model registry.
 
-It never makes the function: the deployment does, and a local run calls the same code.
+The deployment makes the function; a local run calls the same code.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""What the steps of all checks have in common, and what a registered version keeps of them.
-
-It never renders the job of a check.
-"""
+"""What the steps of all checks have in common, and what a registered version keeps of them."""
 
 from __future__ import annotations
 

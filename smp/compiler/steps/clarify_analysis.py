@@ -1,6 +1,6 @@
 """Composes the configuration files of SageMaker Clarify's analyses and packs them by their content.
 
-It never puts a value in that varies: the files are there before any execution.
+It holds no value that varies: the files exist before any execution.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Renders ClarifyCheck steps. The SDK's own step uploads its files under names of its invention.
 
-It never makes an endpoint: the job does, of the model that the step names, and deletes it.
+The job makes an endpoint of the model that the step names, and deletes it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""Renders Condition and Fail steps.
-
-It never renders the steps of a branch: they are rendered before.
-"""
+"""Renders Condition and Fail steps."""
 
 from __future__ import annotations
 

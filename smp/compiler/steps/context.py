@@ -1,7 +1,4 @@
-"""What every renderer needs: the session, the places in S3, the network, and the steps made so far.
-
-It never renders a step.
-"""
+"""What every renderer needs: the session, the places in S3, the network, and the steps made so far."""
 
 from __future__ import annotations
 

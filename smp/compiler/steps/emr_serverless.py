@@ -1,7 +1,4 @@
-"""Renders EMRServerless steps: jobs of Spark and Hive, in an application that is there or made for them.
-
-It never gives the job a role of its own making: the configuration names one.
-"""
+"""Renders EMRServerless steps: jobs of Spark and Hive, in an application that is there or made for them."""
 
 from __future__ import annotations
 

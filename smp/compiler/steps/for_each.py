@@ -1,7 +1,4 @@
-"""Renders ForEach steps: a loop around steps that were rendered before it.
-
-It never reads a list that only an execution has.
-"""
+"""Renders ForEach steps: a loop around steps that were rendered before it."""
 
 from __future__ import annotations
 

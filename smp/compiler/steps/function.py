@@ -1,7 +1,4 @@
-"""Renders Lambda and Callback steps.
-
-It never looks a function or queue up: a name is one of the deployment's account and region.
-"""
+"""Renders Lambda and Callback steps."""
 
 from __future__ import annotations
 

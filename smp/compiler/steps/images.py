@@ -1,7 +1,4 @@
-"""Images whose URI depends on the region: the definition names them, the pipeline carries the table.
-
-It never picks a region.
-"""
+"""Images whose URI depends on the region: the definition names them, the pipeline carries the table."""
 
 from __future__ import annotations
 

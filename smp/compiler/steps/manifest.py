@@ -1,7 +1,4 @@
-"""Joins many S3 objects into one input by a manifest file.
-
-It never checks that they can be joined: the graph has.
-"""
+"""Joins many S3 objects into one input by a manifest file."""
 
 from __future__ import annotations
 

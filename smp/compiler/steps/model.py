@@ -1,7 +1,4 @@
-"""Renders CreateModel and RegisterModel steps, and shares one repack between them.
-
-It never trains: `smp.compiler.steps.training` renders the repack job.
-"""
+"""Renders CreateModel and RegisterModel steps, and shares one repack between them."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Renders NotebookJob steps: training jobs whose program runs a notebook.
-
-It never runs a cell, and never changes a notebook.
-"""
+"""Renders NotebookJob steps: training jobs whose program runs a notebook."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Renders Processing and Metrics steps: jobs that run one script over files.
-
-It never packs code: the context does.
-"""
+"""Renders Processing and Metrics steps: jobs that run one script over files."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Renders QualityCheck steps.
-
-It never uploads data: a check reads what lies in S3 or what a step puts out.
-"""
+"""Renders QualityCheck steps."""
 
 from __future__ import annotations
 

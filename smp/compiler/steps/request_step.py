@@ -1,7 +1,4 @@
-"""A step of the definition with a request that this project composes itself.
-
-It never composes one.
-"""
+"""A step of the definition with a request that this project composes itself."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Submits the script of a Processing step to Spark: the command, and the inputs with what goes along.
-
-It never packs the script itself: it lies in the model's source directory.
-"""
+"""Submits the script of a Processing step to Spark: the command, and the inputs with what goes along."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Renders Training steps, and the Training step that packs inference code into a model.
-
-It never packs code: the context does.
-"""
+"""Renders Training steps, and the Training step that packs inference code into a model."""
 
 from __future__ import annotations
 

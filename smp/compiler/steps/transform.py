@@ -1,7 +1,4 @@
-"""Renders Transform steps: batch predictions with the model of a CreateModel step.
-
-It never chooses the model: the graph has.
-"""
+"""Renders Transform steps: batch predictions with the model of a CreateModel step."""
 
 from __future__ import annotations
 

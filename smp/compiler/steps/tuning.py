@@ -1,7 +1,7 @@
 """Renders Tuning steps: the training job of the `train` section, many times over.
 
-It never renders the training job by other rules than a Training step does. The SDK's tuner drops network,
-volume key and encryption between containers, so the job's own request is put in where it would stand.
+The SDK's tuner drops network, volume key and encryption between containers, so the job's own
+request is put in where it would stand.
 """
 
 from __future__ import annotations

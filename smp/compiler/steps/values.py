@@ -1,7 +1,4 @@
-"""What stands in a definition for a value of the execution: a parameter, a metric, a step's output.
-
-It never checks that there is one; `smp.graph` did.
-"""
+"""What stands in a definition for a value of the execution: a parameter, a metric, a step's output."""
 
 from __future__ import annotations
 

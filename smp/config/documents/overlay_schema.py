@@ -1,7 +1,4 @@
-"""The JSON schema of what a file says for one environment: every section with nothing required.
-
-It never says anything of its own about a key: all comes from the schema of the sections.
-"""
+"""The JSON schema of what a file says for one environment: every section with nothing required."""
 
 from __future__ import annotations
 

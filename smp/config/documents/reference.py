@@ -1,6 +1,6 @@
 """The key-by-key part of docs/configuration.md, from the config models.
 
-It never writes the document's own words: only what stands between its two marks. `python -m
+Only the text between the two marks of a document is generated. `python -m
 smp.config.documents.reference docs/configuration.md` brings the document up to date.
 """
 

@@ -1,7 +1,4 @@
-"""The JSON schema of a configuration file, for editors and for checks outside this project.
-
-It never says anything of its own about a key: all comes from the config models.
-"""
+"""The JSON schema of a configuration file, for editors and for checks outside this project."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Reads the text of configuration files.
-
-It never knows what a file says: `smp.config.read.yaml_tree` parses it.
-"""
+"""Reads the text of configuration files."""
 
 from __future__ import annotations
 

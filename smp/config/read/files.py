@@ -1,7 +1,4 @@
-"""Finds configuration files by pattern, and the directory of the model that each belongs to.
-
-It never opens a file: `smp.config.read.file_text` reads its text.
-"""
+"""Finds configuration files by pattern, and the directory of the model that each belongs to."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""How the processes of a training job are started: several on a machine, or on several machines.
-
-It never says how many machines there are: `instance_count` does.
-"""
+"""How the processes of a training job are started: several on a machine, or on several machines."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""What every section of a job has.
-
-It never knows what a job does.
-"""
+"""What every section of a job has."""
 
 from __future__ import annotations
 

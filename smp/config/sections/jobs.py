@@ -1,7 +1,4 @@
-"""The sections of a model that become jobs; `train` has a module of its own.
-
-It never renders a request; `smp.compiler.steps` does.
-"""
+"""The sections of a model that become jobs; `train` has a module of its own."""
 
 from __future__ import annotations
 

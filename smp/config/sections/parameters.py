@@ -1,7 +1,4 @@
-"""The parameters that a pipeline declares: what whoever starts an execution may set.
-
-It never looks at where one is used; `smp.graph` does.
-"""
+"""The parameters that a pipeline declares: what whoever starts an execution may set."""
 
 from __future__ import annotations
 

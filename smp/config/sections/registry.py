@@ -1,7 +1,4 @@
-"""The `registry` section: how a model is registered, packed and served.
-
-It never renders a request; `smp.compiler.steps` does.
-"""
+"""The `registry` section: how a model is registered, packed and served."""
 
 from __future__ import annotations
 

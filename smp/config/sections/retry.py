@@ -1,7 +1,4 @@
-"""When the service runs a failed step again.
-
-It never tells which steps take a policy; the compiler does.
-"""
+"""When the service runs a failed step again."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The `spark` keys of a processing section: what its application is submitted with.
-
-It never says which Spark: the section's image does.
-"""
+"""The `spark` keys of a processing section: what its application is submitted with."""
 
 from __future__ import annotations
 

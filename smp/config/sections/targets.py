@@ -1,7 +1,4 @@
-"""The engines that run a pipeline, as a configuration names them.
-
-It never says what an engine can run: `smp.export` does.
-"""
+"""The engines that run a pipeline, as a configuration names them."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The `train` section: a training job, and the machines that it runs on.
-
-It never describes a search for hyperparameters: the `tune` section does.
-"""
+"""The `train` section: a training job, and the machines that it runs on."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""What starts a pipeline by itself: a schedule, data that arrives, a model that was approved.
-
-It never looks at the pipeline's parameters or at other pipelines; `smp.graph` does.
-"""
+"""What starts a pipeline by itself: a schedule, data that arrives, a model that was approved."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The `tune` section: a search for the hyperparameters with which training does best.
-
-It never describes the training itself: the model's `train` section does.
-"""
+"""The `tune` section: a search for the hyperparameters with which training does best."""
 
 from __future__ import annotations
 

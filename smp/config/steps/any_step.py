@@ -1,7 +1,4 @@
-"""The steps of a pipeline: one model for each group of step classes.
-
-It never checks one step against another; `smp.graph` does.
-"""
+"""The steps of a pipeline: one model for each group of step classes."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The step of class `ApprovedModel`: which version of a model package group later steps use.
-
-It never knows who registers into a group; `smp.graph` does.
-"""
+"""The step of class `ApprovedModel`: which version of a model package group later steps use."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""What every step of a pipeline has.
-
-It never knows a step class.
-"""
+"""What every step of a pipeline has."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""What steps have in common that compare data, or what a model does with them, with a baseline.
-
-It never reads either, and never knows a class of check.
-"""
+"""What steps have in common that compare data, or what a model does with them, with a baseline."""
 
 from __future__ import annotations
 

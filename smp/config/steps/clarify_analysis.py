@@ -1,7 +1,6 @@
 """The parts of SageMaker Clarify's analysis configuration, under the names that its file has for them.
 
-It never reads data: a column is known by what is written. Source: "Analysis configuration files" in the
-SageMaker developer guide.
+Source: "Analysis configuration files" in the SageMaker developer guide.
 """
 
 from __future__ import annotations

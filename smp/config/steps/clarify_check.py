@@ -1,7 +1,4 @@
-"""Steps that measure bias of data or of a model, or explain a model, and compare it with a baseline.
-
-It never measures anything.
-"""
+"""Steps that measure bias of data or of a model, or explain a model, and compare it with a baseline."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Steps that run Spark or Hive on EMR Serverless.
-
-It never knows whether an application or a role is there.
-"""
+"""Steps that run Spark or Hive on EMR Serverless."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Steps that run others once for each item of a list.
-
-It never reads a list that only an execution has.
-"""
+"""Steps that run others once for each item of a list."""
 
 from __future__ import annotations
 

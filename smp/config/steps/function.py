@@ -1,7 +1,4 @@
-"""Steps that hand work to something that is no job of SageMaker: a function, or whoever reads a queue.
-
-It never calls either.
-"""
+"""Steps that hand work to something that is no job of SageMaker: a function, or whoever reads a queue."""
 
 from __future__ import annotations
 

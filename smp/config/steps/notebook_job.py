@@ -1,7 +1,4 @@
-"""Steps that run a notebook.
-
-It never reads one: `smp.graph` does.
-"""
+"""Steps that run a notebook."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Steps that compare data, or a model's predictions, with a baseline, and calculate a new one.
-
-It never reads either.
-"""
+"""Steps that compare data, or a model's predictions, with a baseline, and calculate a new one."""
 
 from __future__ import annotations
 

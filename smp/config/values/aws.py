@@ -1,7 +1,4 @@
-"""The types of values that AWS or the job's container is particular about.
-
-It never knows which section a value stands in.
-"""
+"""The types of values that AWS or the job's container is particular about."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""What every section of a configuration shares: the base model and the scalar types.
-
-It never knows a section.
-"""
+"""What every section of a configuration shares: the base model and the scalar types."""
 
 from __future__ import annotations
 

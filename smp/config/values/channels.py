@@ -1,7 +1,4 @@
-"""Channels: the named places of data that a job reads, and for preprocessing also what it writes.
-
-It never knows which job a channel belongs to beyond the keys that only one kind has.
-"""
+"""Channels: the named places of data that a job reads, and for preprocessing also what it writes."""
 
 from __future__ import annotations
 

@@ -1,18 +1,16 @@
 """The language of conditions: `metrics-step.metrics.auc >= 0.85 and not parameters.dry_run == true`.
 
-It never knows which steps and parameters there are; `smp.graph` does.
-
-    condition  = conjunction ("or" conjunction)*
-    conjunction = negation ("and" negation)*
-    negation   = "not" negation | "(" condition ")" | comparison
-    comparison = operand ("==" | "!=" | "<" | "<=" | ">" | ">=") operand
-               | operand ["not"] "in" "[" literal ("," literal)* "]"
-    operand    = literal | reference
-    literal    = number | "text" | 'text' | true | false
-    reference  = "parameters." NAME | STEP ".metrics." PATH | STEP ".outputs." NAME
-               | STEP ".final_metrics." NAME | STEP ".final_metrics" QUOTED
-    PATH       = NAME ("." NAME | "[" number "]" | QUOTED)*
-    QUOTED     = '["' text '"]' | "['" text "']"
+condition  = conjunction ("or" conjunction)*
+conjunction = negation ("and" negation)*
+negation   = "not" negation | "(" condition ")" | comparison
+comparison = operand ("==" | "!=" | "<" | "<=" | ">" | ">=") operand
+           | operand ["not"] "in" "[" literal ("," literal)* "]"
+operand    = literal | reference
+literal    = number | "text" | 'text' | true | false
+reference  = "parameters." NAME | STEP ".metrics." PATH | STEP ".outputs." NAME
+           | STEP ".final_metrics." NAME | STEP ".final_metrics" QUOTED
+PATH       = NAME ("." NAME | "[" number "]" | QUOTED)*
+QUOTED     = '["' text '"]' | "['" text "']"
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The keys of a file that are about a whole project: its name, bucket, role, key and network.
 
 In a file with a pipeline they are for that pipeline; in a file with neither a model nor a pipeline
-they are for every pipeline that does not set them itself. It never reads a file.
+they are for every pipeline that does not set them itself.
 """
 
 from __future__ import annotations

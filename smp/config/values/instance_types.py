@@ -1,6 +1,6 @@
 """Which instance types each kind of job takes, from the service's own model.
 
-It never imports botocore: it reads the one file of it that says so, and only when asked.
+It reads the one file of botocore that lists them, only when asked, and never imports botocore.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""Texts with values of an execution in them: `AUC ${evaluate.metrics.auc} is below 0.85`.
-
-It never knows which steps there are.
-"""
+"""Texts with values of an execution in them: `AUC ${evaluate.metrics.auc} is below 0.85`."""
 
 from __future__ import annotations
 

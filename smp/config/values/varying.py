@@ -1,7 +1,6 @@
 """The types of values that may vary from execution to execution, and which values of a section do.
 
-A field whose type is not one of these takes no expression. It never knows a parameter: each pipeline
-that uses a section has its own.
+A field whose type is not one of these takes no expression.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""Reads the files of a directory that a job gets.
-
-It never reads what is refused, and never decides what that is: `smp.definition.code.shipped_files` does.
-"""
+"""Reads the files of a directory that a job gets."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""What a compiled pipeline touches: data, images, keys and roles, read off its definition.
-
-It never decides who may touch them: the roles of a deployment do.
-"""
+"""What a compiled pipeline touches: data, images, keys and roles, read off its definition."""
 
 from __future__ import annotations
 

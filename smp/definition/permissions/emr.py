@@ -1,6 +1,6 @@
 """What the jobs of a pipeline on EMR Serverless take: of the role that runs the pipeline.
 
-It never says what a job itself may do: its execution role is the configuration's.
+What a job itself may do is up to the execution role that the configuration names.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""What the jobs of a pipeline may do: its data, its images, its logs, the key, the network.
-
-It never looks at a definition itself: `smp.definition.permissions.access` does.
-"""
+"""What the jobs of a pipeline may do: its data, its images, its logs, the key, the network."""
 
 from __future__ import annotations
 

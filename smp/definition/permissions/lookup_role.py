@@ -1,7 +1,4 @@
-"""What looking into the model registry takes: of the function that looks, and of the pipeline that uses it.
-
-It never looks at a definition itself: `smp.definition.permissions.access` does.
-"""
+"""What a lookup in the model registry needs: of its function, and of the pipeline that uses it."""
 
 from __future__ import annotations
 

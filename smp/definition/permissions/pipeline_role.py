@@ -1,7 +1,4 @@
-"""What running the steps of a pipeline takes, by the types of its steps.
-
-It never looks at a definition itself: `smp.definition.permissions.access` does.
-"""
+"""What running the steps of a pipeline takes, by the types of its steps."""
 
 from __future__ import annotations
 

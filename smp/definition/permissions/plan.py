@@ -1,6 +1,6 @@
 """What the roles of a pipeline and of its triggers may do, as statements derived from what was compiled.
 
-It never knows a deployment: what only that has stands in a statement as a deploy-time name.
+What only a deployment knows is in a statement as a deploy-time name.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""What files among a pipeline's code point to: manifests of inputs, and configurations of analyses.
-
-It never reads what they point to.
-"""
+"""What files among a pipeline's code point to: manifests of inputs, and configurations of analyses."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """One statement of a policy, and the forms of resources that statements about pipelines have in common.
 
-It never knows a deployment: what only that has stands in a text as a deploy-time name.
+What only a deployment knows is in a text as a deploy-time name.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""What the role of a trigger may do: start one pipeline or its state machine, and keep what did not start.
-
-It never grants anything about the pipeline's jobs or data.
-"""
+"""What the role of a trigger may do: start one pipeline or state machine, and keep what did not start."""
 
 from __future__ import annotations
 

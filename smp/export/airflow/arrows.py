@@ -1,7 +1,4 @@
-"""What each task of a DAG is placed after, without arrows that follow from others.
-
-It never changes what a task waits for.
-"""
+"""What each task of a DAG is placed after, without arrows that follow from others."""
 
 from __future__ import annotations
 

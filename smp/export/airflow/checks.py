@@ -1,7 +1,4 @@
-"""Which pipelines can be a DAG, and what a DAG honours differently.
-
-It never writes one.
-"""
+"""Which pipelines can be a DAG, and what a DAG honours differently."""
 
 from __future__ import annotations
 

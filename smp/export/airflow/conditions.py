@@ -1,7 +1,4 @@
-"""Conditions of the definition language as Python source.
-
-It never decides one: the DAG does, when it runs.
-"""
+"""Conditions of the definition language as Python source."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""What stands above the DAG in its file: deploy-time values, property files, retry policies.
-
-It never writes the DAG itself.
-"""
+"""What stands above the DAG in its file: deploy-time values, property files, retry policies."""
 
 from __future__ import annotations
 

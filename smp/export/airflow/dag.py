@@ -1,7 +1,4 @@
-"""Writes a compiled pipeline as a DAG file.
-
-It never decides what a DAG can express: `checks` does, before anything is written.
-"""
+"""Writes a compiled pipeline as a DAG file."""
 
 from __future__ import annotations
 

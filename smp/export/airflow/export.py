@@ -1,7 +1,4 @@
-"""What exporting a pipeline to Airflow or to MWAA Serverless gives: files, policies, and what differs.
-
-It never writes a file.
-"""
+"""What exporting a pipeline to Airflow or to MWAA Serverless gives: files, policies, and what differs."""
 
 from __future__ import annotations
 

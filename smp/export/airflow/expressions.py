@@ -1,7 +1,4 @@
-"""Values of the definition language as Python source for the runtime's expressions.
-
-It never resolves one.
-"""
+"""Values of the definition language as Python source for the runtime's expressions."""
 
 from __future__ import annotations
 

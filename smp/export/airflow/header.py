@@ -1,7 +1,4 @@
-"""The call of `DAG(…)`: schedule, parameters, limits.
-
-It never writes a task.
-"""
+"""The call of `DAG(…)`: schedule, parameters, limits."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The names of the jobs and models that a DAG creates: what permissions name, and what runs make unique.
-
-It never knows a run: `JobName` of the runtime, or a template, puts the run and the try behind.
-"""
+"""The names of the jobs and models that a DAG creates: what permissions name, and what runs make unique."""
 
 from __future__ import annotations
 

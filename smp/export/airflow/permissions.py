@@ -1,6 +1,6 @@
 """What the role of Airflow's workers may do for a DAG: start the jobs of its steps, by name.
 
-It never grants what Airflow itself takes: whoever deploys Airflow does.
+What Airflow itself needs is granted by its own deployment.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""The schedule of a DAG: what a trigger says in AWS's words, in Airflow's.
-
-It never computes when a schedule runs.
-"""
+"""The schedule of a DAG: what a trigger says in AWS's words, in Airflow's."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Writes a compiled pipeline as a workflow of MWAA Serverless: a DAG as YAML.
-
-It never decides what fits: `serverless_checks` does, before anything is written.
-"""
+"""Writes a compiled pipeline as a workflow of MWAA Serverless: a DAG as YAML."""
 
 from __future__ import annotations
 

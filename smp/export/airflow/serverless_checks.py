@@ -1,7 +1,4 @@
-"""Which pipelines can be a workflow of MWAA Serverless.
-
-It never writes one.
-"""
+"""Which pipelines can be a workflow of MWAA Serverless."""
 
 from __future__ import annotations
 

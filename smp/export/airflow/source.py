@@ -1,7 +1,4 @@
-"""Python source text in the house format of the formatter, from nested values.
-
-It never knows what the text is for.
-"""
+"""Python source text in the house format of the formatter, from nested values."""
 
 from __future__ import annotations
 

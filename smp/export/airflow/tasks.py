@@ -1,7 +1,4 @@
-"""Each step as the source of a task.
-
-It never says what comes after what.
-"""
+"""Each step as the source of a task."""
 
 from __future__ import annotations
 

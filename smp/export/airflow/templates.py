@@ -1,7 +1,4 @@
-"""Values of the definition language as Jinja templates, whose values are texts.
-
-It never renders one.
-"""
+"""Values of the definition language as Jinja templates, whose values are texts."""
 
 from __future__ import annotations
 

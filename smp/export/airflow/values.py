@@ -1,7 +1,4 @@
-"""The deploy-time values that a DAG needs, and the file beside it that gives them.
-
-It never knows a value.
-"""
+"""The deploy-time values that a DAG needs, and the file beside it that gives them."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
 """The order in which a state machine starts its steps: sequences, and branches side by side.
 
-A step waits for all that it has to wait for, and where steps do not nest for some that it need not. It
-never decides whether a step runs.
+A step waits for all that it has to wait for, and where steps do not nest for some that it need not.
 """
 
 from __future__ import annotations

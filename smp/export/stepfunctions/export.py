@@ -1,7 +1,4 @@
-"""What exporting a pipeline to Step Functions gives: the state machine, policies, and what differs.
-
-It never writes a file.
-"""
+"""What exporting a pipeline to Step Functions gives: the state machine, policies, and what differs."""
 
 from __future__ import annotations
 

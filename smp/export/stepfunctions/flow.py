@@ -1,6 +1,6 @@
 """Where each state leads: what runs after a success, a failure, and what did not have to run.
 
-A step that fails stops its dependents, not its siblings. It never looks into a step's arguments.
+A step that fails stops its dependents, not its siblings.
 """
 
 from __future__ import annotations

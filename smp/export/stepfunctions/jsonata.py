@@ -1,7 +1,4 @@
-"""Expressions of the definition language as JSONata, the language of a state machine's values.
-
-It never looks at what a step does.
-"""
+"""Expressions of the definition language as JSONata, the language of a state machine's values."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""How steps may have ended at a point of a state machine, and with that which of the others may run.
-
-It never writes a state.
-"""
+"""How steps may have ended at a point of a state machine, and with that which of the others may run."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The states that take an execution's input as the pipeline's parameters, or refuse it.
 
-Values are checked as a start of the pipeline anywhere checks them; text that reads as a number or a flag
-counts as one, for schedules send text. It never leaves a fault for a job to find.
+Values are checked as a start of the pipeline anywhere checks them; text that reads as a number or a
+flag counts as one, for schedules send text.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What the role of a state machine may do: start the jobs of its steps, by name, and hand them their role.
 
-It never grants what the state machine's logs and traces take: whoever deploys it does.
+What the state machine's logs and traces need is granted by its deployment.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What a state machine cannot express of a pipeline, all of it, each with what to do instead.
 
-It never refuses what is only done differently: docs/targets.md tells of that.
+What is only done differently is not refused: docs/targets.md describes it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""The states of a state machine or of a branch while they are put together.
-
-It never knows what a state does.
-"""
+"""The states of a state machine or of a branch while they are put together."""
 
 from __future__ import annotations
 

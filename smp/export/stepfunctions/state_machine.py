@@ -1,6 +1,6 @@
 """A compiled pipeline as a state machine of AWS Step Functions, in JSONata.
 
-What only a deployment knows stays in it by name (`${smp:bucket}`). It never calls AWS.
+What only a deployment knows stays in it by name (`${smp:bucket}`).
 """
 
 from __future__ import annotations

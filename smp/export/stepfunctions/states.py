@@ -1,7 +1,4 @@
-"""The states that do a step's work, without where they lead.
-
-It never decides whether, or after what, a step runs.
-"""
+"""The states that do a step's work, without where they lead."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The states of one step in their place: what they are, and where each leads.
-
-It never decides what comes after: it is given that.
-"""
+"""The states of one step in their place: what they are, and where each leads."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Every step class by its name in the configuration, one module a class.
-
-It never checks a step: the classes do.
-"""
+"""Every step class by its name in the configuration, one module a class."""
 
 from __future__ import annotations
 

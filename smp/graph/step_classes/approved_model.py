@@ -1,7 +1,4 @@
-"""ApprovedModel: the version of a model package group that later steps use.
-
-It never looks into a registry: the step does, when the pipeline runs.
-"""
+"""ApprovedModel: the version of a model package group that later steps use."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""What is known of a step class, whatever the class.
-
-It never knows a class by name.
-"""
+"""What is known of a step class, whatever the class."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""What checks have in common: what is checked, what it is compared with, which checks a version keeps.
-
-It never knows a class of check, and never checks data.
-"""
+"""What checks have in common: what is checked, what it is compared with, which checks a version keeps."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""ClarifyCheck: bias and explanations against a baseline, and the model that is asked for them.
-
-It never asks a model.
-"""
+"""ClarifyCheck: bias and explanations against a baseline, and the model that is asked for them."""
 
 from __future__ import annotations
 

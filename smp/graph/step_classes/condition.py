@@ -1,7 +1,4 @@
-"""Condition and Fail: which way an execution goes on, and where it ends.
-
-It never reads a metric; it checks that there is one to read.
-"""
+"""Condition and Fail: which way an execution goes on, and where it ends."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""EMRServerless: the files that its job is made of, and the values that it is called with.
-
-It never looks for an application.
-"""
+"""EMRServerless: the files that its job is made of, and the values that it is called with."""
 
 from __future__ import annotations
 

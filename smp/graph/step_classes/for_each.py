@@ -1,7 +1,4 @@
-"""ForEach: the items of a loop, and what its iterations are compared by.
-
-It never puts steps into a loop: `smp.graph.loops` does.
-"""
+"""ForEach: the items of a loop, and what its iterations are compared by."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Lambda and Callback: what they hand over, and what runs for them on this machine.
-
-It never calls a function.
-"""
+"""Lambda and Callback: what they hand over, and what runs for them on this machine."""
 
 from __future__ import annotations
 

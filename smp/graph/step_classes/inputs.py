@@ -1,7 +1,4 @@
-"""Checks of what a job reads: how many inputs, their names, and files that become one manifest.
-
-It never resolves a chain.
-"""
+"""Checks of what a job reads: how many inputs, their names, and files that become one manifest."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Metrics: a script that compares predictions with the truth and writes the report.
-
-It never renders a request.
-"""
+"""Metrics: a script that compares predictions with the truth and writes the report."""
 
 from __future__ import annotations
 

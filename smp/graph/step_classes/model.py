@@ -1,7 +1,4 @@
-"""CreateModel and RegisterModel: what a Training step made, to be served and to be kept.
-
-It never renders a request.
-"""
+"""CreateModel and RegisterModel: what a Training step made, to be served and to be kept."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""NotebookJob: the notebook, the files beside it, and the values that it is run with.
-
-It never runs a cell.
-"""
+"""NotebookJob: the notebook, the files beside it, and the values that it is run with."""
 
 from __future__ import annotations
 

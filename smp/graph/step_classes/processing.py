@@ -1,7 +1,4 @@
-"""Processing: a script over data, with one output a channel.
-
-It never renders a request.
-"""
+"""Processing: a script over data, with one output a channel."""
 
 from __future__ import annotations
 

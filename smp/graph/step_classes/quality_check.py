@@ -1,7 +1,4 @@
-"""QualityCheck: data, or a model's predictions, against a baseline.
-
-It never checks data.
-"""
+"""QualityCheck: data, or a model's predictions, against a baseline."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""What conditions, messages and inputs read of other steps: metrics and outputs, which have to be there.
-
-It never reads one.
-"""
+"""What conditions, messages and inputs read of other steps: metrics and outputs, which have to be there."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Training: a script, or an image's own algorithm, that makes a model's artefact.
-
-It never renders a request.
-"""
+"""Training: a script, or an image's own algorithm, that makes a model's artefact."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Transform: predictions of a model for one input.
-
-It never renders a request.
-"""
+"""Transform: predictions of a model for one input."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Tuning: the training job of a model, with hyperparameters that a search chooses.
-
-It never renders a request.
-"""
+"""Tuning: the training job of a model, with hyperparameters that a search chooses."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Decides the conditions of a Condition step.
-
-It never runs a branch.
-"""
+"""Decides the conditions of a Condition step."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Schedules the steps of a run: independent ones at once, each after all it waits for.
 
-It never runs a step itself; a failing step stops its dependents, not its siblings.
+A failing step stops its dependents, not its siblings.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""One ForEach step of a run: begins with its items, ends with what its iterations came to.
-
-It never runs an iteration: the executor does.
-"""
+"""One ForEach step of a run: begins with its items, ends with what its iterations came to."""
 
 from __future__ import annotations
 

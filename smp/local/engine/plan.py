@@ -1,7 +1,4 @@
-"""Decides, before anything starts, which steps of a definition run here and what each waits for.
-
-It never runs a step.
-"""
+"""Decides, before anything starts, which steps of a definition run here and what each waits for."""
 
 from __future__ import annotations
 

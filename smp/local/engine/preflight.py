@@ -1,7 +1,4 @@
-"""What is refused before a run starts: steps that need several machines, or an image where none can run.
-
-It never runs a step, and never looks at data.
-"""
+"""What is refused before a run starts: steps that need several machines, or an image where none can run."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """Removes old runs, and code trees that nothing left refers to.
 
-What is removed leaves its place by one rename first: a kill at any moment leaves whole runs and trees, and
-the next call takes away the rest. It never touches an object, so neither a registered model's artefact.
+What is removed leaves its place by one rename first: a kill at any moment leaves whole runs and
+trees, and the next call takes away the rest. It never deletes an object, so a registered model's
+artifact stays.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""Begins or resumes a run of a compiled pipeline on this machine.
-
-It never reads a configuration; the caller brings the compiled pipeline and the environments.
-"""
+"""Begins or resumes a run of a compiled pipeline on this machine."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Runs one step from its definition to its record: resolve, check, reuse or run, retry.
-
-It never knows about other steps but through their results.
-"""
+"""Runs one step from its definition to its record: resolve, check, reuse or run, retry."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Which types of steps run on this machine, and what to do instead where one does not.
-
-It never runs a step.
-"""
+"""Which types of steps run on this machine, and what to do instead where one does not."""
 
 from __future__ import annotations
 

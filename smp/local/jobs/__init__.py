@@ -1,4 +1,1 @@
-"""What each step type does on this machine: one module a type.
-
-It never decides when a step runs.
-"""
+"""What each step type does on this machine: one module a type."""

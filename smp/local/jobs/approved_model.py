@@ -1,7 +1,4 @@
-"""Runs a step that looks into the model registry: the deployed code, on this machine's registry.
-
-It never changes the registry.
-"""
+"""Runs a step that looks into the model registry: the deployed code, on this machine's registry."""
 
 from __future__ import annotations
 

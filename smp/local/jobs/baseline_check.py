@@ -1,6 +1,6 @@
 """Runs the local stand-in of a check as the processing job that SageMaker's image would be.
 
-It never compares data itself: the stand-in writes what is wrong into constraint_violations.json.
+The local stand-in compares the data and writes what is wrong into constraint_violations.json.
 """
 
 from __future__ import annotations

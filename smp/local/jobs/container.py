@@ -1,7 +1,7 @@
 """Lays out what a container finds: `/opt/ml` with its inputs, configuration files and places to write.
 
-It never runs anything. Source: "How Amazon SageMaker Provides Training Information" and "How Amazon
-SageMaker Processing Configures Input and Output" in the developer guide.
+Source: "How Amazon SageMaker Provides Training Information" and "How Amazon SageMaker Processing
+Configures Input and Output" in the developer guide.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""What a step gets to work with, and what it gives back.
-
-It never runs a step.
-"""
+"""What a step gets to work with, and what it gives back."""
 
 from __future__ import annotations
 

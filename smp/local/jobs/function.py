@@ -1,6 +1,6 @@
 """Runs what stands in on this machine for a function, or for who reads a queue.
 
-It never calls either: the stand-in gets the step's inputs and returns its outputs.
+The stand-in gets the step's inputs and returns its outputs.
 """
 
 from __future__ import annotations

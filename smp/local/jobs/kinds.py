@@ -1,7 +1,4 @@
-"""Says what runs which steps. A kind's module is imported where there is a step of it: few have all.
-
-It never runs one.
-"""
+"""Says what runs which steps. A kind's module is imported where there is a step of it: few have all."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Reads metrics from a job's log lines: by its metric definitions, or as built-in algorithms report them.
-
-It never reads a file.
-"""
+"""Reads metrics from a job's log lines, by its metric definitions or as built-in algorithms write them."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Runs a Model step: keeps what the model consists of where a later Transform step finds it.
-
-It never starts the model.
-"""
+"""Runs a Model step: keeps what the model consists of where a later Transform step finds it."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Runs a Processing step: one container an instance, inputs in, outputs out.
-
-It never knows what the script does.
-"""
+"""Runs a Processing step: one container an instance, inputs in, outputs out."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Runs a RegisterModel step: adds a version to a model package group of the local registry.
 
-It never copies the artefact or the reports: the version names their URIs.
+The version names the URIs of the artifact and the reports: nothing is copied.
 """
 
 from __future__ import annotations

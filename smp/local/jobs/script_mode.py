@@ -1,8 +1,8 @@
 """Script mode: what a framework's image does where a request names a script but no entry point.
 
-The hyperparameters `sagemaker_program` and `sagemaker_submit_directory` name the script and where its
-source lies. A local stand-in of an image's own algorithm runs in the same way. It never runs anything.
-Source: the SageMaker training toolkit's documented environment.
+The hyperparameters `sagemaker_program` and `sagemaker_submit_directory` name the script and where
+its source lies. A local stand-in of an image's own algorithm runs in the same way. Source: the
+SageMaker training toolkit's documented environment.
 """
 
 from __future__ import annotations

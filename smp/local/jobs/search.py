@@ -1,6 +1,6 @@
 """The search of a tuning step: which hyperparameters to try next, and when a trial is hopeless.
 
-It never runs a trial. The search itself is Optuna's.
+The search itself is Optuna's.
 """
 
 from __future__ import annotations

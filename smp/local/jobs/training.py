@@ -1,7 +1,4 @@
-"""Runs a Training step: channels in, a model artefact out.
-
-It never knows the algorithm.
-"""
+"""Runs a Training step: channels in, a model artefact out."""
 
 from __future__ import annotations
 

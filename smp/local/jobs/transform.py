@@ -1,7 +1,4 @@
-"""Runs a Transform step: a model's inference server and the batch client beside it, in one sandbox.
-
-It never loads the model in this process.
-"""
+"""Runs a Transform step: a model's inference server and the batch client beside it, in one sandbox."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The training jobs of a tuning step, and the records that let an interrupted step go on from them.
 
-`steps/<step>/finished-trials/<job>.json` is written once a job has ended, whole or not at all, after its
-artefact is in the store. It never runs a job.
+`steps/<step>/finished-trials/<job>.json` is written once a job has ended, whole or not at all,
+after its artefact is in the store.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""Runs a Tuning step: one training job after another, with hyperparameters that a search proposes.
-
-It never searches itself, and knows of a training job only what the service's summaries say.
-"""
+"""Runs a Tuning step: one training job after another, with hyperparameters that a search proposes."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The answer of DescribeHyperParameterTuningJob for a tuning step that ran here.
-
-It never runs anything.
-"""
+"""The answer of DescribeHyperParameterTuningJob for a tuning step that ran here."""
 
 from __future__ import annotations
 

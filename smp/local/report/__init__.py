@@ -1,7 +1,4 @@
-"""The report of a run: one HTML file that needs nothing else, for people.
-
-It reads the run's records and never changes one.
-"""
+"""The report of a run: one HTML file that needs nothing else, for people."""
 
 from smp.local.report.page import render_report
 

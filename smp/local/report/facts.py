@@ -1,7 +1,4 @@
-"""What every part of a report needs: the run, its steps in order, and how to link to files.
-
-It never writes markup.
-"""
+"""What every part of a report needs: the run, its steps in order, and how to link to files."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Draws numbers as small SVG plots: a line for a curve, dots for trials.
-
-It never knows what the numbers mean; its caller writes the words around a plot.
-"""
+"""Draws numbers as small SVG plots: a line for a curve, dots for trials."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""What the run came to in numbers: evaluation reports, final metrics, learning curves, trials.
-
-It never computes a metric.
-"""
+"""What the run came to in numbers: evaluation reports, final metrics, learning curves, trials."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""How a step's state looks: an icon of its own shape, so that colour is never the only sign.
-
-It never decides what state a step is in.
-"""
+"""How a step's state looks: an icon of its own shape, so that colour is never the only sign."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Each step with all that is known of it, folded: facts, inputs, request, and the end of its log.
-
-It never shows more of a log than a reader can take in: the file has the rest.
-"""
+"""Each step with all that is known of it, folded: facts, inputs, request, and the end of its log."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The run over time: for each step when it ran, whether its result was reused, and why it was not.
-
-It never measures anything itself.
-"""
+"""The run over time: for each step when it ran, whether its result was reused, and why it was not."""
 
 from __future__ import annotations
 

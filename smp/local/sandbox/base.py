@@ -1,7 +1,4 @@
-"""What a sandbox is given and what it gives back.
-
-It never starts anything.
-"""
+"""What a sandbox is given and what it gives back."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Runs jobs under bubblewrap: own file system view, processes, host name and network.
 
-It never needs a privilege: bubblewrap makes a user namespace.
+It needs no privilege: bubblewrap makes a user namespace.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""Chooses the sandbox of a run by trying which ones work on this machine.
-
-It never runs a job of a pipeline.
-"""
+"""Chooses the sandbox of a run by trying which ones work on this machine."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Starts commands under the watchdog: the end of this process, however it comes, ends all of them.
-
-It never decides what a command may see.
-"""
+"""Starts commands under the watchdog: the end of this process, however it comes, ends all of them."""
 
 from __future__ import annotations
 

@@ -5,8 +5,8 @@ directories that stay visible, the last even where it is hidden), `hidden`, `hos
 `working_directory`, `network` and `info_fd`.
 
 Three processes: the outer one makes the namespaces and waits, and dies with whoever started it; the
-inner one is process 1 of the job, sets up the mounts and reaps; the third is the command. When process 1
-ends, the kernel kills whatever the command left behind. It never writes outside the job's directory.
+inner one is process 1 of the job, sets up the mounts and reaps; the third is the command. When
+process 1 ends, the kernel kills whatever the command left behind.
 """
 
 # No pathlib here: it starts slowly.

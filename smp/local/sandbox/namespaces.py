@@ -1,6 +1,6 @@
 """Runs jobs in Linux namespaces without any program but this Python's.
 
-It never needs a privilege where the kernel lets users make namespaces.
+It needs no privilege if the kernel lets users make namespaces.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""What every sandbox with a file system view of its own hides and shows, and its hosts file.
-
-It never mounts anything.
-"""
+"""What every sandbox with a file system view of its own hides and shows, and its hosts file."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Runs one job to its end: its log to a file, its lines to a listener, its time limit enforced.
-
-It never knows which sandbox runs the job.
-"""
+"""Runs one job to its end: its log to a file, its lines to a listener, its time limit enforced."""
 
 from __future__ import annotations
 

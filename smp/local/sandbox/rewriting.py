@@ -1,6 +1,6 @@
 """Runs jobs without any help of the kernel: the path /opt/ml is replaced by the job's directory.
 
-It is the last resort, for machines where nothing else works, and never claims to keep a job apart.
+The last resort, for machines on which nothing else works: it does not isolate a job.
 """
 
 from __future__ import annotations

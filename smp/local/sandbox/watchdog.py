@@ -1,12 +1,12 @@
 """Starts commands on request and lets nothing of them outlive whoever asked; a script by itself.
 
-Started as `python -I -S watchdog.py FD`, with FD one end of a stream socket. A request is the length of a
-JSON object in eight bytes, which carry four descriptors (output, status, lifeline, info), and the object:
-`command`, `environment`, `directory` (to start in), `tells` (whether the command gets `info` as
-its descriptor 100), `after` (a command to run last, or null). Every command is watched by a copy of this
-process of its own. The end of the lifeline, by the asker's death or wish, ends everything of the command.
-To `status` goes a line with the command's process id or why it did not start, and one with its exit code.
-It never reads or writes the command's files.
+Started as `python -I -S watchdog.py FD`, with FD one end of a stream socket. A request is the
+length of a JSON object in eight bytes, which carry four descriptors (output, status, lifeline,
+info), and the object: `command`, `environment`, `directory` (to start in), `tells` (whether the
+command gets `info` as its descriptor 100), `after` (a command to run last, or null). Every command
+is watched by a copy of this process of its own. The end of the lifeline, by the asker's death or
+wish, ends everything of the command. To `status` goes a line with the command's process id or why
+it did not start, and one with its exit code.
 """
 
 # No pathlib, subprocess and typing here: they load slowly, and a job's start waits for it.

@@ -1,7 +1,4 @@
-"""The words for a local run: the states of its steps, and the commands that go on with it.
-
-It never decides where they are shown.
-"""
+"""The words for a local run: the states of its steps, and the commands that go on with it."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Draws the steps of a run on a terminal, in place: one line a step, no wider than the terminal.
 
-It never knows how a run works, leaves the terminal as it found it, and bears that the terminal goes away.
+It leaves the terminal as it found it, and works on without one.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""The end of a step's log as lines of text, however large the log is and whatever bytes it holds.
-
-It never writes.
-"""
+"""The end of a step's log as lines of text, however large the log is and whatever bytes it holds."""
 
 from __future__ import annotations
 

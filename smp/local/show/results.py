@@ -1,7 +1,4 @@
-"""What a step came to: its metrics, evaluation reports, tuning trials and registered version.
-
-It reads the answers of the Describe calls and the property files, and never judges them.
-"""
+"""What a step came to: its metrics, evaluation reports, tuning trials and registered version."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Runs as text for a terminal and as values for a program: the list of runs, and one run.
-
-It never decides where the text goes and never colours it.
-"""
+"""Runs as text for a terminal and as values for a program: the list of runs, and one run."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 `<root>/<group>/group.json` and `<root>/<group>/versions/<number>.json`, in the shapes of
 DescribeModelPackageGroup and DescribeModelPackage, times in seconds since 1970. Every file appears
-whole or not at all, and writers of a group wait for each other. It never copies an artefact.
+whole or not at all, and writers of a group wait for each other.
 """
 
 from __future__ import annotations

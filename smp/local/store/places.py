@@ -1,7 +1,4 @@
-"""Where the local run keeps things below the work directory, and the values it deploys with.
-
-It never creates or reads any of them.
-"""
+"""Where the local run keeps things below the work directory, and the values it deploys with."""
 
 from __future__ import annotations
 

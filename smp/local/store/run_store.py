@@ -1,7 +1,6 @@
 """The record of each run on disk: what was asked for, what each step did, and its log.
 
-Every write is atomic, so that a run can go on after the process was killed at any moment. It never
-decides what to run.
+Every write is atomic, so that a run can go on after the process was killed at any moment.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What a step read and what it wrote: names, URIs, the files behind them, their size and hash.
 
-It never writes. Hashes are of the files as they lie there now, a prefix's by the names below it;
-`changed_since` says when they are younger than the step.
+Hashes are of the files as they lie there now, a prefix's by the names below it; `changed_since`
+says when they are younger than the step.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """How many instance-hours one execution of a pipeline takes at most, and what they cost.
 
-It never estimates: a limit is the product of what the definition or the service's default says, and a
-price that no file says stays unknown.
+A limit is the product of what the definition or the service's default gives, never an estimate; a
+price that no file gives stays unknown.
 """
 
 from __future__ import annotations

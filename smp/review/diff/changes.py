@@ -1,7 +1,4 @@
-"""The typed values that a comparison consists of: text, markdown and JSON are all written from these.
-
-It never compares and never says how a change is shown.
-"""
+"""The typed values that a comparison consists of: text, markdown and JSON are all written from these."""
 
 from __future__ import annotations
 

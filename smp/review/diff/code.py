@@ -1,7 +1,4 @@
-"""What differs in the code of two pipelines: trees by origin, files in them, lines in those.
-
-It never runs or interprets a file.
-"""
+"""What differs in the code of two pipelines: trees by origin, files in them, lines in those."""
 
 from __future__ import annotations
 

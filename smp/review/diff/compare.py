@@ -1,7 +1,4 @@
-"""Compares two states of the pipelines.
-
-It never compiles one and never says how a change is shown.
-"""
+"""Compares two states of the pipelines."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""How many lines differ between two texts, by the shortest edit script, in bounded time.
-
-It never shows the lines themselves.
-"""
+"""How many lines differ between two texts, by the shortest edit script, in bounded time."""
 
 from __future__ import annotations
 

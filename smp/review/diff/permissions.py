@@ -1,7 +1,4 @@
-"""What the roles of a pipeline may newly do, and what no longer.
-
-It never reads a template or a role: `smp.definition.permissions.plan` derives the statements of both sides.
-"""
+"""What the roles of a pipeline may newly do, and what no longer."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""What differs between the steps of two pipelines, and between their edges.
-
-It never looks into the files of a step's code.
-"""
+"""What differs between the steps of two pipelines, and between their edges."""
 
 from __future__ import annotations
 

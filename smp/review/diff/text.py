@@ -1,7 +1,4 @@
-"""A comparison as text for a terminal.
-
-It never colours and never decides where the text goes.
-"""
+"""A comparison as text for a terminal."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The words for how long an execution takes at most and what that costs.
-
-It never decides how they are laid out.
-"""
+"""The words for how long an execution takes at most and what that costs."""
 
 from __future__ import annotations
 

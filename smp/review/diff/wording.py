@@ -1,7 +1,4 @@
-"""The words that text, markdown and summary share: headlines, counts, rows of a table.
-
-It never decides how they are laid out.
-"""
+"""The words that text, markdown and summary share: headlines, counts, rows of a table."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """One thing that IAM lets somebody do, and whether another thing contains it.
 
-It never asks what a policy means in an account: it compares what is written.
+It compares what is written, not what a policy means in an account.
 """
 
 from __future__ import annotations

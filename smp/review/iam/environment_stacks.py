@@ -1,7 +1,4 @@
-"""Which stacks of an assembly belong to an environment, and what these allow that others did not.
-
-It never asks an account: whoever calls it brings the deployed templates.
-"""
+"""Which stacks of an assembly belong to an environment, and what these allow that others did not."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """The policies in a CloudFormation template as single allowances and denials.
 
-Policies of identities count, trust policies, and every policy that a resource has (of a bucket, key, queue,
-topic, endpoint …). It never drops what it cannot evaluate: that stands for itself.
+Policies of identities count, trust policies, and every policy that a resource has (of a bucket,
+key, queue, topic, endpoint …). It never drops what it cannot evaluate: that is compared as it is
+written.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""What CloudFormation templates allow, and what one set of them allows that another did not.
-
-It never reads a file or an account.
-"""
+"""What CloudFormation templates allow, and what one set of them allows that another did not."""
 
 from __future__ import annotations
 

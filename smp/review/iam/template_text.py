@@ -1,6 +1,6 @@
 """Values of a CloudFormation template as one canonical text each, with what is known put in.
 
-It never fails on what it does not know: that becomes the function's own JSON, which equals only itself.
+A function that it does not know becomes the function's own JSON, which equals only itself.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Reads a git repository's objects: commits, the files in them, their contents as they are stored.
 
-Nothing of a repository is run: no hook, no filter, no checkout. It never writes into a repository.
+Nothing of a repository is run: no hook, no filter, no checkout.
 """
 
 from __future__ import annotations

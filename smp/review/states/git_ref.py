@@ -1,6 +1,6 @@
 """The model configs as they are at a git ref, read from the repository's objects.
 
-Nothing of a repository is run: no hook, no filter, no checkout. It never writes into a repository.
+Nothing of a repository is run: no hook, no filter, no checkout.
 """
 
 from __future__ import annotations

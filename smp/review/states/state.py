@@ -1,7 +1,4 @@
-"""A state of the pipelines that a review compares: the working tree, a git ref, an assembly.
-
-It never compares, and never asks AWS: a command that reads the deployed pipelines makes a state of them.
-"""
+"""A state of the pipelines that a review compares: the working tree, a git ref, an assembly."""
 
 from __future__ import annotations
 

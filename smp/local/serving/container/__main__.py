@@ -1,6 +1,6 @@
 """Runs a transform job: starts the inference server, waits for its model, sends the data, stops it.
 
-Run as `python -m smp_serving DIRECTORY` with the directory of the plan. It never touches the store.
+Run as `python -m smp_serving DIRECTORY` with the directory of the plan.
 """
 
 from __future__ import annotations

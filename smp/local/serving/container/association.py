@@ -1,6 +1,6 @@
 """Filters what is sent and what is kept of each record, and joins predictions with their input.
 
-Source: "Associate Prediction Results with Input Records" in the developer guide. It never sends.
+Source: "Associate Prediction Results with Input Records" in the developer guide.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The batch client: sends the input objects to the server and puts its answers together.
 
-It never leaves a part of an output object behind: each is there when all of its input went through.
+An output object is there when all of its input has been processed, never in part.
 """
 
 from __future__ import annotations

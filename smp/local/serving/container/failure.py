@@ -1,7 +1,4 @@
-"""Leaves the reason of a transform job's failure for the runner.
-
-It never reads the file.
-"""
+"""Leaves the reason of a transform job's failure for the runner."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The handler functions of script mode: those of the model's script, or the toolkit's defaults.
 
-`model_fn`, then `transform_fn` or `input_fn`, `predict_fn` and `output_fn`; each may take a context as
-one more argument. It never knows how a request came.
+`model_fn`, then `transform_fn` or `input_fn`, `predict_fn` and `output_fn`; each may take a context
+as one more argument.
 """
 
 from __future__ import annotations

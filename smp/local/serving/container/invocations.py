@@ -1,7 +1,4 @@
-"""Calls the inference server over HTTP: `/ping`, `/execution-parameters`, `/invocations`.
-
-It never knows what a payload holds.
-"""
+"""Calls the inference server over HTTP: `/ping`, `/execution-parameters`, `/invocations`."""
 
 from __future__ import annotations
 

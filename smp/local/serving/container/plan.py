@@ -1,7 +1,4 @@
-"""What a transform job is to do, in one file that the runner writes and the job reads.
-
-It never reads the data.
-"""
+"""What a transform job is to do, in one file that the runner writes and the job reads."""
 
 from __future__ import annotations
 

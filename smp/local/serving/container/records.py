@@ -1,7 +1,4 @@
-"""Splits input objects into records, and groups records into the requests that they are sent in.
-
-It never looks into a record.
-"""
+"""Splits input objects into records, and groups records into the requests that they are sent in."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The part of JSONPath that batch transform takes in InputFilter and OutputFilter.
 
-`$`, `.name`, `['name','other']`, `[0]`, `[0,-1]`, `[1:]`, `[0,5:]` and `*`. Source: "Supported JSONPath
-Operators" in the developer guide. It never reads text other than the expression.
+`$`, `.name`, `['name','other']`, `[0]`, `[0,-1]`, `[1:]`, `[0,5:]` and `*`. Source: "Supported
+JSONPath Operators" in the developer guide.
 """
 
 from __future__ import annotations
