@@ -28,7 +28,7 @@ export UV_CACHE_DIR := $(CACHE)/uv
 export XDG_CACHE_HOME := $(CACHE)/xdg
 export npm_config_cache := $(CACHE)/npm
 
-.PHONY: help setup demo check test airflow-environments lint unit format build-assembly bench lock clean pull-request-check pull-request-review smoke-run
+.PHONY: help setup demo check test environments docs lint unit format build-assembly bench lock clean pull-request-check pull-request-review smoke-run
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-19s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -40,12 +40,15 @@ demo: setup ## compile and synthesize the bundled examples; needs no AWS account
 
 check: lint unit ## format, lint, types, imports, fast tests
 
-test: lint airflow-environments ## everything that CI runs
+test: lint environments ## everything that CI runs
 	@echo "==> tests"
 	@$(PYTEST)
 
-airflow-environments: setup ## install the versions of Airflow that the tests run DAGs in (make test does it)
-	@python -m tools.airflow_environments
+environments: setup ## install what only tests and the site need, Airflow among it (make test does it)
+	@python -m tools.environments
+
+docs: setup ## build the documentation site: build/site/index.html
+	@python -m tools.docs_site
 
 lint: setup
 	@echo "==> format, lint"
@@ -99,7 +102,7 @@ UV_COMPILE = uv pip compile --quiet --universal --python-version 3.11 --generate
 # Versions stay as locked unless a requirement changed; LOCK_FLAGS=--upgrade moves them.
 lock: setup ## write the lock files anew from requirements/*.in and package.json (uses the locked uv)
 	$(UV_COMPILE) requirements/dev.in --output-file requirements.lock
-	for name in airflow-2 airflow-3 airflow-mwaa; do \
+	for name in airflow-2 airflow-3 airflow-mwaa docs; do \
 		$(UV_COMPILE) requirements/$$name.in --output-file requirements/$$name.lock || exit 1; done
 	$(NPM) install --package-lock-only --no-progress
 

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from tests.export.airflow.emulated_service import REGION
-from tools.airflow_environments import environment, is_installed
+from tools.environments import environment, is_installed
 
 Json = dict[str, Any]
 LOG, DAGS = "runner.log", "dags"
@@ -109,7 +109,7 @@ def airflow_process(
     """Start a runner in one of the environments, and end it."""
     if not is_installed(name):
         pytest.fail(
-            f"{name} is not installed: run make test, or python -m tools.airflow_environments"
+            f"{name} is not installed: run make test, or python -m tools.environments"
         )
     (home / DAGS).mkdir(parents=True, exist_ok=True)
     kept, database = environment(name) / "migrated.db", home / "airflow.db"

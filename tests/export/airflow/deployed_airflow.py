@@ -18,7 +18,7 @@ from urllib.parse import quote
 from urllib.request import Request, urlopen
 
 from tests.export.airflow.airflow_process import DAGS, airflow_variables
-from tools.airflow_environments import environment
+from tools.environments import environment
 
 Json = dict[str, Any]
 COMPONENTS = (

@@ -1,6 +1,7 @@
-"""Installs the Airflow versions that the tests run exported DAGs in, each in an environment of its own.
+"""Environments beside `.venv`, one for each lock file in `requirements/`: the Airflow versions that tests run exported
+DAGs in, and the generator of the documentation site.
 
-Never touches `.venv`, and never resolves anything: every package comes from a lock file, with its hash.
+Nothing is resolved: every package comes from the lock file, with its hash.
 """
 
 from __future__ import annotations
@@ -10,14 +11,16 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-ENVIRONMENTS = ROOT / ".cache" / "airflow"
+ENVIRONMENTS = ROOT / ".cache" / "environments"
 PIP_CACHE = ROOT / ".cache" / "pip"
-NAMES = ("airflow-2", "airflow-3", "airflow-mwaa")
-"""The lock files `requirements/<name>.lock`; what each is for stands in its `.in` file."""
+AIRFLOW = ("airflow-2", "airflow-3", "airflow-mwaa")
+DOCS = "docs"
+NAMES = (*AIRFLOW, DOCS)
+"""The lock files `requirements/<name>.lock`; each `.in` file explains what it is for."""
 
 _COMPLETE = "complete"
 _LINES_SHOWN_ON_FAILURE = 30
@@ -30,23 +33,23 @@ def lock_file(name: str) -> Path:
 
 
 def environment(name: str) -> Path:
-    """Return where an environment is, or will be: its place follows from its lock file."""
+    """Return the directory of an environment, installed or not: its name is a hash of the lock file."""
     text = lock_file(name).read_text(encoding="utf-8")
     return ENVIRONMENTS / hashlib.sha256(f"{sys.version}\n{text}".encode()).hexdigest()[:16]
 
 
 def is_installed(name: str) -> bool:
-    """Whether an environment is there as a whole."""
+    """Whether an environment was installed to the end."""
     return (environment(name) / _COMPLETE).exists()
 
 
-def install_missing() -> int:
-    """Install what is not there and remove the environments of earlier lock files; returns pip's status."""
+def install_missing(names: Iterable[str]) -> int:
+    """Install these environments and remove those of earlier lock files; returns pip's exit status."""
     wanted = {environment(name) for name in NAMES}
     for old in ENVIRONMENTS.glob("*"):
         if old not in wanted:
             shutil.rmtree(old, ignore_errors=True)
-    for name in NAMES:
+    for name in names:
         status = 0 if is_installed(name) else _install(name)
         if status:
             return status
@@ -59,7 +62,7 @@ def _install(name: str) -> int:
     directory = environment(name)
     lines = lock_file(name).read_text(encoding="utf-8").splitlines()
     total = sum(line[:1].isalnum() for line in lines)
-    print(f"==> {name}: installing {total} packages once, for the tests (a minute)", flush=True)
+    print(f"==> {name}: installing {total} packages into .cache, once", flush=True)
     shutil.rmtree(directory, ignore_errors=True)
     venv = [sys.executable, "-m", "venv", "--without-pip", str(directory)]
     status, said = _run(venv, total)
@@ -102,4 +105,4 @@ def _followed(process: subprocess.Popen[str], total: int) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    sys.exit(install_missing())
+    sys.exit(install_missing(sys.argv[1:] or NAMES))
