@@ -1,6 +1,6 @@
 """Builds the documentation site with MkDocs from its own environment: `make docs`.
 
-Needs the network only to install that environment the first time; the site itself refers to nothing outside itself.
+The network is needed once, to install that environment. The site loads nothing from a network.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from tools.environments import DOCS, ROOT, environment, install_missing
 SITE = ROOT / "build" / "site"
 
 
-def build(site: Path, *, check: bool = False) -> subprocess.CompletedProcess[str]:
-    """Build the site into a directory; a warning, such as a link that leads nowhere, is an error."""
-    command = [environment(DOCS) / "bin" / "python", "-m", "mkdocs", "build", "--strict", "--quiet"]
+def build(site: Path, root: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    """Build the site of a checkout into a directory; a warning, such as a dead link, is an error."""
+    python = environment(DOCS) / "bin" / "python"
     return subprocess.run(
-        [*command, "--site-dir", site],
-        cwd=ROOT,
+        [python, "-m", "mkdocs", "build", "--strict", "--site-dir", site],
+        cwd=root,
         env=os.environ | {"NO_MKDOCS_2_WARNING": "1", "DISABLE_MKDOCS_2_WARNING": "1"},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        check=check,
+        check=False,
     )
 
 
@@ -35,8 +35,9 @@ def main() -> int:
     if status := install_missing([DOCS]):
         return status
     done = build(SITE)
-    print(done.stdout, end="")
-    if done.returncode == 0:
+    if done.returncode:
+        print(done.stdout, end="", file=sys.stderr)
+    else:
         place = SITE.relative_to(ROOT)
         print(f"==> {place}/index.html; with search: python -m http.server -d {place} -b 127.0.0.1")
     return done.returncode

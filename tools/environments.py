@@ -1,5 +1,6 @@
-"""Environments beside `.venv`, one for each lock file in `requirements/`: the Airflow versions that tests run exported
-DAGs in, and the generator of the documentation site.
+"""Environments beside `.venv`, one for each lock file in `requirements/`.
+
+They hold the Airflow versions in which tests run exported DAGs, and the generator of the site.
 
 Nothing is resolved: every package comes from the lock file, with its hash.
 """

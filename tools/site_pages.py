@@ -1,7 +1,7 @@
-"""The documentation site's pages and navigation, taken from the repository: MkDocs calls the functions `on_…`.
+"""The pages and the navigation of the documentation site: MkDocs calls the functions `on_…`.
 
-The pages are docs/*.md as they are. The navigation is the README's list of pages, so a page is listed once. Files outside
-docs/ that a page links to, such as a model's README, become pages below `repository/`.
+The pages are docs/*.md as they are. The navigation is the README's list of pages, so a page is listed once.
+Files outside docs/ that a page links to, such as a model's README, become pages below `repository/`.
 """
 
 from __future__ import annotations
@@ -22,14 +22,13 @@ _GROUP = re.compile(r"^### (.+)\n((?:(?!^### ).*\n?)*)", re.MULTILINE)
 _LISTED = re.compile(r"^\| \[([^\]]+)\]\(([^)]+)\) \|", re.MULTILINE)
 _LINK = re.compile(r"(\]\()(?![a-z]+:|#)([^)#\s]+)")
 _CODE = re.compile(r"^(`{3,})[^`\n]*\n.*?^\1`*$|`[^`\n]+`", re.DOTALL | re.MULTILINE)
-_TITLE = re.compile(r"^# (.+)$", re.MULTILINE)
 _LANGUAGES = {".py": "python", ".sh": "sh", ".yml": "yaml", ".yaml": "yaml", ".json": "json"}
 
 Navigation = list[dict[str, Any]]
 
 
 def navigation(readme: str) -> Navigation:
-    """Return MkDocs' navigation: the groups and pages of the README's section `Documentation`, then the decisions."""
+    """Return the groups and pages of the README's section `Documentation`, then the decisions."""
     section = _LIST_OF_PAGES.search(readme)
     if section is None:
         raise ValueError("README.md has no section '## Documentation'")
@@ -87,7 +86,7 @@ def _resolved(target: str, path: str) -> str:
 
 
 def outside_pages(readme: str) -> dict[str, str]:
-    """Return the files outside docs/ that the README's list or any page links to, with their text as markdown."""
+    """Return the files outside docs/ that the README's list or a page links to, as markdown."""
     found: dict[str, str] = {}
     docs = sorted((ROOT / DOCS).rglob("*.md"))
     waiting = [target for _, target in _LISTED.findall(readme)]
@@ -107,18 +106,14 @@ def outside_pages(readme: str) -> dict[str, str]:
 def _as_markdown(path: str) -> str:
     file = ROOT / path
     if file.is_dir():
-        names = sorted(child.name for child in file.iterdir() if not child.name.startswith((".", "_")))
+        names = sorted(
+            child.name for child in file.iterdir() if not child.name.startswith((".", "_"))
+        )
         return "\n".join([f"# {path}\n", *(f"- `{name}`" for name in names)])
     text = file.read_text("utf-8")
     if file.suffix == ".md":
         return text
     return f"# {path}\n\n````{_LANGUAGES.get(file.suffix, 'text')}\n{text}\n````\n"
-
-
-def title_of(markdown: str) -> str:
-    """Return the first heading."""
-    match = _TITLE.search(markdown)
-    return match[1] if match else ""
 
 
 def on_config(config: Any) -> Any:
@@ -138,4 +133,6 @@ def on_files(files: Any, config: Any) -> Any:
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     """Turn links between files into links between pages (called by MkDocs)."""
+    if page.file.src_uri == FRONT_PAGE:
+        page.meta["hide"] = ["navigation", "toc"]
     return with_links_of_the_site(markdown, repository_path(page.file.src_uri))

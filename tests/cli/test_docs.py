@@ -94,12 +94,6 @@ def assert_part_of(part: object, whole: object) -> None:
         assert part == whole
 
 
-def test_the_readme_leads_to_every_page() -> None:
-    readme = (ROOT / "README.md").read_text("utf-8")
-    pages = [page.name for page in sorted((ROOT / "docs").glob("*.md"))]
-    assert [name for name in pages if f"(docs/{name})" not in readme] == []
-
-
 def test_every_decision_has_a_number_of_its_own() -> None:
     numbers = [page.name[:4] for page in (ROOT / "docs" / "adr").glob("*.md")]
     assert sorted(numbers) == sorted(set(numbers))

@@ -108,9 +108,7 @@ def airflow_process(
 ) -> Iterator[AirflowProcess]:
     """Start a runner in one of the environments, and end it."""
     if not is_installed(name):
-        pytest.fail(
-            f"{name} is not installed: run make test, or python -m tools.environments"
-        )
+        pytest.fail(f"{name} is not installed: run make test, or python -m tools.environments")
     (home / DAGS).mkdir(parents=True, exist_ok=True)
     kept, database = environment(name) / "migrated.db", home / "airflow.db"
     if kept.exists():
