@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from smp.config.values.base import ConfigModel, fault, pattern
-from stacks.setting_values import Account, BucketName, EnvironmentName, LogDays, Region
+from stacks.setting_values import Account, BucketName, EnvironmentName, LogDays, Region, VpcId
 
 MAX_SOURCES = 50
 """Actions that one stage of a CodePipeline takes (CodePipeline quotas); each source is one."""
@@ -175,7 +175,7 @@ def _check_stages(stages: tuple[StageSettings, ...]) -> tuple[StageSettings, ...
 class BuildNetwork(ConfigModel):
     """The network of the builds, with a way to the package registries and to AWS."""
 
-    vpc_id: str = Field(alias="vpcId", pattern=pattern(r"^vpc-[0-9a-f]{8,17}$", "the id of a VPC"))
+    vpc_id: VpcId = Field(alias="vpcId")
     subnet_ids: Annotated[tuple[SubnetId, ...], Field(strict=False)] = Field(
         alias="subnetIds", min_length=1, max_length=16
     )

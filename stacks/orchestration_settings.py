@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from smp.config.values.base import ConfigModel, ScalarText, Text, fault, pattern
-from stacks.setting_values import LogDays
+from stacks.setting_values import LogDays, VpcId
 
 DAG_POLICIES = 10
 """Managed policies of a role (IAM quotas); each pipeline on Airflow attaches one."""
@@ -31,10 +31,7 @@ Requirement = Annotated[
 class PlaceSettings(ConfigModel):
     """Two private subnets in two zones of a network that was brought along."""
 
-    vpc_id: str = Field(
-        alias="vpcId",
-        pattern=pattern(r"^vpc-[0-9a-f]{8,17}$", "a network's id, such as vpc-1a2b3c4d"),
-    )
+    vpc_id: VpcId = Field(alias="vpcId")
     subnet_ids: tuple[Text, ...] = Field(
         alias="subnetIds", min_length=2, max_length=2, strict=False
     )

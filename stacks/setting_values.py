@@ -35,6 +35,9 @@ RoleArn = Annotated[
         )
     ),
 ]
+VpcId = Annotated[
+    str, Field(pattern=pattern(r"^vpc-[0-9a-f]{8,17}$", "the id of a VPC, such as vpc-1a2b3c4d"))
+]
 LogDays = Literal[30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 3653]
 """Of what CloudWatch Logs offers, from 30 days up."""
 BucketName = Annotated[

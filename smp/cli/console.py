@@ -25,8 +25,6 @@ def write_output(text: str, file: Path | None = None) -> None:
     """Write a result to standard output, or whole or not at all to a file."""
     if file is None:
         _write_to_stdout(text)
-    elif file.exists() and not file.is_file():
-        file.write_text(text, encoding="utf-8")
     else:
         from smp.text.atomic_file import write_atomically
 

@@ -10,10 +10,18 @@ from pathlib import Path
 def write_atomically(path: Path, text: str, *, durable: bool = True) -> None:
     """Write a text beside its place and rename it there; missing directories are made.
 
+    A link keeps leading to the file that it names. What is not a file, such as `/dev/null` or a pipe, is
+    written to as it is.
+
     One that is not `durable` may be lost or empty after a power cut, but not after a mere kill; it does
     not wait for the disk.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    path = path.resolve()
+    if path.exists() and not path.is_file():
+        # A rename would replace /dev/null or a pipe by a file; opening a directory raises.
+        path.write_text(text, encoding="utf-8")
+        return
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:

@@ -189,7 +189,7 @@ ATTACKS: dict[str, tuple[Prepare, str]] = {
     "shell-in-the-name-of-a-step": (
         config("step_name: fraud-training", "step_name: fraud$(id)"),
         f"{FILE}:74:24: conf.sagemakerPipeline.models.fraud.steps[0].step_name: is not allowed here\n"
-        f"    found: 'fraud$(id)'\n    allowed: 1 to 32 {NAMES}",
+        f"    found: 'fraud$(id)'\n    allowed: {NAMES}",
     ),
     "shell-in-the-name-of-a-pipeline": (
         config("pipelineName: fraud", "pipelineName: fraud`id`"),

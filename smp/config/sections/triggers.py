@@ -90,7 +90,7 @@ class TriggerBase(ConfigModel):
         max_length=32,
         pattern=pattern(
             r"^[A-Za-z0-9](-*[A-Za-z0-9])*$",
-            "1 to 32 letters, digits and hyphens, no hyphen first or last",
+            "letters, digits and hyphens, no hyphen first or last",
         ),
     )
     """The name, the only one of that name in the pipeline."""

@@ -152,8 +152,12 @@ PATTERN_WORDS: dict[str, str] = {}
 
 
 def pattern(expression: str, meaning: str) -> str:
-    """Note what a pattern means and return it."""
-    PATTERN_WORDS[expression] = meaning
+    """Record what a pattern means and return it; raises ValueError for a second meaning of one pattern.
+
+    Messages look the meaning up by the pattern: two meanings would depend on the order of imports.
+    """
+    if PATTERN_WORDS.setdefault(expression, meaning) != meaning:
+        raise ValueError(f"{expression} means {PATTERN_WORDS[expression]!r} and {meaning!r}")
     return expression
 
 
