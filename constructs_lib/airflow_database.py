@@ -6,6 +6,7 @@ Users sign in by name.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
@@ -48,7 +49,8 @@ class AirflowDatabase(Construct):
         removal_policy: cdk.RemovalPolicy,
     ) -> None:
         super().__init__(scope, construct_id)
-        keep = removal_policy == cdk.RemovalPolicy.RETAIN
+        self._key = key
+        self._keep = removal_policy == cdk.RemovalPolicy.RETAIN
         self.firewall = Firewall(self, "Firewall", place=place, description="Database of Airflow")
         subnets = rds.CfnDBSubnetGroup(
             self,
@@ -63,7 +65,18 @@ class AirflowDatabase(Construct):
             description="Database of Airflow: TLS alone",
             parameters={"rds.force_ssl": "1"},
         )
-        self.resource = rds.CfnDBInstance(
+        self.resource = self._add_instance(
+            size,
+            db_subnet_group_name=subnets.ref,
+            db_parameter_group_name=parameters.ref,
+            monitoring_role_arn=self._monitoring_role().role_arn,
+        )
+        self.resource.apply_removal_policy(removal_policy)
+        self._acknowledge(size)
+
+    def _add_instance(self, size: DatabaseSize, **references: Any) -> rds.CfnDBInstance:
+        """Return the instance; `references` are to the resources that it needs."""
+        return rds.CfnDBInstance(
             self,
             "Instance",
             engine="postgres",
@@ -73,30 +86,37 @@ class AirflowDatabase(Construct):
             db_instance_class=size.instance_class,
             db_name=NAME,
             port=str(PORT),
-            master_username=NAME,
-            manage_master_user_password=True,
-            master_user_secret={"kmsKeyId": key.key_arn},
-            enable_iam_database_authentication=True,
             allocated_storage=str(size.storage_gib),
-            storage_type="gp3",
-            storage_encrypted=True,
-            kms_key_id=key.key_arn,
             multi_az=size.multi_az,
-            db_subnet_group_name=subnets.ref,
-            db_parameter_group_name=parameters.ref,
             vpc_security_groups=[self.firewall.group_id],
             publicly_accessible=False,
             backup_retention_period=size.backup_days,
             copy_tags_to_snapshot=True,
-            deletion_protection=keep,
+            deletion_protection=self._keep,
             enable_cloudwatch_logs_exports=["postgresql", "upgrade"],
             enable_performance_insights=True,
-            performance_insights_kms_key_id=key.key_arn,
             monitoring_interval=60,
-            monitoring_role_arn=self._monitoring_role().role_arn,
+            **self._login(),
+            **self._encryption(),
+            **references,
         )
-        self.resource.apply_removal_policy(removal_policy)
-        self._acknowledge(size, keep)
+
+    def _login(self) -> dict[str, Any]:
+        """Return the settings of who logs in: RDS keeps the password."""
+        return {
+            "master_username": NAME,
+            "manage_master_user_password": True,
+            "master_user_secret": {"kmsKeyId": self._key.key_arn},
+            "enable_iam_database_authentication": True,
+        }
+
+    def _encryption(self) -> dict[str, Any]:
+        return {
+            "storage_type": "gp3",
+            "storage_encrypted": True,
+            "kms_key_id": self._key.key_arn,
+            "performance_insights_kms_key_id": self._key.key_arn,
+        }
 
     @property
     def address(self) -> str:
@@ -123,7 +143,7 @@ class AirflowDatabase(Construct):
         acknowledge(role, {f"AwsSolutions-IAM4[Policy::{arn}]": why})
         return role
 
-    def _acknowledge(self, size: DatabaseSize, keep: bool) -> None:
+    def _acknowledge(self, size: DatabaseSize) -> None:
         findings = {
             "NIST.800.53.R5-RDSInBackupPlan": "The service itself backs it up, every day; what is in "
             "it are the histories of runs.",
@@ -134,7 +154,7 @@ class AirflowDatabase(Construct):
                 "AwsSolutions-RDS3": one_zone,
                 "NIST.800.53.R5-RDSMultiAZSupport": one_zone,
             }
-        if not keep:
+        if not self._keep:
             goes = (
                 "The settings of the environment ask for it to go with the stack (removalPolicy)."
             )

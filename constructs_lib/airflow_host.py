@@ -20,6 +20,7 @@ from constructs_lib.acknowledgement import acknowledge
 from constructs_lib.airflow_database import AirflowDatabase, DatabaseSize
 from constructs_lib.airflow_place import AirflowPlace, Firewall
 from constructs_lib.dag_bucket import DAGS_PREFIX
+from constructs_lib.role_policy import write_logs
 from constructs_lib.session_host import SessionHost
 from smp.definition.permissions.plan import Statement
 
@@ -27,6 +28,7 @@ SCRIPT = Path(__file__).with_name("airflow_host.sh")
 PYTHON = "3.12"
 KEY_CHARACTERS = 64
 WEB_PORT = 8080
+LOG_ACTIONS = ("logs:CreateLogStream", "logs:GetLogEvents", "logs:PutLogEvents")
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,14 @@ class AirflowHost(Construct):
             retention=size.log_retention,
             removal_policy=cdk.RemovalPolicy.DESTROY,
         )
-        self.host = SessionHost(
+        self.host = self._add_host(size, place)
+
+    @property
+    def role(self) -> iam.Role:
+        return self.host.role
+
+    def _add_host(self, size: HostSize, place: AirflowPlace) -> SessionHost:
+        return SessionHost(
             self,
             "Host",
             description="Runs Airflow, and the jobs of the pipelines on it",
@@ -89,15 +98,11 @@ class AirflowHost(Construct):
             volume_gib=size.volume_gib,
             subnet_id=place.subnet_ids[0],
             security_group_id=self.firewall.group_id,
-            key=key,
+            key=self._key,
             script=self._script(size),
             statements=self._statements(),
             needs=[self.database.resource],
         )
-
-    @property
-    def role(self) -> iam.Role:
-        return self.host.role
 
     def _add_secret(self, removal_policy: cdk.RemovalPolicy) -> secretsmanager.Secret:
         secret = secretsmanager.Secret(
@@ -124,7 +129,6 @@ class AirflowHost(Construct):
 
     def _statements(self) -> Iterator[Statement]:
         """Read DAGs and the two secrets, write the logs of tasks."""
-        region = cdk.Stack.of(self).region
         yield Statement(
             "ReadDags",
             ["s3:GetObject"],
@@ -142,23 +146,20 @@ class AirflowHost(Construct):
             ["secretsmanager:GetSecretValue"],
             [self.secret.secret_full_arn or self.secret.secret_arn, self.database.secret_arn],
         )
-        services = ("s3", "secretsmanager")
-        suffix = cdk.Stack.of(self).url_suffix
-        yield Statement(
+        yield self._use_key()
+        yield write_logs(self.log_group, actions=LOG_ACTIONS)
+
+    def _use_key(self) -> Statement:
+        """Return the decryption of DAGs and secrets, through their services alone."""
+        stack = cdk.Stack.of(self)
+        services = [
+            f"{name}.{stack.region}.{stack.url_suffix}" for name in ("s3", "secretsmanager")
+        ]
+        return Statement(
             "UseKey",
             ["kms:Decrypt"],
             [self._key.key_arn],
-            {
-                "StringEquals": {
-                    "kms:ViaService": [f"{service}.{region}.{suffix}" for service in services]
-                }
-            },
-        )
-        yield Statement(
-            "WriteLogs",
-            ["logs:CreateLogStream", "logs:GetLogEvents", "logs:PutLogEvents"],
-            [self.log_group.log_group_arn],
-            wildcard="An ARN of a log group ends in :*, which stands for its own streams.",
+            {"StringEquals": {"kms:ViaService": services}},
         )
 
     def _script(self, size: HostSize) -> str:

@@ -43,28 +43,7 @@ class DataBucket(Construct):
             key=key,
             access_logs=self.access_logs,
             log_prefix="data/",
-            lifecycle_rules=[
-                s3.LifecycleRule(
-                    id="CheaperWhenUnread",
-                    transitions=[
-                        s3.Transition(
-                            storage_class=s3.StorageClass.INTELLIGENT_TIERING,
-                            transition_after=cdk.Duration.days(COLD_AFTER_DAYS),
-                        )
-                    ],
-                ),
-                s3.LifecycleRule(
-                    id="DropIntermediateOutputs",
-                    prefix=f"{EXECUTIONS_PREFIX}/",
-                    expiration=cdk.Duration.days(intermediate_output_days),
-                ),
-                s3.LifecycleRule(
-                    id="DropReplacedObjects",
-                    noncurrent_version_expiration=cdk.Duration.days(KEEP_REPLACED_DAYS),
-                    expired_object_delete_marker=True,
-                    abort_incomplete_multipart_upload_after=cdk.Duration.days(KEEP_UPLOADS_DAYS),
-                ),
-            ],
+            lifecycle_rules=_lifecycle_rules(intermediate_output_days),
             removal_policy=removal_policy,
         )
 
@@ -74,3 +53,28 @@ class DataBucket(Construct):
         assert isinstance(resource, s3.CfnBucket)
         path = "NotificationConfiguration.EventBridgeConfiguration.EventBridgeEnabled"
         resource.add_property_override(path, True)
+
+
+def _lifecycle_rules(intermediate_output_days: int) -> list[s3.LifecycleRule]:
+    return [
+        s3.LifecycleRule(
+            id="CheaperWhenUnread",
+            transitions=[
+                s3.Transition(
+                    storage_class=s3.StorageClass.INTELLIGENT_TIERING,
+                    transition_after=cdk.Duration.days(COLD_AFTER_DAYS),
+                )
+            ],
+        ),
+        s3.LifecycleRule(
+            id="DropIntermediateOutputs",
+            prefix=f"{EXECUTIONS_PREFIX}/",
+            expiration=cdk.Duration.days(intermediate_output_days),
+        ),
+        s3.LifecycleRule(
+            id="DropReplacedObjects",
+            noncurrent_version_expiration=cdk.Duration.days(KEEP_REPLACED_DAYS),
+            expired_object_delete_marker=True,
+            abort_incomplete_multipart_upload_after=cdk.Duration.days(KEEP_UPLOADS_DAYS),
+        ),
+    ]

@@ -37,6 +37,7 @@ class Notice:
     """The name that stands in the sentences, to its path in the event."""
 
 
+ACTION_CHANGE = "CodePipeline Action Execution State Change"
 PIPELINE_VALUES = {
     "pipeline": "$.detail.pipeline",
     "execution": "$.detail.execution-id",
@@ -163,18 +164,17 @@ class DeliveryNotifications(Construct):
             {**of_pipeline, "state": ["FAILED"]},
             FAILED_RUN,
         )
-        action = "CodePipeline Action Execution State Change"
         self._rule(
             "FailedAction",
             "aws.codepipeline",
-            action,
+            ACTION_CHANGE,
             {**of_pipeline, "state": ["FAILED"]},
             FAILED_ACTION,
         )
         self._rule(
             "WaitingApproval",
             "aws.codepipeline",
-            action,
+            ACTION_CHANGE,
             {**of_pipeline, "state": ["STARTED"], "type": {"category": ["Approval"]}},
             WAITING_APPROVAL,
         )

@@ -131,28 +131,11 @@ class MwaaEnvironment(Construct):
         )
 
     def _statements(self) -> Iterator[Statement]:
-        stack, bucket = self._stack, self._bucket
-        place = f"{stack.region}:{stack.account}"
+        """Yield what Amazon MWAA asks of an execution role (user guide, execution role)."""
         yield Statement(
             "PublishMetrics", ["airflow:PublishMetrics"], [environment_arn(self, self._name)]
         )
-        yield Statement(
-            "ReadFiles",
-            ["s3:GetObject", "s3:GetObjectVersion"],
-            [bucket.arn_for_objects("*")],
-            wildcard="The bucket holds DAGs and lists of packages, nothing else.",
-        )
-        yield Statement(
-            "ListFiles",
-            [
-                "s3:GetBucketLocation",
-                "s3:GetBucketPublicAccessBlock",
-                "s3:GetEncryptionConfiguration",
-                "s3:ListBucket",
-                "s3:ListBucketVersions",
-            ],
-            [bucket.bucket_arn],
-        )
+        yield from _read_bucket(self._bucket)
         yield Statement(
             "CheckAccountAndMetrics",
             [
@@ -163,51 +146,9 @@ class MwaaEnvironment(Construct):
             ["*"],
             wildcard="None of the three knows resources (service authorization reference).",
         )
-        yield Statement(
-            "WriteLogs",
-            [
-                "logs:CreateLogGroup",
-                "logs:CreateLogStream",
-                "logs:GetLogEvents",
-                "logs:GetLogGroupFields",
-                "logs:GetLogRecord",
-                "logs:GetQueryResults",
-                "logs:PutLogEvents",
-            ],
-            [f"arn:{stack.partition}:logs:{place}:log-group:airflow-{self._name}-*"],
-            wildcard="The environment's own groups and their streams begin so.",
-        )
-        yield Statement(
-            "QueueTasks",
-            [
-                "sqs:ChangeMessageVisibility",
-                "sqs:DeleteMessage",
-                "sqs:GetQueueAttributes",
-                "sqs:GetQueueUrl",
-                "sqs:ReceiveMessage",
-                "sqs:SendMessage",
-            ],
-            [f"arn:{stack.partition}:sqs:{stack.region}:*:airflow-celery-*"],
-            wildcard="The queue is in an account of the service, with a name that it gives.",
-        )
-        yield Statement(
-            "UseKey",
-            [
-                "kms:Decrypt",
-                "kms:DescribeKey",
-                "kms:Encrypt",
-                "kms:GenerateDataKey",
-                "kms:GenerateDataKeyWithoutPlaintext",
-            ],
-            [self._key.key_arn],
-            {
-                "StringEquals": {
-                    "kms:ViaService": [
-                        f"{service}.{stack.region}.{stack.url_suffix}" for service in ("s3", "sqs")
-                    ]
-                }
-            },
-        )
+        yield _write_logs(self._stack, self._name)
+        yield _queue_tasks(self._stack)
+        yield _use_key(self._stack, self._key)
 
     def _requirements(self) -> str:
         """Return the list of packages; without internet there are none, and nothing is fetched.
@@ -280,3 +221,73 @@ class MwaaEnvironment(Construct):
             security_group_id=firewall.group_id,
             key=self._key,
         )
+
+
+def _read_bucket(bucket: s3.IBucket) -> Iterator[Statement]:
+    yield Statement(
+        "ReadFiles",
+        ["s3:GetObject", "s3:GetObjectVersion"],
+        [bucket.arn_for_objects("*")],
+        wildcard="The bucket holds DAGs and lists of packages, nothing else.",
+    )
+    yield Statement(
+        "ListFiles",
+        [
+            "s3:GetBucketLocation",
+            "s3:GetBucketPublicAccessBlock",
+            "s3:GetEncryptionConfiguration",
+            "s3:ListBucket",
+            "s3:ListBucketVersions",
+        ],
+        [bucket.bucket_arn],
+    )
+
+
+def _write_logs(stack: cdk.Stack, name: str) -> Statement:
+    place = f"{stack.region}:{stack.account}"
+    return Statement(
+        "WriteLogs",
+        [
+            "logs:CreateLogGroup",
+            "logs:CreateLogStream",
+            "logs:GetLogEvents",
+            "logs:GetLogGroupFields",
+            "logs:GetLogRecord",
+            "logs:GetQueryResults",
+            "logs:PutLogEvents",
+        ],
+        [f"arn:{stack.partition}:logs:{place}:log-group:airflow-{name}-*"],
+        wildcard="The environment's own groups and their streams begin so.",
+    )
+
+
+def _queue_tasks(stack: cdk.Stack) -> Statement:
+    return Statement(
+        "QueueTasks",
+        [
+            "sqs:ChangeMessageVisibility",
+            "sqs:DeleteMessage",
+            "sqs:GetQueueAttributes",
+            "sqs:GetQueueUrl",
+            "sqs:ReceiveMessage",
+            "sqs:SendMessage",
+        ],
+        [f"arn:{stack.partition}:sqs:{stack.region}:*:airflow-celery-*"],
+        wildcard="The queue is in an account of the service, with a name that it gives.",
+    )
+
+
+def _use_key(stack: cdk.Stack, key: kms.IKey) -> Statement:
+    services = [f"{service}.{stack.region}.{stack.url_suffix}" for service in ("s3", "sqs")]
+    return Statement(
+        "UseKey",
+        [
+            "kms:Decrypt",
+            "kms:DescribeKey",
+            "kms:Encrypt",
+            "kms:GenerateDataKey",
+            "kms:GenerateDataKeyWithoutPlaintext",
+        ],
+        [key.key_arn],
+        {"StringEquals": {"kms:ViaService": services}},
+    )

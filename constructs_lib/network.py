@@ -12,12 +12,13 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from constructs_lib.acknowledgement import acknowledge
-from constructs_lib.role_policy import RolePolicy
-from smp.definition.permissions.plan import Statement
+from constructs_lib.role_policy import RolePolicy, write_logs
 
 ISOLATED = "Isolated"
 EGRESS = "Egress"
 PUBLIC = "Public"
+
+FLOW_LOG_ACTIONS = ("logs:CreateLogStream", "logs:PutLogEvents", "logs:DescribeLogStreams")
 
 INTERFACE_ENDPOINTS = {
     "EcrApi": "ECR",
@@ -61,6 +62,29 @@ class Network(Construct):
 
 
 def _add_vpc(scope: Network, internet_egress: bool) -> ec2.Vpc:
+    vpc = ec2.Vpc(
+        scope,
+        "Vpc",
+        ip_addresses=ec2.IpAddresses.cidr("10.0.0.0/16"),
+        availability_zones=cdk.Stack.of(scope).availability_zones[:2],
+        subnet_configuration=_subnet_configuration(internet_egress),
+        nat_gateways=1 if internet_egress else 0,
+        restrict_default_security_group=True,
+    )
+    for subnet in vpc.public_subnets:
+        acknowledge(
+            subnet,
+            {
+                "NIST.800.53.R5-VPCNoUnrestrictedRouteToIGW": "The NAT gateway is all there is in it: "
+                "the way out that a setting asked for, with no way in.",
+            },
+        )
+    _name(vpc)
+    return vpc
+
+
+def _subnet_configuration(internet_egress: bool) -> list[ec2.SubnetConfiguration]:
+    """Return the isolated subnets, with a way out those that have it too. Their order decides addresses."""
     isolated = ec2.SubnetConfiguration(
         name=ISOLATED, subnet_type=ec2.SubnetType.PRIVATE_ISOLATED, cidr_mask=20
     )
@@ -75,25 +99,7 @@ def _add_vpc(scope: Network, internet_egress: bool) -> ec2.Vpc:
             map_public_ip_on_launch=False,
         ),
     ]
-    vpc = ec2.Vpc(
-        scope,
-        "Vpc",
-        ip_addresses=ec2.IpAddresses.cidr("10.0.0.0/16"),
-        availability_zones=cdk.Stack.of(scope).availability_zones[:2],
-        subnet_configuration=[isolated, *way_out] if internet_egress else [isolated],
-        nat_gateways=1 if internet_egress else 0,
-        restrict_default_security_group=True,
-    )
-    for subnet in vpc.public_subnets:
-        acknowledge(
-            subnet,
-            {
-                "NIST.800.53.R5-VPCNoUnrestrictedRouteToIGW": "The NAT gateway is all there is in it: "
-                "the way out that a setting asked for, with no way in.",
-            },
-        )
-    _name(vpc)
-    return vpc
+    return [isolated, *way_out] if internet_egress else [isolated]
 
 
 def _name(vpc: ec2.Vpc) -> None:
@@ -172,7 +178,6 @@ def _add_endpoints(scope: Network, vpc: ec2.Vpc, jobs: ec2.SecurityGroup) -> ec2
 def _add_flow_logs(
     scope: Network, vpc: ec2.Vpc, key: kms.IKey, retention: logs.RetentionDays
 ) -> None:
-    stack = cdk.Stack.of(scope)
     group = logs.LogGroup(
         scope,
         "FlowLogs",
@@ -180,28 +185,7 @@ def _add_flow_logs(
         retention=retention,
         removal_policy=cdk.RemovalPolicy.DESTROY,
     )
-    role = iam.Role(
-        scope,
-        "FlowLogRole",
-        assumed_by=iam.ServicePrincipal(
-            "vpc-flow-logs.amazonaws.com",
-            conditions={"StringEquals": {"aws:SourceAccount": stack.account}},
-        ),
-    )
-    policy = RolePolicy(
-        scope,
-        "FlowLogPolicy",
-        role=role,
-        description="VPC flow logs: write to their log group",
-        statements=[
-            Statement(
-                "WriteFlowLogs",
-                ["logs:CreateLogStream", "logs:PutLogEvents", "logs:DescribeLogStreams"],
-                [group.log_group_arn],
-                wildcard="An ARN of a log group ends in :*, which stands for its own streams.",
-            )
-        ],
-    )
+    role, policy = _add_flow_log_role(scope, group)
     flow_log = ec2.CfnFlowLog(
         scope,
         "FlowLog",
@@ -213,3 +197,23 @@ def _add_flow_logs(
         deliver_logs_permission_arn=role.role_arn,
     )
     flow_log.add_resource_dependency(policy.resource)
+
+
+def _add_flow_log_role(scope: Network, group: logs.LogGroup) -> tuple[iam.Role, RolePolicy]:
+    """Return the role that writes flow logs, and its policy."""
+    role = iam.Role(
+        scope,
+        "FlowLogRole",
+        assumed_by=iam.ServicePrincipal(
+            "vpc-flow-logs.amazonaws.com",
+            conditions={"StringEquals": {"aws:SourceAccount": cdk.Stack.of(scope).account}},
+        ),
+    )
+    policy = RolePolicy(
+        scope,
+        "FlowLogPolicy",
+        role=role,
+        description="VPC flow logs: write to their log group",
+        statements=[write_logs(group, "WriteFlowLogs", FLOW_LOG_ACTIONS)],
+    )
+    return role, policy

@@ -20,7 +20,7 @@ from constructs import Construct
 
 from constructs_lib.acknowledgement import acknowledge
 from constructs_lib.job_environment import JobEnvironment
-from constructs_lib.role_policy import RolePolicy
+from constructs_lib.role_policy import RolePolicy, write_logs
 from smp.definition.compiled import CODE_PREFIX, CodeTree
 from smp.definition.permissions.plan import Statement
 
@@ -151,35 +151,37 @@ class PipelineFiles(Construct):
             description="Copies code and definitions into the bucket of the pipelines",
             statements=[
                 Statement("ReadAssets", ["s3:GetObject"], sorted(_assets(deployments))),
-                Statement(
-                    "WriteFiles",
-                    actions,
-                    [bucket.arn_for_objects(f"{prefix}/*") for prefix in prefixes],
-                    wildcard="Keys below these prefixes are hashes of content."
-                    if actions is KEEPING
-                    else "What lies below this prefix is this pipeline's alone.",
-                ),
-                Statement(
-                    "ListFiles",
-                    ["s3:ListBucket"],
-                    [bucket.bucket_arn],
-                    {"StringLike": {"s3:prefix": [f"{prefix}/*" for prefix in prefixes]}},
-                ),
+                *_write_statements(bucket, prefixes, actions),
                 Statement(
                     "EncryptFiles",
                     ["kms:Decrypt", "kms:GenerateDataKey"],
                     [self._environment.key.key_arn],
                 ),
-                Statement(
-                    "WriteLogs",
-                    ["logs:CreateLogStream", "logs:PutLogEvents"],
-                    [self._log_group.log_group_arn],
-                    wildcard="An ARN of a log group ends in :*, which stands for its own streams.",
-                ),
+                write_logs(self._log_group),
             ],
         )
         for deployment in deployments:
             deployment.node.add_dependency(policy.resource)
+
+
+def _write_statements(
+    bucket: s3.IBucket, prefixes: Sequence[str], actions: Sequence[str]
+) -> Iterator[Statement]:
+    """Yield what writes files below prefixes and lists them."""
+    yield Statement(
+        "WriteFiles",
+        actions,
+        [bucket.arn_for_objects(f"{prefix}/*") for prefix in prefixes],
+        wildcard="Keys below these prefixes are hashes of content."
+        if actions is KEEPING
+        else "What lies below this prefix is this pipeline's alone.",
+    )
+    yield Statement(
+        "ListFiles",
+        ["s3:ListBucket"],
+        [bucket.bucket_arn],
+        {"StringLike": {"s3:prefix": [f"{prefix}/*" for prefix in prefixes]}},
+    )
 
 
 def _assets(deployments: Sequence[s3_deployment.BucketDeployment]) -> Iterator[str]:

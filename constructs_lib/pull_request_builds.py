@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import aws_cdk as cdk
 from aws_cdk import aws_codebuild as codebuild
@@ -16,7 +17,7 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from constructs_lib.role_policy import RolePolicy
+from constructs_lib.role_policy import RolePolicy, write_logs
 from constructs_lib.trust import builds_of_this_account
 from smp.definition.permissions.statement import Statement
 
@@ -93,29 +94,25 @@ class PullRequestBuild(Construct):
             description=description,
             statements=[_read_change(place), *shared_statements(self, place), *statements],
         )
+        handover = {
+            "HANDOVER": place.handover.bucket_name,
+            "HANDOVER_PREFIX": HANDOVER_PREFIX,
+            "CHANGE": "",
+            "MODEL": "",
+        }
         self.project = codebuild.CfnProject(
             self,
             "Project",
             description=description,
             service_role=self.role.role_arn,
             source={"type": "NO_SOURCE", "buildSpec": _buildspec(UNPACK + command)},
-            artifacts={"type": "NO_ARTIFACTS"},
             environment=environment(
-                {
-                    "HANDOVER": place.handover.bucket_name,
-                    "HANDOVER_PREFIX": HANDOVER_PREFIX,
-                    "CHANGE": "",
-                    "MODEL": "",
-                    **(variables or {}),
-                },
-                compute_type="BUILD_GENERAL1_MEDIUM",
+                {**handover, **(variables or {})}, compute_type="BUILD_GENERAL1_MEDIUM"
             ),
-            encryption_key=place.key.key_arn,
-            logs_config=logs_config(place),
-            vpc_config=vpc_config(place),
             timeout_in_minutes=place.timeout_minutes,
             queued_timeout_in_minutes=place.timeout_minutes,
             concurrent_build_limit=place.concurrent_builds,
+            **shared_settings(place),
         )
         self.project.add_resource_dependency(policy.resource)
 
@@ -132,12 +129,7 @@ def _read_change(place: BuildPlace) -> Statement:
 def shared_statements(scope: Construct, place: BuildPlace) -> list[Statement]:
     """Return what every build needs: its log, the key of the hand-over, its network."""
     stack = cdk.Stack.of(scope)
-    written = Statement(
-        "WriteLog",
-        ["logs:CreateLogStream", "logs:PutLogEvents"],
-        [place.log_group.log_group_arn],
-        wildcard="An ARN of a log group ends in :*, which stands for its own streams.",
-    )
+    written = write_logs(place.log_group, "WriteLog")
     key = Statement(
         "UseKey",
         ["kms:Decrypt", "kms:GenerateDataKey"],
@@ -208,7 +200,17 @@ def environment(
     )
 
 
-def logs_config(place: BuildPlace) -> codebuild.CfnProject.LogsConfigProperty:
+def shared_settings(place: BuildPlace) -> dict[str, Any]:
+    """Return what every project has alike: no artifacts, its key, its logs, its network."""
+    return {
+        "artifacts": {"type": "NO_ARTIFACTS"},
+        "encryption_key": place.key.key_arn,
+        "logs_config": _logs_config(place),
+        "vpc_config": _vpc_config(place),
+    }
+
+
+def _logs_config(place: BuildPlace) -> codebuild.CfnProject.LogsConfigProperty:
     return codebuild.CfnProject.LogsConfigProperty(
         cloud_watch_logs=codebuild.CfnProject.CloudWatchLogsConfigProperty(
             status="ENABLED", group_name=place.log_group.log_group_name
@@ -216,7 +218,7 @@ def logs_config(place: BuildPlace) -> codebuild.CfnProject.LogsConfigProperty:
     )
 
 
-def vpc_config(place: BuildPlace) -> codebuild.CfnProject.VpcConfigProperty | None:
+def _vpc_config(place: BuildPlace) -> codebuild.CfnProject.VpcConfigProperty | None:
     network = place.network
     if network is None:
         return None

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import aws_cdk as cdk
 from aws_cdk import aws_codebuild as codebuild
@@ -22,9 +22,8 @@ from constructs_lib.pull_request_builds import (
     PullRequestBuild,
     build_role,
     environment,
-    logs_config,
+    shared_settings,
     shared_statements,
-    vpc_config,
 )
 from constructs_lib.role_policy import RolePolicy
 from smp.definition.permissions.statement import Statement
@@ -38,6 +37,10 @@ WAITING_MINUTES = 30
 DOOR_LIMIT = 20
 """Checks at once for one repository; a pull request beyond it has to be updated again."""
 
+CONNECTED = (
+    "The source is reached through a connection of CodeConnections, an installed app with "
+    "short-lived tokens."
+)
 CONNECTION_ACTIONS = ("GetConnection", "GetConnectionToken", "UseConnection")
 
 
@@ -116,57 +119,59 @@ class PullRequestDoor(Construct):
             description=description,
             statements=[
                 *_connection_statements([repository, *others.values()]),
-                _write_change(place),
-                _start_builds(builds),
+                *_hand_over(builds, place),
                 *shared_statements(self, place),
             ],
         )
-        model = "" if name == "app" else name
         self.project = codebuild.CfnProject(
             self,
             "Project",
             description=description,
             service_role=role.role_arn,
             source=_source(repository, buildspec=_buildspec(name, identifiers)),
-            secondary_sources=[
-                _source(other, identifier=identifiers[directory])
-                for directory, other in others.items()
-            ]
-            or None,
-            secondary_source_versions=[
-                codebuild.CfnProject.ProjectSourceVersionProperty(
-                    source_identifier=identifiers[directory],
-                    source_version=f"refs/heads/{other.branch}",
-                )
-                for directory, other in others.items()
-            ]
-            or None,
             triggers=_triggers(repository, allowed_actors),
-            artifacts={"type": "NO_ARTIFACTS"},
-            environment=environment(
-                {
-                    "HANDOVER": place.handover.bucket_name,
-                    "HANDOVER_PREFIX": HANDOVER_PREFIX,
-                    "BUILDS": cdk.Fn.join(" ", [build.project.ref for build in builds]),
-                    "MODEL": model,
-                },
-                compute_type="BUILD_GENERAL1_SMALL",
-            ),
-            encryption_key=place.key.key_arn,
-            logs_config=logs_config(place),
-            vpc_config=vpc_config(place),
+            environment=_environment("" if name == "app" else name, builds, place),
             timeout_in_minutes=place.timeout_minutes + WAITING_MINUTES,
             queued_timeout_in_minutes=WAITING_MINUTES,
             concurrent_build_limit=DOOR_LIMIT,
+            **_secondary_sources(others, identifiers),
+            **shared_settings(place),
         )
         self.project.add_resource_dependency(policy.resource)
-        acknowledge(
-            self.project,
-            {
-                "NIST.800.53.R5-CodeBuildProjectSourceRepoUrl": "The source is reached through a "
-                "connection of CodeConnections, an installed app with short-lived tokens.",
-            },
-        )
+        acknowledge(self.project, {"NIST.800.53.R5-CodeBuildProjectSourceRepoUrl": CONNECTED})
+
+
+def _environment(
+    model: str, builds: Sequence[PullRequestBuild], place: BuildPlace
+) -> codebuild.CfnProject.EnvironmentProperty:
+    """Return the container; `model` is the directory of a model repository, empty for the app's."""
+    variables = {
+        "HANDOVER": place.handover.bucket_name,
+        "HANDOVER_PREFIX": HANDOVER_PREFIX,
+        "BUILDS": cdk.Fn.join(" ", [build.project.ref for build in builds]),
+        "MODEL": model,
+    }
+    return environment(variables, compute_type="BUILD_GENERAL1_SMALL")
+
+
+def _secondary_sources(
+    others: Mapping[str, ConnectedRepository], identifiers: Mapping[str, str]
+) -> dict[str, Any]:
+    """Return the repositories that are fetched too, each at its branch."""
+    if not others:
+        return {}
+    return {
+        "secondary_sources": [
+            _source(other, identifier=identifiers[directory]) for directory, other in others.items()
+        ],
+        "secondary_source_versions": [
+            codebuild.CfnProject.ProjectSourceVersionProperty(
+                source_identifier=identifiers[directory],
+                source_version=f"refs/heads/{other.branch}",
+            )
+            for directory, other in others.items()
+        ],
+    }
 
 
 def _identifier(number: int) -> str:
@@ -243,17 +248,14 @@ def _connection_statements(repositories: Sequence[ConnectedRepository]) -> list[
     ]
 
 
-def _write_change(place: BuildPlace) -> Statement:
-    return Statement(
+def _hand_over(builds: Sequence[PullRequestBuild], place: BuildPlace) -> Iterator[Statement]:
+    yield Statement(
         "HandOver",
         ["s3:PutObject", "s3:AbortMultipartUpload"],
         [place.handover.arn_for_objects(f"{HANDOVER_PREFIX}/*")],
         wildcard="A key is the random id of this build.",
     )
-
-
-def _start_builds(builds: Sequence[PullRequestBuild]) -> Statement:
-    return Statement(
+    yield Statement(
         "StartChecks",
         ["codebuild:StartBuild", "codebuild:BatchGetBuilds"],
         [build.project.attr_arn for build in builds],

@@ -14,7 +14,7 @@ from constructs import Construct
 import smp.lookup.approved_model
 from constructs_lib.acknowledgement import acknowledge
 from constructs_lib.job_environment import JobEnvironment
-from constructs_lib.role_policy import RolePolicy
+from constructs_lib.role_policy import RolePolicy, write_logs
 from smp.definition.permissions.statement import Resolve, Statement
 
 CODE = Path(smp.lookup.approved_model.__file__)
@@ -53,22 +53,22 @@ class RegistryLookup(Construct):
             description=description,
             assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
         )
+        resolved = [statement.resolved(resolve) for statement in statements]
         policy = RolePolicy(
             self,
             "Policy",
             role=role,
             description=description,
-            statements=[
-                *(statement.resolved(resolve) for statement in statements),
-                Statement(
-                    "WriteLogs",
-                    ["logs:CreateLogStream", "logs:PutLogEvents"],
-                    [log_group.log_group_arn],
-                    wildcard="An ARN of a log group ends in :*, which stands for its own streams.",
-                ),
-            ],
+            statements=[*resolved, write_logs(log_group)],
         )
-        self.function = lambda_.Function(
+        self.function = self._add_function(description, role, log_group)
+        self.function.node.add_dependency(policy.resource)
+        _acknowledge(self.function)
+
+    def _add_function(
+        self, description: str, role: iam.Role, log_group: logs.LogGroup
+    ) -> lambda_.Function:
+        return lambda_.Function(
             self,
             "Function",
             description=description,
@@ -81,15 +81,17 @@ class RegistryLookup(Construct):
             role=role.without_policy_updates(),
             log_group=log_group,
         )
-        self.function.node.add_dependency(policy.resource)
-        acknowledge(
-            self.function,
-            {
-                "NIST.800.53.R5-LambdaConcurrency": "A pipeline calls it once an execution; a reserve "
-                "would be taken from an account's other functions, and new accounts have none to give.",
-                "NIST.800.53.R5-LambdaDLQ": "The pipeline waits for its answer and fails with its "
-                "reason: there is no event that could be lost.",
-                "NIST.800.53.R5-LambdaInsideVPC": "It reads descriptions of models and a metrics "
-                "report, no data, and calls nothing but AWS; a brought network need not lead to SageMaker.",
-            },
-        )
+
+
+def _acknowledge(function: lambda_.Function) -> None:
+    acknowledge(
+        function,
+        {
+            "NIST.800.53.R5-LambdaConcurrency": "A pipeline calls it once an execution; a reserve "
+            "would be taken from an account's other functions, and new accounts have none to give.",
+            "NIST.800.53.R5-LambdaDLQ": "The pipeline waits for its answer and fails with its "
+            "reason: there is no event that could be lost.",
+            "NIST.800.53.R5-LambdaInsideVPC": "It reads descriptions of models and a metrics "
+            "report, no data, and calls nothing but AWS; a brought network need not lead to SageMaker.",
+        },
+    )

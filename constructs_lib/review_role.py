@@ -5,7 +5,7 @@ It never reads data, models or secrets, and never changes anything.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
@@ -60,75 +60,85 @@ class ReviewRole(Construct):
 
 def _statements(
     stack: cdk.Stack, stack_prefix: str, bucket: s3.IBucket, key: kms.IKey
-) -> list[Statement]:
-    prefixes = (CODE_PREFIX, DEFINITION_PREFIX)
+) -> Iterator[Statement]:
+    yield Statement(
+        "ReadPipelines",
+        ["sagemaker:DescribePipeline", "sagemaker:ListTags"],
+        [_any(stack, "pipeline")],
+        wildcard="A change may name any pipeline, also one that is not deployed yet.",
+    )
+    yield _read_triggers(stack)
+    yield Statement(
+        "ReadModelGroups",
+        ["sagemaker:DescribeModelPackageGroup"],
+        [_any(stack, "model-package-group")],
+        wildcard="A change may name any group of models; its versions are not read.",
+    )
+    yield Statement(
+        "SeeRoutes",
+        ["ec2:DescribeRouteTables"],
+        ["*"],
+        wildcard="It takes no resource. It tells which subnets have a way to the internet.",
+    )
+    yield _read_templates(stack, stack_prefix)
+    yield from _read_code(stack, bucket, key)
+
+
+def _read_triggers(stack: cdk.Stack) -> Statement:
+    return Statement(
+        "ReadTriggers",
+        [
+            "events:DescribeRule",
+            "events:ListRuleNamesByTarget",
+            "events:ListTargetsByRule",
+            "scheduler:GetSchedule",
+            "scheduler:ListSchedules",
+        ],
+        [
+            stack.format_arn(service="events", resource="rule", resource_name="*"),
+            stack.format_arn(service="scheduler", resource="schedule", resource_name="*"),
+        ],
+        wildcard="Rules and schedules have the names of pipelines, which a change may name newly.",
+    )
+
+
+def _read_templates(stack: cdk.Stack, stack_prefix: str) -> Statement:
     stacks = stack.format_arn(
         service="cloudformation", resource="stack", resource_name=f"{stack_prefix}-*"
     )
-    return [
-        Statement(
-            "ReadPipelines",
-            ["sagemaker:DescribePipeline", "sagemaker:ListTags"],
-            [_any(stack, "pipeline")],
-            wildcard="A change may name any pipeline, also one that is not deployed yet.",
-        ),
-        Statement(
-            "ReadTriggers",
-            [
-                "events:DescribeRule",
-                "events:ListRuleNamesByTarget",
-                "events:ListTargetsByRule",
-                "scheduler:GetSchedule",
-                "scheduler:ListSchedules",
-            ],
-            [
-                stack.format_arn(service="events", resource="rule", resource_name="*"),
-                stack.format_arn(service="scheduler", resource="schedule", resource_name="*"),
-            ],
-            wildcard="Rules and schedules have the names of pipelines, which a change may name newly.",
-        ),
-        Statement(
-            "ReadModelGroups",
-            ["sagemaker:DescribeModelPackageGroup"],
-            [_any(stack, "model-package-group")],
-            wildcard="A change may name any group of models; its versions are not read.",
-        ),
-        Statement(
-            "SeeRoutes",
-            ["ec2:DescribeRouteTables"],
-            ["*"],
-            wildcard="It takes no resource. It tells which subnets have a way to the internet.",
-        ),
-        Statement(
-            "ReadTemplates",
-            [
-                "cloudformation:DescribeStacks",
-                "cloudformation:DescribeStackResources",
-                "cloudformation:GetTemplate",
-                "cloudformation:ListStackResources",
-            ],
-            [stacks],
-            wildcard="All stacks of this environment; an ARN of a stack ends in an unknown id.",
-        ),
-        Statement(
-            "ReadCode",
-            ["s3:GetObject"],
-            [bucket.arn_for_objects(f"{prefix}/*") for prefix in prefixes],
-            wildcard="Keys below these prefixes are hashes of content; data lies elsewhere.",
-        ),
-        Statement(
-            "ListCode",
-            ["s3:ListBucket"],
-            [bucket.bucket_arn],
-            {"StringLike": {"s3:prefix": [f"{prefix}/*" for prefix in prefixes]}},
-        ),
-        Statement(
-            "DecryptCode",
-            ["kms:Decrypt"],
-            [key.key_arn],
-            {"StringEquals": {"kms:ViaService": f"s3.{stack.region}.{stack.url_suffix}"}},
-        ),
-    ]
+    return Statement(
+        "ReadTemplates",
+        [
+            "cloudformation:DescribeStacks",
+            "cloudformation:DescribeStackResources",
+            "cloudformation:GetTemplate",
+            "cloudformation:ListStackResources",
+        ],
+        [stacks],
+        wildcard="All stacks of this environment; an ARN of a stack ends in an unknown id.",
+    )
+
+
+def _read_code(stack: cdk.Stack, bucket: s3.IBucket, key: kms.IKey) -> Iterator[Statement]:
+    prefixes = (CODE_PREFIX, DEFINITION_PREFIX)
+    yield Statement(
+        "ReadCode",
+        ["s3:GetObject"],
+        [bucket.arn_for_objects(f"{prefix}/*") for prefix in prefixes],
+        wildcard="Keys below these prefixes are hashes of content; data lies elsewhere.",
+    )
+    yield Statement(
+        "ListCode",
+        ["s3:ListBucket"],
+        [bucket.bucket_arn],
+        {"StringLike": {"s3:prefix": [f"{prefix}/*" for prefix in prefixes]}},
+    )
+    yield Statement(
+        "DecryptCode",
+        ["kms:Decrypt"],
+        [key.key_arn],
+        {"StringEquals": {"kms:ViaService": f"s3.{stack.region}.{stack.url_suffix}"}},
+    )
 
 
 def _any(stack: cdk.Stack, kind: str) -> str:

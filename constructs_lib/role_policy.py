@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from constructs_lib.acknowledgement import acknowledge, reported
@@ -50,6 +51,20 @@ class RolePolicy(Construct):
                 if "*" in resource
             },
         )
+
+
+def write_logs(
+    log_group: logs.ILogGroup,
+    sid: str = "WriteLogs",
+    actions: Sequence[str] = ("logs:CreateLogStream", "logs:PutLogEvents"),
+) -> Statement:
+    """Return what a role needs to write to one log group."""
+    return Statement(
+        sid,
+        actions,
+        [log_group.log_group_arn],
+        wildcard="The ARN of a log group ends in :*, which means its streams.",
+    )
 
 
 def _check_size(description: str, statements: Sequence[Statement], shown: list[list[str]]) -> None:

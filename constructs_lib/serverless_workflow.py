@@ -15,7 +15,7 @@ from constructs import Construct
 from constructs_lib.definition_text import content_name
 from constructs_lib.pipeline_basis import PipelineBasis
 from constructs_lib.pipeline_files import DEFINITION_PREFIX
-from constructs_lib.role_policy import RolePolicy
+from constructs_lib.role_policy import RolePolicy, write_logs
 from smp.definition.deploy_values import substitute
 from smp.definition.permissions.plan import Statement
 
@@ -37,7 +37,6 @@ class ServerlessWorkflow(Construct):
         super().__init__(scope, construct_id)
         self._basis = basis
         self._stack = cdk.Stack.of(self)
-        compiled = basis.compiled
         log_group = logs.LogGroup(
             self,
             "Log",
@@ -51,24 +50,29 @@ class ServerlessWorkflow(Construct):
         key = f"{DEFINITION_PREFIX}/{name}"
         policy = self._add_policy(statements, key, log_group)
         uploaded = basis.files.add_definition("ServerlessWorkflow", (name, text))
-        self.resource = serverless.CfnWorkflow(
+        self.resource = self._add_resource(key, log_group)
+        self.resource.node.add_dependency(*basis.needed_first, policy.resource, uploaded)
+
+    def _add_resource(self, key: str, log_group: logs.LogGroup) -> serverless.CfnWorkflow:
+        """Return the workflow; `key` is that of its definition in the bucket."""
+        compiled, environment = self._basis.compiled, self._basis.environment
+        return serverless.CfnWorkflow(
             self,
             "Resource",
             name=compiled.name,
             description=compiled.description,
             role_arn=self.role.role_arn,
             definition_s3_location={
-                "bucket": basis.environment.bucket.bucket_name,
+                "bucket": environment.bucket.bucket_name,
                 "objectKey": key,
             },
             encryption_configuration={
                 "type": "CUSTOMER_MANAGED_KEY",
-                "kmsKeyId": basis.environment.key.key_arn,
+                "kmsKeyId": environment.key.key_arn,
             },
             logging_configuration={"logGroupName": log_group.log_group_name},
             tags=dict(compiled.tags) or None,
         )
-        self.resource.node.add_dependency(*basis.needed_first, policy.resource, uploaded)
 
     def _text(self, definition: str) -> str:
         """Return the definition with its values. JSON is YAML, and leaves nothing to be guessed."""
@@ -105,11 +109,6 @@ class ServerlessWorkflow(Construct):
                     ["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"],
                     [environment.key.key_arn],
                 ),
-                Statement(
-                    "WriteRunLogs",
-                    ["logs:CreateLogStream", "logs:PutLogEvents"],
-                    [log_group.log_group_arn],
-                    wildcard="An ARN of a log group ends in :*, which stands for its own streams.",
-                ),
+                write_logs(log_group, "WriteRunLogs"),
             ],
         )

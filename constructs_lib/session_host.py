@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import aws_cdk as cdk
 from aws_cdk import aws_ec2 as ec2
@@ -55,20 +56,11 @@ class SessionHost(Construct):
         )
         profile = iam.CfnInstanceProfile(self, "Profile", roles=[self.role.role_name])
         template = self._add_template(description, instance_type, volume_gib, key, script)
-        self.instance = ec2.CfnInstance(
-            self,
-            "Instance",
-            launch_template={
-                "launchTemplateId": template.ref,
-                "version": template.attr_latest_version_number,
-            },
+        self.instance = self._add_instance(
+            template,
             iam_instance_profile=profile.ref,
             subnet_id=subnet_id,
             security_group_ids=[security_group_id],
-            monitoring=True,
-            ebs_optimized=True,
-            tags=[cdk.CfnTag(key="Name", value=f"{cdk.Stack.of(self).stack_name}/{construct_id}")],
-            propagate_tags_to_volume_on_creation=True,
         )
         self.instance.node.add_dependency(policy.resource, *needs)
         acknowledge(
@@ -77,6 +69,23 @@ class SessionHost(Construct):
                 "AwsSolutions-EC29": "A deployment replaces it when its script changes; what is to be "
                 "kept is elsewhere.",
             },
+        )
+
+    def _add_instance(self, template: ec2.CfnLaunchTemplate, **place: Any) -> ec2.CfnInstance:
+        """Return the instance; `place` is its network and its profile."""
+        name = f"{cdk.Stack.of(self).stack_name}/{self.node.id}"
+        return ec2.CfnInstance(
+            self,
+            "Instance",
+            launch_template={
+                "launchTemplateId": template.ref,
+                "version": template.attr_latest_version_number,
+            },
+            monitoring=True,
+            ebs_optimized=True,
+            tags=[cdk.CfnTag(key="Name", value=name)],
+            propagate_tags_to_volume_on_creation=True,
+            **place,
         )
 
     def _add_template(

@@ -71,20 +71,8 @@ class Delivery(cdk.Stack):
         self._beside = scope
         self._plan = plan
         self._compiled = compiled
-        self.key = EncryptionKey(
-            self,
-            "Encryption",
-            removal_policy=RETAIN,
-            description="Artifacts and logs of the delivery",
-        ).key
-        self.artifacts = ArtifactBucket(self, "Artifacts", key=self.key, removal_policy=RETAIN)
-        self.log_group = logs.LogGroup(
-            self,
-            "Log",
-            encryption_key=self.key,
-            retention=LOG_RETENTION[plan.settings.log_days],
-            removal_policy=RETAIN,
-        )
+        self._retention = LOG_RETENTION[plan.settings.log_days]
+        self._add_storage()
         self._sources = make_sources(self, plan.settings)
         self._builds = DeliveryBuilds(
             self,
@@ -100,6 +88,27 @@ class Delivery(cdk.Stack):
             self._add_stage(stage)
         self._pipeline.build_pipeline()
         start_on_push(self, self.pipeline, self._sources)
+        self._settle_permissions()
+        self._add_checks()
+
+    def _add_storage(self) -> None:
+        """Add what holds artifacts and logs, and the key of both."""
+        self.key = EncryptionKey(
+            self,
+            "Encryption",
+            removal_policy=RETAIN,
+            description="Artifacts and logs of the delivery",
+        ).key
+        self.artifacts = ArtifactBucket(self, "Artifacts", key=self.key, removal_policy=RETAIN)
+        self.log_group = logs.LogGroup(
+            self,
+            "Log",
+            encryption_key=self.key,
+            retention=self._retention,
+            removal_policy=RETAIN,
+        )
+
+    def _settle_permissions(self) -> None:
         settle_permissions(
             self._pipeline,
             self.artifacts.bucket,
@@ -107,13 +116,16 @@ class Delivery(cdk.Stack):
             connection_arns=self._sources.connection_arns,
             other_buckets=self._other_buckets.values(),
         )
-        add_notices(self, plan, self.pipeline, self.key)
+
+    def _add_checks(self) -> None:
+        """Add notices, and checks of pull requests, if the settings ask for them."""
+        add_notices(self, self._plan, self.pipeline, self.key)
         add_checks(
             self,
-            plan,
+            self._plan,
             handover=self.artifacts.bucket,
             key=self.key,
-            retention=LOG_RETENTION[plan.settings.log_days],
+            retention=self._retention,
         )
 
     @property

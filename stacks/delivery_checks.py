@@ -67,24 +67,17 @@ def add_checks(
     if checks is None:
         return
     stage = _compared_stage(plan)
-    review_role = (
-        f"arn:{partition_of(stage.region)}:iam::{stage.account}:role/"
-        f"{review_role_name(stage.deployment.stack_prefix)}"
-    )
+    target = ReviewTarget(_review_role_arn(stage), stage.region, stage.deployment.name)
     if checks.allowed_actors:
         PullRequestChecks(
             scope,
             "PullRequests",
             app=_connected(plan.settings.repository),
-            models={
-                name: _connected(source)
-                for name, source in plan.settings.models.items()
-                if is_watched(source)
-            },
+            models=_connected_models(plan.settings),
             allowed_actors=checks.allowed_actors,
             handover=handover,
             key=key,
-            review=ReviewTarget(review_role, stage.region, stage.deployment.name),
+            review=target,
             review_role_name=CHECKING_BUILD,
             smoke_run=checks.smoke_run,
             timeout_minutes=checks.timeout_minutes,
@@ -99,14 +92,26 @@ def add_checks(
             role_name=CHECKING_WORKFLOW,
             repositories=checks.github_actions.repositories,
             provider_arn=checks.github_actions.provider_arn,
-            review_role_arn=review_role,
+            review_role_arn=target.role_arn,
         )
+
+
+def _review_role_arn(stage: PlannedStage) -> str:
+    name = review_role_name(stage.deployment.stack_prefix)
+    return f"arn:{partition_of(stage.region)}:iam::{stage.account}:role/{name}"
 
 
 def _compared_stage(plan: DeliveryPlan) -> PlannedStage:
     checks = plan.settings.pull_requests
     name = checks.environment if checks else None
     return next((stage for stage in plan.stages if stage.deployment.name == name), plan.stages[0])
+
+
+def _connected_models(settings: DeliverySettings) -> dict[str, ConnectedRepository]:
+    """Return the model repositories whose pull requests are checked."""
+    return {
+        name: _connected(source) for name, source in settings.models.items() if is_watched(source)
+    }
 
 
 def _connected(source: Settings) -> ConnectedRepository:

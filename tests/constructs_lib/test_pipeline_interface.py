@@ -322,7 +322,8 @@ def test_an_alarm_on_a_pipeline_of_another_account_names_the_account() -> None:
 
 
 def test_an_alarm_beside_its_pipeline_is_a_plain_one(tmp_path: Path) -> None:
-    for place in ({}, {"account": "123456789012", "region": "eu-west-1"}):
+    places: tuple[dict[str, Any], ...] = ({}, {"account": "123456789012", "region": "eu-west-1"})
+    for place in places:
         scope = stack(**place)
         metric = created(scope, tmp_path).metric_executions_failed()
         cloudwatch.Alarm(scope, "Alarm", metric=metric, threshold=1, evaluation_periods=1)
@@ -432,7 +433,7 @@ def test_a_target_in_another_account_gets_the_event_over_its_bus(tmp_path: Path)
     ],
 )
 def test_warns_about_a_rule_on_a_bus_that_gets_no_such_events(
-    place: str, env: dict[str, str]
+    place: str, env: dict[str, Any]
 ) -> None:
     scope = stack(**env)
     imported(scope).on_execution_failed("Rule")
