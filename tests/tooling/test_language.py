@@ -21,6 +21,7 @@ PAGES = sorted(
     page
     for page in (
         ROOT / "CHANGELOG.md",
+        ROOT / "README.md",
         *(ROOT / "docs").glob("*.md"),
         *(ROOT / "model_configs").glob("*/README.md"),
         ROOT / "smp" / "cli" / "model_template" / "README.md",
