@@ -10,9 +10,9 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from constructs_lib.role_policy import RolePolicy
-from smp.definition.permissions.pipeline_role import STEP_RESOURCES
 from smp.definition.permissions.plan import Permissions
 from smp.definition.permissions.statement import Resolve
+from smp.definition.step_types import KNOWN_TYPES
 from smp.errors import Problem, SetupError
 
 
@@ -58,7 +58,7 @@ def _refuse_unknown(pipeline_name: str, permissions: Permissions) -> None:
             [
                 Problem(
                     f"pipeline '{pipeline_name}': the permissions of step type '{kind}' are not known",
-                    allowed=", ".join(STEP_RESOURCES),
+                    allowed=", ".join(KNOWN_TYPES),
                     hint="pass a pipeline_role of your own to SageMakerPipeline",
                 )
                 for kind in permissions.unknown_step_types

@@ -12,6 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from smp.aws.faults import explained, fault, is_denied, is_missing
 from smp.definition.compiled import Json, nested_steps
+from smp.definition.step_types import FAIL, FOR_EACH
 from smp.errors import Problem, RunError, near_names
 
 EXECUTING, STOPPING = "Executing", "Stopping"
@@ -223,7 +224,7 @@ def _further_iterations(step: Json) -> int:
     """Return how many steps a loop adds to those in the definition; none where only an execution knows."""
     arguments = step.get("Arguments", {})
     items = arguments.get("IterableItems")
-    if step.get("Type") != "ForEach" or not isinstance(items, list):
+    if step.get("Type") != FOR_EACH.name or not isinstance(items, list):
         return 0
     return (len(items) - 1) * len(arguments.get("ForEachBody", []))
 
@@ -239,7 +240,8 @@ def _step(item: Mapping[str, Any]) -> Step:
     kind = next((kind for kind, value in metadata.items() if value is not None), None)
     details = metadata.get(kind) or {}
     reused = (item.get("CacheHitResult") or {}).get("SourcePipelineExecutionArn")
-    reason = _text(item.get("FailureReason")) or (kind == "Fail" and details.get("ErrorMessage"))
+    message = details.get("ErrorMessage") if kind == FAIL.metadata else None
+    reason = _text(item.get("FailureReason")) or message
     return Step(
         name=_name(item),
         status=item["StepStatus"],

@@ -12,17 +12,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from smp.aws.executions import Step
 from smp.aws.faults import explained, fault, is_missing
-from smp.aws.jobs import CHECKS, TUNING
+from smp.aws.jobs import job_call
+from smp.definition.step_types import TUNING_JOB
 from smp.errors import Problem, RunError
-
-GROUPS = {
-    "ProcessingJob": "/aws/sagemaker/ProcessingJobs",
-    "TrainingJob": "/aws/sagemaker/TrainingJobs",
-    "TransformJob": "/aws/sagemaker/TransformJobs",
-    TUNING: "/aws/sagemaker/TrainingJobs",
-    **dict.fromkeys(CHECKS, "/aws/sagemaker/ProcessingJobs"),
-}
-"""The log group that the service writes a job's log to, by the kind of job."""
 
 
 @dataclass(frozen=True)
@@ -43,14 +35,16 @@ class JobLog:
 
         Raises RunError for a step that runs no job, and for a trial of a step that has none.
         """
-        if step.kind not in GROUPS or job is None:
+        call = job_call(step)
+        if call is None or call.log_group is None or job is None:
             raise RunError([_no_job(step)])
-        if trial and step.kind != TUNING:
+        is_tuning = call is TUNING_JOB
+        if trial and not is_tuning:
             raise RunError(f"{step.name} has no trials: it is no tuning step")
         self._logs = logs
         self._step = step
-        self.group = GROUPS[step.kind]
-        self.prefix = f"{job}-{trial or ''}" if step.kind == TUNING else f"{job}/"
+        self.group = call.log_group
+        self.prefix = f"{job}-{trial or ''}" if is_tuning else f"{job}/"
         self._tokens: dict[str, str | None] = {}
 
     def lines(self) -> Iterator[Line]:

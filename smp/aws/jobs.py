@@ -5,28 +5,26 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from botocore import xform_name
 from botocore.exceptions import BotoCoreError, ClientError
 
 from smp.aws.executions import FAILED, Step
-
-TUNING = "TuningJob"
-CHECKS = ("QualityCheck", "ClarifyCheck")
-
-_DESCRIBED_BY: Mapping[str, tuple[str, str]] = {
-    "TrainingJob": ("describe_training_job", "TrainingJobName"),
-    "ProcessingJob": ("describe_processing_job", "ProcessingJobName"),
-    "TransformJob": ("describe_transform_job", "TransformJobName"),
-    TUNING: ("describe_hyper_parameter_tuning_job", "HyperParameterTuningJobName"),
-    **dict.fromkeys(CHECKS, ("describe_processing_job", "ProcessingJobName")),
-}
+from smp.definition.step_types import TUNING_JOB, ServiceCall, row_of_metadata
 
 
 def job_name(sagemaker: Any, step: Step) -> str | None:
     """Return the name of a step's job as it was written, which its ARN may have in lower case."""
-    described = _describe(sagemaker, step)
-    if step.job_arn is None or step.kind is None or step.kind not in _DESCRIBED_BY:
+    call = job_call(step)
+    if step.job_arn is None or call is None:
         return None
-    return str(described.get(_DESCRIBED_BY[step.kind][1]) or _name_in_arn(step.job_arn))
+    described = _describe(sagemaker, step)
+    return str(described.get(str(call.name_member)) or _name_in_arn(step.job_arn))
+
+
+def job_call(step: Step) -> ServiceCall | None:
+    """Return the call that started a step's job; None for a step that runs none."""
+    row = row_of_metadata(step.kind)
+    return row.call if row and row.call and row.call.is_job else None
 
 
 def failure_reason(sagemaker: Any, step: Step) -> str:
@@ -44,12 +42,13 @@ def failure_reason(sagemaker: Any, step: Step) -> str:
 
 def _describe(sagemaker: Any, step: Step) -> Mapping[str, Any]:
     """Return what the service says about a step's job; nothing where it has none or may not be asked."""
-    if step.job_arn is None or step.kind is None or step.kind not in _DESCRIBED_BY:
+    call = job_call(step)
+    if step.job_arn is None or call is None:
         return {}
-    method, parameter = _DESCRIBED_BY[step.kind]
+    describe = getattr(sagemaker, xform_name(call.describe))
     try:
-        described: Mapping[str, Any] = getattr(sagemaker, method)(
-            **{parameter: _name_in_arn(step.job_arn)}
+        described: Mapping[str, Any] = describe(
+            **{str(call.name_member): _name_in_arn(step.job_arn)}
         )
     except (BotoCoreError, ClientError):
         return {}
@@ -58,7 +57,7 @@ def _describe(sagemaker: Any, step: Step) -> Mapping[str, Any]:
 
 def _of_trials(sagemaker: Any, step: Step) -> list[str]:
     """Return what a training job of a failed tuning job says: the tuning job only counts them."""
-    if step.kind != TUNING or step.job_arn is None:
+    if job_call(step) is not TUNING_JOB or step.job_arn is None:
         return []
     try:
         listed = sagemaker.list_training_jobs_for_hyper_parameter_tuning_job(

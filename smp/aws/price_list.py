@@ -16,6 +16,7 @@ from smp.aws.faults import explained
 from smp.aws.session import Session, client
 from smp.definition.compiled import CompiledPipeline, Json
 from smp.definition.prices import Prices
+from smp.definition.step_types import row_of
 
 SERVICE_CODE = "AmazonSageMaker"
 HOME_REGIONS = {"aws": "us-east-1", "aws-cn": "cn-northwest-1"}
@@ -29,15 +30,6 @@ USAGE = re.compile(
 JOBS = {"Train": "training", "Processing": "processing", "Tsform": "transform"}
 NOT_ON_DEMAND = re.compile(r"free|spot|reserved|geo|_dw", re.IGNORECASE)
 HOURS = {"hrs", "hr", "hour", "hours"}
-
-JOB_OF_STEP = {
-    "Training": "training",
-    "Tuning": "training",
-    "Processing": "processing",
-    "QualityCheck": "processing",
-    "ClarifyCheck": "processing",
-    "Transform": "transform",
-}
 
 Key = tuple[str, str]
 """Kind of job and instance type."""
@@ -60,8 +52,8 @@ def instance_types(pipelines: Iterable[CompiledPipeline]) -> frozenset[Key]:
     for pipeline in pipelines:
         declared = {item["Name"]: item for item in pipeline.definition.get("Parameters", [])}
         for step in pipeline.steps():
-            job = JOB_OF_STEP.get(step["Type"])
-            if job:
+            job = row_of(step).billed_as
+            if job is not None and job in JOBS.values():
                 arguments = step.get("Arguments", {})
                 found |= {(job, name) for name in _types(arguments, declared)}
     return frozenset(found)

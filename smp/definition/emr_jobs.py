@@ -6,8 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from smp.definition.compiled import Json
-
-EMR_SERVERLESS = "EMRServerless"
+from smp.definition.step_types import EMR_SERVERLESS, row_of
 
 
 @dataclass(frozen=True)
@@ -28,6 +27,6 @@ def emr_jobs(steps: Iterable[Json]) -> tuple[EmrJob, ...]:
             "tags" in step["Arguments"]["JobConfig"],
         )
         for step in steps
-        if step["Type"] == EMR_SERVERLESS
+        if row_of(step) is EMR_SERVERLESS
     )
     return tuple(dict.fromkeys(found))

@@ -9,20 +9,16 @@ from smp.definition.compiled import CompiledPipeline, Json
 
 ENTRY_POINT = "amazon_sagemaker_scheduler"
 """The program of SageMaker's images that runs notebooks; a job that begins with it is a notebook job."""
-NOTEBOOK_JOB = "NotebookJob"
 
 
 def is_notebook_job(step: Json) -> bool:
     """Whether a step of a definition is the training job of a notebook."""
-    specification = step.get("Arguments", {}).get("AlgorithmSpecification", {})
-    return bool(
-        step["Type"] == "Training" and specification.get("ContainerEntrypoint") == [ENTRY_POINT]
+    specification = step.get("Arguments", {}).get("AlgorithmSpecification")
+    return (
+        step["Type"] == "Training"
+        and isinstance(specification, dict)
+        and specification.get("ContainerEntrypoint") == [ENTRY_POINT]
     )
-
-
-def kind_of(step: Json) -> str:
-    """Return what a person calls a step of this type."""
-    return NOTEBOOK_JOB if is_notebook_job(step) else str(step["Type"])
 
 
 def language_of(pipeline: CompiledPipeline, step: Json) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 from smp.definition.compiled import Json, nested_steps
 from smp.definition.item_list import ItemError, items_of
 from smp.definition.parameter_text import MAX_VALUE, read_text
+from smp.definition.step_types import FOR_EACH
 from smp.errors import Problem, RunError, near_names
 
 
@@ -63,7 +64,9 @@ def read_assignments(texts: Sequence[str]) -> dict[str, str]:
 def _read_by_loops(definition: Json) -> set[str]:
     """Return the names of the parameters that hold the items of loops."""
     steps = nested_steps(definition.get("Steps", []))
-    read = [step["Arguments"].get("IterableItems") for step in steps if step["Type"] == "ForEach"]
+    read = [
+        step["Arguments"].get("IterableItems") for step in steps if step["Type"] == FOR_EACH.name
+    ]
     paths = [str(items["Get"]) for items in read if isinstance(items, dict) and "Get" in items]
     return {path.removeprefix("Parameters.") for path in paths}
 

@@ -16,36 +16,20 @@ from typing import Any
 from smp.definition.compiled import CompiledPipeline, Json
 from smp.definition.deploy_values import PATTERN
 from smp.definition.request_shapes import Shape, input_shape
+from smp.definition.step_types import CALLS, STEP_TYPES, row_of
 from smp.errors import Problem
 
-OPERATIONS: Mapping[str, str] = {
-    "Processing": "CreateProcessingJob",
-    "QualityCheck": "CreateProcessingJob",
-    "ClarifyCheck": "CreateProcessingJob",
-    "Training": "CreateTrainingJob",
-    "Transform": "CreateTransformJob",
-    "Model": "CreateModel",
-    "RegisterModel": "CreateModelPackage",
-    "Tuning": "CreateHyperParameterTuningJob",
-}
-
-PARTS: Mapping[str, Mapping[str, tuple[str, str]]] = {
-    "EMRServerless": {
-        "JobConfig": ("emr-serverless", "StartJobRun"),
-        "ApplicationConfig": ("emr-serverless", "CreateApplication"),
-    },
-}
-"""The members of a step's arguments that are requests, with their services and operations."""
-
-NAMED_BY_SERVICE = {
-    "ProcessingJobName",
-    "TrainingJobName",
-    "TransformJobName",
-    "ModelName",
-    "HyperParameterTuningJobName",
-    "applicationId",
-    "clientToken",
-}
+FILLED_IN = frozenset(
+    (
+        *(call.name_member for call in CALLS),
+        *(
+            member
+            for row in STEP_TYPES.values()
+            for part in row.parts.values()
+            for member in part.filled_in
+        ),
+    )
+)
 """Required members that the service fills in when it starts a step."""
 
 EXPRESSIONS = {"Get", "Std:Join", "Std:JsonGet"}
@@ -84,17 +68,22 @@ def check_step_request(
     A parameter counts as its default, also inside a text: a number where the service takes text is
     refused at run time. `shapes` is a directory that keeps the shapes of requests.
     """
-    if step["Type"] not in OPERATIONS and step["Type"] not in PARTS:
+    row = row_of(step)
+    if row.call is None and not row.parts:
         return []
     arguments = _with_defaults(step["Arguments"], defaults)
-    if step["Type"] in OPERATIONS:
-        shape = input_shape("sagemaker", OPERATIONS[step["Type"]], shapes)
+    if row.call is not None:
+        shape = input_shape("sagemaker", row.call.operation, shapes)
         return list(_faults(arguments, shape, "Arguments"))
     return [
         found
-        for member, call in PARTS[step["Type"]].items()
+        for member, part in row.parts.items()
         if member in arguments
-        for found in _faults(arguments[member], input_shape(*call, shapes), f"Arguments.{member}")
+        for found in _faults(
+            arguments[member],
+            input_shape(part.service, part.operation, shapes),
+            f"Arguments.{member}",
+        )
     ]
 
 
@@ -138,7 +127,7 @@ def _structure_faults(value: Any, shape: Shape, path: str) -> Iterator[tuple[str
         yield path, f"expected an object, found {value!r}"
         return
     for name in shape.required:
-        if name not in value and name not in NAMED_BY_SERVICE:
+        if name not in value and name not in FILLED_IN:
             yield f"{path}.{name}", "it is required"
     for name, item in value.items():
         if name not in shape.members:

@@ -14,12 +14,12 @@ from typing import Any, TypeVar
 from smp.definition.compiled import CURRENT_ITEM, CompiledPipeline, Json
 from smp.definition.evaluate import lookup
 from smp.definition.item_list import ItemError, items_of
+from smp.definition.step_types import FOR_EACH
 from smp.errors import RunError
 from smp.text.messages import shown
 
 Value = TypeVar("Value")
 
-FOR_EACH = "ForEach"
 BODY = "ForEachBody"
 ITEMS = "IterableItems"
 JOB_NAMES = frozenset({"Execution.ProcessingJobName", "Execution.TrainingJobName"})
@@ -39,7 +39,7 @@ def loops_of(steps: Iterable[Json]) -> dict[str, str]:
     return {
         inner["Name"]: step["Name"]
         for step in steps
-        if step["Type"] == FOR_EACH
+        if step["Type"] == FOR_EACH.name
         for inner in step["Arguments"][BODY]
     }
 
@@ -140,7 +140,7 @@ def with_iterations(
         found = []
         for step in steps:
             arguments = dict(step.get("Arguments", {}))
-            if step["Type"] == FOR_EACH and step["Name"] in items:
+            if step["Type"] == FOR_EACH.name and step["Name"] in items:
                 arguments[BODY] = []
                 for iteration in unroll(step, items[step["Name"]]):
                     arguments[BODY] += iteration.steps

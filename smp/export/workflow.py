@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from smp.definition.compiled import CONTAINERS, CompiledPipeline, Json
+from smp.definition.step_types import ServiceCall, StepType, row_of
 
 Trigger = Literal["Completed", "Failed", "Stopped", "Any"]
 Branch = Literal["IfSteps", "ElseSteps"]
@@ -72,6 +73,18 @@ class Task:
     """What it writes."""
     reads: tuple[PropertyFile, ...] = ()
     """What its own expressions read of other steps."""
+
+    @property
+    def type(self) -> StepType:
+        """The row of its step: one `kind` may have several forms."""
+        return row_of(self.step)
+
+    @property
+    def call(self) -> ServiceCall:
+        """The call of SageMaker's API that it makes; only for a task that makes one."""
+        call = self.type.call
+        assert call is not None, f"{self.name} makes no call"
+        return call
 
     @property
     def arguments(self) -> Json:

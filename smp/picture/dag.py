@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from smp.definition.compiled import CompiledPipeline, Json
-from smp.definition.notebook_jobs import kind_of
+from smp.definition.step_types import FOR_EACH, row_of
 from smp.text.human import counted
 
 INSTANCE_TYPE_KEYS = ("InstanceType", "TransformInstanceType")
@@ -118,16 +118,17 @@ def _without_order(pipeline: CompiledPipeline) -> CompiledPipeline:
 def _read_step(step: Json, model: str) -> Step:
     cache = step.get("CacheConfig", {})
     arguments = step.get("Arguments", {})
+    row = row_of(step)
     count = _find(arguments, INSTANCE_COUNT_KEYS)
     instance_type = _find(arguments, INSTANCE_TYPE_KEYS)
     return Step(
         name=step["Name"],
-        type=kind_of(step),
+        type=row.name,
         model=model,
         instance_type=instance_type if isinstance(instance_type, str) else None,
         instance_count=count if isinstance(count, int) else 1,
         cached_for=cache.get("ExpireAfter", "ever") if cache.get("Enabled") else None,
-        repeats=_repeats(arguments) if step["Type"] == "ForEach" else "",
+        repeats=_repeats(arguments) if row is FOR_EACH else "",
     )
 
 

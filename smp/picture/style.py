@@ -1,4 +1,4 @@
-"""Colours, icons and letter widths of the pictures, in light and dark."""
+"""Colours and letter widths of the pictures, in light and dark."""
 
 from __future__ import annotations
 
@@ -56,25 +56,6 @@ DARK = Theme(
 )
 
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
-
-ICONS = {
-    "Processing": "M2 4h12M4.5 8h7M6.5 12h3",
-    "Training": "M2 13l4-4.5 3 2.5 5-7M10.5 4H14v3.5",
-    "Tuning": "M2 5h5M11 5h3M9 3v4M2 11h2M8 11h6M6 9v4",
-    "Model": "M8 1.5l5.5 3.2v6.6L8 14.5l-5.5-3.2V4.7zM2.5 4.7L8 8l5.5-3.3M8 8v6.5",
-    "Transform": "M2 5.5h11M10.5 3L13 5.5 10.5 8M14 11H3M5.5 8.5L3 11l2.5 2.5",
-    "RegisterModel": "M3 2h6.5L14 6.5v7.5H3zM5.8 9.6l1.8 1.8 3.4-3.6",
-    "Condition": "M8 1.5L14.5 8 8 14.5 1.5 8z",
-    "Lambda": "M3.5 2.5h2.7l6 11h1.8M6.9 6.6L3 13.5",
-    "Callback": "M2 3.5h12v8H8.5L5 14v-2.5H2z",
-    "QualityCheck": "M2.5 8.5l3.5 3.5 7.5-8M2.5 14h11",
-    "EMRServerless": "M9 1.5L3.5 9H7l-1 5.5L12.5 7H9z",
-    "ClarifyCheck": "M8 2v12M4.5 14h7M3 4h10M3 4L1.2 9h3.6zM13 4l-1.8 5h3.6z",
-    "NotebookJob": "M4 2h9v12H4zM2.5 4.5h3M2.5 8h3M2.5 11.5h3M7.5 6h3.5M7.5 9h3.5",
-    "ForEach": "M3 8a5 5 0 0 1 9-3M13 8a5 5 0 0 1-9 3M12 1.8V5H8.8M4 14.2V11h3.2",
-    "Fail": "M3.5 3.5l9 9M12.5 3.5l-9 9",
-}
-OTHER_ICON = "M3 3h10v10H3z"
 
 _NARROW = frozenset("fijlrtI.,:;|'!-()[] ")
 _WIDE = frozenset("mwMWQOGDCNHU@%_")

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from smp.definition.step_types import row_named
 from smp.picture.dag import Dag, Edge, Step
 from smp.picture.layout import Layout, Point, lay_out
 from smp.picture.legend import (
@@ -21,7 +22,7 @@ from smp.picture.legend import (
     legend_entries,
     legend_rows,
 )
-from smp.picture.style import ICONS, OTHER_ICON, style_sheet, text_width
+from smp.picture.style import style_sheet, text_width
 from smp.picture.svg import px, svg_attribute, svg_text, text_line
 
 MARGIN = 28.0
@@ -267,7 +268,7 @@ def _box(step: Step, box: _Box, width: float, accent: str) -> Iterator[str]:
     yield _bar(accent, box.height)
     yield (
         f'    <path class="icon {accent}" transform="translate({px(TEXT_LEFT)} {px(PADDING - 2)})'
-        f' scale({ICON / 18:.3f})" d="{ICONS.get(step.type, OTHER_ICON)}"/>'
+        f' scale({ICON / 18:.3f})" d="{row_named(step.type).icon}"/>'
     )
     if box.mark:
         yield (

@@ -9,12 +9,15 @@ import botocore.loaders
 import pytest
 from botocore import model
 
-from smp.definition import request_shapes
-from smp.definition.request_check import OPERATIONS, PARTS
+from smp.definition import request_shapes, step_types
 from smp.definition.request_shapes import Shape, input_shape
 
-CALLS = {("sagemaker", operation) for operation in OPERATIONS.values()}
-CALLS |= {call for calls in PARTS.values() for call in calls.values()}
+CALLS = {("sagemaker", call.operation) for call in step_types.CALLS}
+CALLS |= {
+    (part.service, part.operation)
+    for row in step_types.STEP_TYPES.values()
+    for part in row.parts.values()
+}
 TRAITS = ("min", "max", "pattern", "enum")
 
 

@@ -3,29 +3,28 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import get_args
 
 import pytest
 
 from smp.config.steps.any_step import AnyStep
-from smp.export.airflow.checks import KINDS as OF_A_DAG
-from smp.export.airflow.serverless_checks import KINDS as OF_A_SERVERLESS_WORKFLOW
-from smp.export.stepfunctions.refusals import KINDS as OF_A_STATE_MACHINE
-from smp.local.engine.step_support import RUNNABLE
+from smp.definition.step_types import Refused
+from smp.export.airflow.step_types import DAG_STEPS, SERVERLESS_STEPS
+from smp.export.stepfunctions.step_types import STEPS
+from smp.local.jobs.kinds import JOBS, Job
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "targets.md"
 KIND_OF_CLASS = {
     "Metrics": "Processing",
-    "NotebookJob": "Training",
     "CreateModel": "Model",
-    "ApprovedModel": "Lambda",
 }
 """The type of the step that a class becomes, where it has another name."""
-COLUMNS = {
-    "Step Functions": OF_A_STATE_MACHINE,
-    "Airflow": OF_A_DAG,
-    "MWAA Serverless": OF_A_SERVERLESS_WORKFLOW,
+COLUMNS: Mapping[str, Mapping[str, object]] = {
+    "Step Functions": STEPS,
+    "Airflow": DAG_STEPS,
+    "MWAA Serverless": SERVERLESS_STEPS,
 }
 
 
@@ -58,13 +57,14 @@ def test_the_page_has_every_step_class() -> None:
 def test_what_is_refused_is_what_the_exporter_refuses(column: str) -> None:
     refused = {name for name, row in rows().items() if row[column] == "refused"}
     kinds = {name: KIND_OF_CLASS.get(name, name) for name in rows()}
-    assert refused == {name for name, kind in kinds.items() if kind not in COLUMNS[column]}
+    handled = COLUMNS[column]
+    assert refused == {n for n, kind in kinds.items() if isinstance(handled[kind], Refused)}
 
 
 def test_what_is_refused_here_is_what_a_local_run_cannot_run() -> None:
     refused = {name for name, row in rows().items() if row["Local (`smp run`)"] == "refused"}
     by_stand_in = {n for n, row in rows().items() if "local_stand_in" in row["Local (`smp run`)"]}
     kinds = {name: KIND_OF_CLASS.get(name, name) for name in rows()}
-    looked_up = {"ApprovedModel"}
-    cannot = {name for name, kind in kinds.items() if kind not in RUNNABLE} - looked_up
-    assert refused | by_stand_in == cannot
+    handled = {name: JOBS[kind] for name, kind in kinds.items()}
+    assert refused == {name for name, one in handled.items() if isinstance(one, Refused)}
+    assert by_stand_in == {n for n, one in handled.items() if isinstance(one, Job) and one.refused}

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from smp.definition.compiled import CompiledPipeline
-from smp.definition.service_calls import SERVICE_CALLS
+from smp.definition.step_types import CALLS
 from smp.errors import CompileError
 from smp.export.refusal import ExportError, refusal, refuse
 from smp.export.workflow import Edge, Parameter, PropertyFile, Side, expressions_in, read_workflow
@@ -139,7 +139,7 @@ def test_every_call_is_one_of_botocore() -> None:
     import botocore.session
 
     model = botocore.session.get_session().get_service_model("sagemaker")
-    for call in SERVICE_CALLS.values():
+    for call in CALLS:
         request = model.operation_model(call.operation).input_shape
         answer = model.operation_model(call.describe).output_shape
         assert request is not None

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from smp.definition.compiled import CONTAINERS, CompiledPipeline, Json
-from smp.definition.emr_jobs import EMR_SERVERLESS, EmrJob, emr_jobs
+from smp.definition.emr_jobs import EmrJob, emr_jobs
 from smp.definition.model_lookups import Lookup, lookups_in
 from smp.definition.permissions.pointed_data import pointed_data
+from smp.definition.step_types import EMR_SERVERLESS, REGISTER_MODEL, StepType, row_named, row_of
 
 WRITTEN_UNDER = frozenset(
     {
@@ -27,13 +28,6 @@ WRITTEN_UNDER = frozenset(
 ROLE_KEYS = frozenset({"RoleArn", "ExecutionRoleArn"})
 IMAGE_KEYS = frozenset({"Image", "ImageUri", "TrainingImage"})
 KEY_KEYS = frozenset({"KmsKeyId", "VolumeKmsKeyId"})
-
-HANDED_OVER = frozenset({"Lambda", "Callback"})
-"""Types of steps whose arguments are what their author hands to something outside SageMaker."""
-OWN_PERMISSIONS = HANDED_OVER | {"EMRServerless"}
-"""Types of steps whose work is done by something with permissions of its own."""
-CHECKS = frozenset({"QualityCheck", "ClarifyCheck"})
-"""Types of steps that compare with a baseline."""
 
 MAX_PREFIXES = 12
 """More prefixes than this are given by their common parents: a policy of IAM holds 6,144 characters."""
@@ -93,7 +87,7 @@ def analyse_access(pipeline: CompiledPipeline) -> Access:
     leaves = [
         (path, text)
         for step in pipeline.steps()
-        if step["Type"] not in OWN_PERMISSIONS
+        if not row_of(step).has_own_role
         for path, text in _texts({**_own_arguments(step), **_supplied(step)}, parameters)
     ]
     writes = [text for path, text in leaves if _is_s3(text) and WRITTEN_UNDER.intersection(path)]
@@ -102,7 +96,7 @@ def analyse_access(pipeline: CompiledPipeline) -> Access:
     lookups = lookups_in(pipeline.steps())
     reads += [uri for found in lookups for uri in found.artifacts]
     images = {*_under(leaves, IMAGE_KEYS), *(uri for found in lookups for uri in found.images)}
-    checks = [step for step in pipeline.steps() if step["Type"] in CHECKS]
+    checks = [step for step in pipeline.steps() if row_of(step).compares_baselines]
     types = frozenset(step["Type"] for step in pipeline.steps())
     return Access(
         step_types=types,
@@ -127,14 +121,18 @@ def analyse_access(pipeline: CompiledPipeline) -> Access:
         emr_logs=_shortest(_emr_logs(pipeline, parameters)),
         asks_models=any("ModelName" in step for step in checks),
         uses_network=any("VpcConfig" in path for path, _ in leaves),
-        reads_results=bool(types & {"RegisterModel", *CHECKS})
+        reads_results=any(_reads_results(row_named(name)) for name in types)
         or any(step.get("PropertyFiles") for step in pipeline.steps()),
     )
 
 
+def _reads_results(row: StepType) -> bool:
+    return row is REGISTER_MODEL or row.compares_baselines
+
+
 def _emr_logs(pipeline: CompiledPipeline, parameters: Json) -> Iterator[str]:
     for step in pipeline.steps():
-        if step["Type"] == EMR_SERVERLESS:
+        if step["Type"] == EMR_SERVERLESS.name:
             texts = _texts(step["Arguments"], parameters)
             yield from (text for path, text in texts if path[-1] == "logUri" and _is_s3(text))
 

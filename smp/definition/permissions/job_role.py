@@ -14,7 +14,6 @@ from smp.definition.deploy_values import (
     image_account,
 )
 from smp.definition.permissions.access import Access
-from smp.definition.permissions.pipeline_role import JOB_NAMES
 from smp.definition.permissions.statement import (
     Statement,
     key_arns,
@@ -22,16 +21,7 @@ from smp.definition.permissions.statement import (
     regional_arn,
     through_s3,
 )
-
-LOG_GROUPS = {
-    "Processing": "/aws/sagemaker/ProcessingJobs",
-    "ClarifyCheck": "/aws/sagemaker/ProcessingJobs",
-    "QualityCheck": "/aws/sagemaker/ProcessingJobs",
-    "Training": "/aws/sagemaker/TrainingJobs",
-    "Tuning": "/aws/sagemaker/TrainingJobs",
-    "Transform": "/aws/sagemaker/TransformJobs",
-}
-"""Where each kind of job writes its log, by step type; a step type without jobs has none."""
+from smp.definition.step_types import JOB_NAMES, row_named
 
 ECR_IMAGE = re.compile(
     r"(?P<account>[^./]+)\.dkr\.ecr\.(?P<region>[^./]+)\.amazonaws\.com(?:\.cn)?"
@@ -129,7 +119,8 @@ def _images(access: Access, images: Images) -> Iterator[Statement]:
 
 
 def _logs(access: Access) -> Iterator[Statement]:
-    groups = sorted({LOG_GROUPS[kind] for kind in access.step_types if kind in LOG_GROUPS})
+    calls = [row.call for row in map(row_named, access.step_types) if row.call]
+    groups = sorted({call.log_group for call in calls if call.log_group})
     yield Statement(
         "WriteLogs",
         [

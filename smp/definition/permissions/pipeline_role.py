@@ -20,47 +20,7 @@ from smp.definition.permissions.statement import (
     regional_arn,
     through_s3,
 )
-
-JOB_NAMES = "pipelines-*"
-"""SageMaker Pipelines begins the names of what its steps create with `pipelines-`."""
-
-
-def _job(kind: str, resource: str) -> tuple[str, Sequence[str]]:
-    actions = (f"sagemaker:{verb}{kind}" for verb in ("Create", "Describe", "Stop"))
-    return f"{resource}/{JOB_NAMES}", ("sagemaker:AddTags", *actions)
-
-
-PROCESSING = _job("ProcessingJob", "processing-job")
-
-STEP_RESOURCES: dict[str, tuple[str, Sequence[str]] | None] = {
-    "Processing": PROCESSING,
-    "ClarifyCheck": PROCESSING,
-    "QualityCheck": PROCESSING,
-    "Training": _job("TrainingJob", "training-job"),
-    "Transform": _job("TransformJob", "transform-job"),
-    "Model": (
-        f"model/{JOB_NAMES}",
-        ("sagemaker:AddTags", "sagemaker:CreateModel", "sagemaker:DescribeModel"),
-    ),
-    "Tuning": (
-        "hyper-parameter-tuning-job/*",
-        (
-            "sagemaker:AddTags",
-            "sagemaker:CreateHyperParameterTuningJob",
-            "sagemaker:DescribeHyperParameterTuningJob",
-            "sagemaker:ListTrainingJobsForHyperParameterTuningJob",
-            "sagemaker:StopHyperParameterTuningJob",
-        ),
-    ),
-    "Condition": None,
-    "Fail": None,
-    "ForEach": None,
-    "Lambda": None,
-    "Callback": None,
-    "RegisterModel": None,
-    "EMRServerless": None,
-}
-"""What a step of each type creates, and what is done with it; None: nothing of the kind."""
+from smp.definition.step_types import KNOWN_TYPES, row_named
 
 
 def pipeline_statements(access: Access, groups: Sequence[str]) -> Iterator[Statement]:
@@ -100,17 +60,19 @@ def queue_arn(url: str) -> str:
 
 def unknown_step_types(access: Access) -> tuple[str, ...]:
     """Return the types of steps whose permissions are not known here."""
-    return tuple(sorted(access.step_types - set(STEP_RESOURCES)))
+    return tuple(sorted(access.step_types.difference(KNOWN_TYPES)))
 
 
 def _jobs(access: Access) -> Iterator[Statement]:
-    created = {STEP_RESOURCES.get(kind) for kind in access.step_types}
-    for resource, actions in sorted(item for item in created if item):
-        name = "".join(part.title() for part in resource.partition("/")[0].split("-"))
+    calls = {row.call for row in map(row_named, access.step_types) if row.call}
+    for call in sorted(calls, key=lambda call: call.resource):
+        if call.name_member is None:
+            continue
+        name = "".join(part.title() for part in call.resource.split("-"))
         yield Statement(
             f"Run{name}s",
-            actions,
-            [regional_arn("sagemaker", resource)],
+            call.actions,
+            [regional_arn("sagemaker", f"{call.resource}/{call.names}")],
             wildcard="Each execution names its jobs and models anew.",
         )
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from smp.definition.compiled import CompiledPipeline
+from smp.definition.step_types import CLARIFY_CHECK, row_of
 
 CODE_OBJECT = re.compile(r"^s3://\$\{smp:bucket\}/code/(?P<sha256>[0-9a-f]{64})/(?P<path>.+)$")
 
@@ -46,7 +47,7 @@ def _manifests(value: Any) -> Iterator[str]:
 def _analyses(pipeline: CompiledPipeline) -> Iterator[str]:
     """Yield the URI of each configuration of an analysis by SageMaker Clarify."""
     for step in pipeline.steps():
-        inputs = step["Arguments"]["ProcessingInputs"] if step["Type"] == "ClarifyCheck" else []
+        inputs = step["Arguments"]["ProcessingInputs"] if row_of(step) is CLARIFY_CHECK else []
         yield from (
             item["S3Input"]["S3Uri"] for item in inputs if item["InputName"] == "analysis_config"
         )

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from smp.definition.compiled import CompiledPipeline
-from smp.definition.model_lookups import is_lookup
-from smp.definition.service_calls import SERVICE_CALLS
+from smp.definition.step_types import APPROVED_MODEL, CONDITION, FAIL, Refused
 from smp.errors import Problem
 from smp.export.airflow.conditions import OPERATORS
 from smp.export.airflow.schedule import schedule_problems, schedule_triggers
+from smp.export.airflow.step_types import dag_step
 from smp.export.refusal import refusal, refuse
 from smp.export.workflow import Task, Workflow, expressions_in, property_file_of, step_property
 
 TARGET = "Airflow"
-KINDS = frozenset({*SERVICE_CALLS, "Condition", "Fail", "Lambda"})
 CONDITIONS = frozenset({*OPERATORS, "In", "Not", "Or", "And"})
 EXECUTION = frozenset(
     {
@@ -28,29 +27,6 @@ EXECUTION = frozenset(
 )
 """What a run knows of itself, by the names of the definition language."""
 
-ELSEWHERE = "run this pipeline on SageMaker, or leave the step out with conf.environments"
-INSTEAD: Mapping[str, tuple[str, str]] = {
-    "Callback": (
-        "a step that waits for a message from a queue",
-        "let a Processing step do it, or have a DAG of your own wait and trigger this one",
-    ),
-    "QualityCheck": (
-        "a check that the service compares with its baselines itself",
-        "compute the metrics in a Metrics step and ask for them in a Condition",
-    ),
-    "ClarifyCheck": (
-        "a check that the service compares with its baselines itself",
-        "compute the metrics in a Metrics step and ask for them in a Condition",
-    ),
-    "EMR": ("a step on an EMR cluster", "run the script in a Processing step, which takes Spark"),
-    "EMRServerless": (
-        "a job of EMR Serverless",
-        "run the script in a Processing step, which takes Spark",
-    ),
-    "ForEach": ("a loop over steps", "write the steps out, or let one job do all items"),
-}
-"""What is said of step types that a DAG cannot have; of others their name."""
-
 
 def check_dag(compiled: CompiledPipeline, workflow: Workflow) -> None:
     """Raise ExportError with all that a DAG cannot express."""
@@ -60,9 +36,9 @@ def check_dag(compiled: CompiledPipeline, workflow: Workflow) -> None:
 def dag_problems(compiled: CompiledPipeline, workflow: Workflow) -> Iterator[Problem]:
     """Yield what a DAG cannot express."""
     for task in workflow.tasks:
-        if task.kind not in KINDS:
-            construct, instead = INSTEAD.get(task.kind, (f"a step of type {task.kind}", ELSEWHERE))
-            yield refusal(TARGET, task.name, construct, instead)
+        handled = dag_step(task)
+        if isinstance(handled, Refused):
+            yield refusal(TARGET, task.name, handled.reason, handled.instead)
             continue
         yield from _edge_problems(task)
         yield from _expression_problems(task, workflow)
@@ -78,11 +54,11 @@ def _edge_problems(task: Task) -> Iterator[Problem]:
 
 
 def _expression_problems(task: Task, workflow: Workflow) -> Iterator[Problem]:
-    kinds = {other.name: other.kind for other in workflow.tasks}
+    types = {other.name: other.type for other in workflow.tasks}
     for expression in expressions_in({**task.step, "Arguments": task.arguments}):
         reference = expression.get("Get", "")
         place = step_property(reference) if reference else None
-        if place and kinds.get(place[0]) in ("Condition", "Fail"):
+        if place and types.get(place[0]) in (CONDITION, FAIL):
             construct = f"{reference}: such a step has no result"
             yield refusal(TARGET, task.name, construct, "read what the condition reads")
         if reference.startswith("Execution.") and reference.partition(".")[2] not in EXECUTION:
@@ -132,9 +108,9 @@ def _notes(compiled: CompiledPipeline, workflow: Workflow) -> Iterator[str]:
         yield f"retries by time are counted tries: {', '.join(timed)}"
     if compiled.definition.get("PipelineExperimentConfig"):
         yield "the runs are in no SageMaker experiment"
-    if any(task.kind == "Fail" for task in workflow.tasks):
+    if any(task.type is FAIL for task in workflow.tasks):
         yield "a Fail step fails the run, but steps beside it run to their end"
-    if any(is_lookup(task.step) for task in workflow.tasks):
+    if any(task.type is APPROVED_MODEL for task in workflow.tasks):
         yield "the approved version is looked up by the task itself, without a function"
     others = [item.name for item in compiled.triggers if item.enabled and item.target != "airflow"]
     if others:

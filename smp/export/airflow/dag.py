@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
 from smp.definition.compiled import CompiledPipeline
-from smp.definition.model_lookups import is_lookup
+from smp.definition.step_types import APPROVED_MODEL, CONDITION
 from smp.export.airflow.arrows import arrows, chains, is_guarded
 from smp.export.airflow.checks import check_dag
 from smp.export.airflow.constants import Constants
@@ -31,7 +31,7 @@ def render_dag(compiled: CompiledPipeline) -> Mapping[str, str]:
     """
     workflow = read_workflow(compiled)
     check_dag(compiled, workflow)
-    has_lookup = any(is_lookup(task.step) for task in workflow.tasks)
+    has_lookup = any(task.type is APPROVED_MODEL for task in workflow.tasks)
     return {
         f"{compiled.name}.py": "\n".join(_dag_lines(compiled, workflow, has_lookup)) + "\n",
         **runtime_files(has_lookup),
@@ -96,7 +96,7 @@ def _flow(workflow: Workflow, names: Mapping[str, str]) -> Iterator[str]:
         yield from _folded(text)
     if any(is_guarded(task) for task in workflow.tasks):
         # Not the branches: one that takes no step would skip the last task as well.
-        everything = [names[task.name] for task in workflow.tasks if task.kind != "Condition"]
+        everything = [names[task.name] for task in workflow.tasks if task.type is not CONDITION]
         yield ""
         whole = f"    [{', '.join(everything)}] >> any_failure()"
         if len(whole) <= WIDTH:

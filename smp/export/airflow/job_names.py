@@ -6,7 +6,6 @@ import hashlib
 import re
 from collections.abc import Mapping
 
-from smp.definition.service_calls import SERVICE_CALLS
 from smp.export.workflow import Workflow
 
 SUFFIX_LENGTH = len("-261122050000-99")
@@ -18,7 +17,7 @@ def job_bases(workflow: Workflow) -> Mapping[str, str]:
     return {
         task.name: _base(workflow.name, task.name, call.longest_name - SUFFIX_LENGTH)
         for task in workflow.tasks
-        if (call := SERVICE_CALLS.get(task.kind)) and call.name_member
+        if (call := task.type.call) and call.name_member
     }
 
 

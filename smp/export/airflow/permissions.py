@@ -9,13 +9,11 @@ from collections.abc import Iterator, Sequence
 
 from smp.definition.compiled import CompiledPipeline
 from smp.definition.deploy_values import PARTITION
-from smp.definition.model_lookups import is_lookup
 from smp.definition.permissions.access import analyse_access
-from smp.definition.permissions.job_role import LOG_GROUPS
 from smp.definition.permissions.lookup_role import NUMBERED, group_arns, package_arns
 from smp.definition.permissions.plan import plan_permissions
 from smp.definition.permissions.statement import Statement, key_arns, regional_arn, through_s3
-from smp.definition.service_calls import SERVICE_CALLS
+from smp.definition.step_types import APPROVED_MODEL, KNOWN_TYPES, LOGS_OF_TRAINING
 from smp.export.airflow.job_names import job_bases
 from smp.export.report_keys import report_key
 from smp.export.workflow import Task, Workflow, is_expression, read_workflow
@@ -51,15 +49,16 @@ def dag_permissions(compiled: CompiledPipeline) -> tuple[Statement, ...]:
 
 def _jobs(workflow: Workflow) -> Iterator[Statement]:
     """Create, describe and stop jobs under the names that the steps give them."""
-    for kind, call in SERVICE_CALLS.items():
+    for kind in KNOWN_TYPES:
         tasks = _of(workflow, kind)
-        if tasks and call.stop:
+        call = tasks[0].type.call if tasks else None
+        if call and call.stop:
             verbs = [call.operation, call.describe, call.stop, *_tagging(tasks)]
             yield Statement(
                 f"Run{kind}Jobs", _actions(verbs), _arns(workflow, tasks), wildcard=NAMED_ANEW
             )
     bases = job_bases(workflow)
-    group = f"log-group:{LOG_GROUPS['Training']}"
+    group = f"log-group:{LOGS_OF_TRAINING}"
     streams = [f"{group}:log-stream:{bases[task.name]}-*" for task in _of(workflow, "Training")]
     yield Statement(
         "ShowTrainingLogs",
@@ -121,7 +120,9 @@ def _reports(compiled: CompiledPipeline, workflow: Workflow) -> Iterator[Stateme
 def _functions(workflow: Workflow) -> Iterator[Statement]:
     """Call functions, but not the one for approved versions, whose code is the task's own."""
     called = {
-        task.step["FunctionArn"] for task in _of(workflow, "Lambda") if not is_lookup(task.step)
+        task.step["FunctionArn"]
+        for task in _of(workflow, "Lambda")
+        if task.type is not APPROVED_MODEL
     }
     yield Statement("CallFunctions", ["lambda:InvokeFunction"], sorted(called))
 
@@ -143,8 +144,7 @@ def _actions(operations: Sequence[str]) -> list[str]:
 def _arns(workflow: Workflow, tasks: Sequence[Task]) -> list[str]:
     bases = job_bases(workflow)
     return [
-        regional_arn("sagemaker", f"{SERVICE_CALLS[task.kind].resource}/{bases[task.name]}-*")
-        for task in tasks
+        regional_arn("sagemaker", f"{task.call.resource}/{bases[task.name]}-*") for task in tasks
     ]
 
 

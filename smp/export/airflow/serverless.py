@@ -11,18 +11,16 @@ from smp.definition.deploy_values import LIST_VALUES, PATTERN
 from smp.definition.permissions.access import analyse_access
 from smp.definition.permissions.job_role import data_statements, runtime_statements
 from smp.definition.permissions.statement import Statement
-from smp.definition.service_calls import SERVICE_CALLS
 from smp.export.airflow.arrows import arrows
 from smp.export.airflow.checks import dag_notes
 from smp.export.airflow.job_names import job_bases
 from smp.export.airflow.permissions import dag_permissions
 from smp.export.airflow.schedule import read_schedule, schedule_triggers
 from smp.export.airflow.serverless_checks import serverless_problems
+from smp.export.airflow.step_types import serverless_step
 from smp.export.airflow.templates import job_name, templated
 from smp.export.refusal import refuse
 from smp.export.workflow import Parameter, Task, Workflow, read_workflow
-
-OPERATORS = "airflow.providers.amazon.aws.operators.sagemaker.SageMaker{}Operator"
 
 
 def render_serverless(compiled: CompiledPipeline) -> str:
@@ -114,11 +112,11 @@ def _text(parameter: Parameter) -> str:
 
 
 def _task(task: Task, workflow: Workflow, after: Any) -> Json:
-    name_member = SERVICE_CALLS[task.kind].name_member
+    name_member = task.call.name_member
     name = {str(name_member): job_name(job_bases(workflow)[task.name])}
     given = {key: item for key, item in task.arguments.items() if key not in name}
     return {
-        "operator": OPERATORS.format(task.kind),
+        "operator": serverless_step(task),
         "task_id": task.name,
         "config": {**name, **templated(given, workflow)},
         "retries": 0,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from smp.definition.compiled import CompiledPipeline
+from smp.definition.step_types import TUNING, Refused
 from smp.errors import Problem
 from smp.export.airflow.schedule import (
     DagSchedule,
@@ -13,22 +14,14 @@ from smp.export.airflow.schedule import (
     schedule_problems,
     schedule_triggers,
 )
+from smp.export.airflow.step_types import MWAA, serverless_step
 from smp.export.airflow.templates import EXECUTION
 from smp.export.refusal import refusal
 from smp.export.workflow import Task, Workflow, is_expression
 
 TARGET = "MWAA Serverless"
-MWAA = "run it on an MWAA environment or a self-managed Airflow, which take the DAG"
 MAX_TASK_SECONDS = 3600
 """Of a task. Source: "Amazon MWAA Serverless quotas" in its user guide."""
-
-KINDS = frozenset({"Processing", "Training", "Transform", "Tuning", "Model"})
-INSTEAD: Mapping[str, str] = {
-    "Condition": "a choice between steps: it has no branch operator",
-    "Fail": "a step that fails on purpose",
-    "RegisterModel": "a registration with reports and metadata: its operator takes neither",
-    "Lambda": "the answer of a function, which is a text to it",
-}
 
 NUMBERS = frozenset(
     {
@@ -49,9 +42,9 @@ TEXTS = frozenset({"Environment", "HyperParameters", "StaticHyperParameters", "C
 def serverless_problems(compiled: CompiledPipeline, workflow: Workflow) -> Iterator[Problem]:
     """Yield what a workflow cannot express."""
     for task in workflow.tasks:
-        if task.kind not in KINDS:
-            construct = INSTEAD.get(task.kind, f"a step of type {task.kind}")
-            yield refusal(TARGET, task.name, construct, MWAA)
+        handled = serverless_step(task)
+        if isinstance(handled, Refused):
+            yield refusal(TARGET, task.name, handled.reason, handled.instead)
             continue
         if any(edge.trigger != "Completed" for edge in task.upstream):
             yield refusal(TARGET, task.name, "a step that runs after a failure", MWAA)
@@ -109,7 +102,7 @@ def _takes_text(path: tuple[str, ...]) -> bool:
 def _time_problems(task: Task) -> Iterator[Problem]:
     arguments = task.arguments
     stop = arguments.get("StoppingCondition", {})
-    if task.kind == "Tuning":
+    if task.type is TUNING:
         stop = arguments.get("HyperParameterTuningJobConfig", {}).get("ResourceLimits", {})
     limit = stop.get("MaxWaitTimeInSeconds") or stop.get("MaxRuntimeInSeconds")
     if isinstance(limit, int) and limit > MAX_TASK_SECONDS:

@@ -4,24 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from smp.definition.model_lookups import is_lookup
-from smp.definition.service_calls import SERVICE_CALLS
 from smp.export.airflow.arrows import arrows, entries, is_guarded
 from smp.export.airflow.conditions import Question
 from smp.export.airflow.constants import Constants
 from smp.export.airflow.job_names import job_bases
 from smp.export.airflow.source import INDENT, Group, Node, call, lines, literal, mapping, sequence
+from smp.export.airflow.step_types import Branch, Operator, dag_step
 from smp.export.workflow import Task, Workflow
-
-OPERATORS = {
-    "Processing": "ProcessingOperator",
-    "Training": "TrainingOperator",
-    "Transform": "TransformOperator",
-    "Tuning": "TuningOperator",
-    "Model": "ModelOperator",
-    "RegisterModel": "RegisterModelOperator",
-    "Fail": "FailOperator",
-}
 
 
 class TaskSource:
@@ -36,20 +25,19 @@ class TaskSource:
 
     def task(self, task: Task) -> Iterator[str]:
         """Yield the lines of one task."""
-        if task.kind == "Condition":
+        handled = dag_step(task)
+        if isinstance(handled, Branch):
             yield from self._branch(task)
             return
-        operator = OPERATORS.get(task.kind) or _lambda_operator(task)
-        made = call(operator, task_id=literal(task.name), **self._named(task))
+        assert isinstance(handled, Operator), "a refused step is reported before"
+        made = call(handled.name, task_id=literal(task.name), **self._named(task, handled))
         yield from lines(made, f"{self._names[task.name]} = ", indent=INDENT)
 
-    def _named(self, task: Task) -> dict[str, Node]:
+    def _named(self, task: Task, operator: Operator) -> dict[str, Node]:
         named: dict[str, Node] = {}
-        if task.kind == "Lambda" and not is_lookup(task.step):
+        if operator.calls_function:
             named["function_name"] = self._constants.expressions.node(task.step["FunctionArn"])
-            named["arguments"] = self._arguments(task)
-        else:
-            named["message" if task.kind == "Fail" else "config"] = self._arguments(task)
+        named[operator.argument] = self._arguments(task)
         if is_guarded(task):
             named["trigger_rule"] = literal("all_done")
         policies = self._constants.retries(task)
@@ -58,7 +46,7 @@ class TaskSource:
     def _arguments(self, task: Task) -> Group:
         members: dict[str, Node] = {}
         if task.name in self._bases:
-            member = str(SERVICE_CALLS[task.kind].name_member)
+            member = str(task.call.name_member)
             members[member] = call("JobName", literal(self._bases[task.name]))
         given = {key: item for key, item in task.arguments.items() if key not in members}
         members |= self._constants.expressions.members(given)
@@ -89,10 +77,6 @@ class TaskSource:
     def _entries(self, task: Task, side: str) -> Group:
         names = entries(self._workflow, self._after, task.name, side)
         return sequence(literal(name) for name in names)
-
-
-def _lambda_operator(task: Task) -> str:
-    return "ApprovedModelOperator" if is_lookup(task.step) else "FunctionOperator"
 
 
 def _endings(task: Task) -> Group:

@@ -7,13 +7,14 @@ from importlib.resources import files
 from typing import Any
 
 from smp.definition.compiled import CompiledPipeline
-from smp.definition.model_lookups import is_lookup
 from smp.definition.permissions.plan import plan_permissions
+from smp.definition.step_types import APPROVED_MODEL, row_of
 from smp.definition.triggers import state_machine_name
 from smp.export.bundle import Exported
 from smp.export.stepfunctions.blocks import Block, Fork, plan_blocks, steps_of
 from smp.export.stepfunctions.permissions import state_machine_permissions
 from smp.export.stepfunctions.state_machine import render_state_machine, state_machine_text
+from smp.export.stepfunctions.step_types import State, handling
 from smp.export.workflow import Workflow, read_workflow
 
 
@@ -25,7 +26,7 @@ def export_state_machine(compiled: CompiledPipeline) -> Exported:
         "policies/state-machine.json": state_machine_permissions(compiled),
         "policies/job-role.json": permissions.job,
     }
-    lookup = any(is_lookup(step) for step in compiled.steps())
+    lookup = any(row_of(step) is APPROVED_MODEL for step in compiled.steps())
     if lookup:
         code = files("smp.lookup").joinpath("approved_model.py")
         given["function/approved_model.py"] = code.read_text(encoding="utf-8")
@@ -67,7 +68,7 @@ def _waits_for_more(
 ) -> Iterator[tuple[str, tuple[str, ...]]]:
     """Yield each step that starts later than it had to, with the steps it need not wait for."""
     direct = workflow.waits_for()
-    instant = {task.name for task in workflow.tasks if task.kind in ("Condition", "Fail")}
+    instant = {task.name for task in workflow.tasks if isinstance(handling(task), State)}
     needed: dict[str, set[str]] = {}
     for task in workflow.tasks:
         above = direct[task.name]

@@ -33,6 +33,7 @@ from smp.export.stepfunctions.states import (
     used_properties,
 )
 from smp.export.stepfunctions.step_states import FAILURE, StepStates
+from smp.export.stepfunctions.step_types import State, handling
 from smp.export.workflow import Task, Workflow
 
 DONE, ASKED = "All steps are done", "Did a step fail?"
@@ -145,7 +146,7 @@ class _Flow:
         """Return how a step that runs may end, and what is certain then."""
         read = running.read | keys_read(task)
         ends = self._outcomes.ends(task.name)
-        if task.kind == "Condition" and read == running.read:
+        if handling(task) is State.CHOICE and read == running.read:
             ends -= {FAILED}
         ways = {
             end: Known(running.having(task.name, {end}).outcomes, read)

@@ -9,7 +9,6 @@ import hashlib
 import re
 from collections.abc import Iterable
 
-from smp.definition.service_calls import SERVICE_CALLS
 from smp.export.stepfunctions.jsonata import record
 from smp.export.stepfunctions.retries import ATTEMPTS, job_retries
 from smp.export.workflow import Task
@@ -30,7 +29,7 @@ def job_prefix(task: Task) -> str:
 
     A step that names its job's prefix itself gets that one; what is too long is cut and ends in its hash.
     """
-    call = SERVICE_CALLS[task.kind]
+    call = task.call
     given = task.arguments.get(call.name_member or "")
     name = re.sub(r"[^a-z0-9]+", "-", str(given or task.name).lower()).strip("-")
     return _cut(name, call.longest_name - TAIL)

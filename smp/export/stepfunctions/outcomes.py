@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from smp.definition.service_calls import SERVICE_CALLS
+from smp.export.stepfunctions.step_types import State, handling
 from smp.export.workflow import Task, Workflow
 
 COMPLETED, FAILED, STOPPED, SKIPPED, YES, NO = (
@@ -83,11 +83,12 @@ class Outcomes:
     def ends(self, step: str) -> Ways:
         """Return how a step may end once it runs. Stopped counts apart only where a step asks for it."""
         task = self._tasks[step]
-        if task.kind == "Fail":
+        handled = handling(task)
+        if handled is State.FAIL:
             return frozenset({FAILED})
-        if task.kind == "Condition":
+        if handled is State.CHOICE:
             return frozenset({YES, NO, FAILED} if task.reads else {YES, NO})
-        call = SERVICE_CALLS.get(task.kind)
+        call = task.type.call
         stops = step in self._distinct and call is not None and call.is_job
         return frozenset({COMPLETED, FAILED, *([STOPPED] if stops else [])})
 

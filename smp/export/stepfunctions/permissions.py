@@ -13,9 +13,9 @@ from smp.definition.permissions.access import analyse_access
 from smp.definition.permissions.lookup_role import NUMBERED, group_arns, package_arns
 from smp.definition.permissions.plan import plan_permissions
 from smp.definition.permissions.statement import Statement, key_arns, regional_arn, through_s3
-from smp.definition.service_calls import SERVICE_CALLS
 from smp.export.report_keys import report_key
 from smp.export.stepfunctions.names import job_prefix
+from smp.export.stepfunctions.step_types import Call, handling
 from smp.export.workflow import Task, Workflow, read_workflow
 
 NAMED_ANEW = "Each execution names its jobs and models anew."
@@ -26,17 +26,6 @@ AS_PIPELINE = ("PassJobRole", "UseVersions", "CallFunctions")
 
 RESULTS = ("ReadResults", "DecryptResults")
 """Those as well where the state machine registers models: the registry reads what it is given."""
-
-RULES = {
-    "Processing": "StepFunctionsGetEventsForSageMakerProcessingJobsRule",
-    "Training": "StepFunctionsGetEventsForSageMakerTrainingJobsRule",
-    "Transform": "StepFunctionsGetEventsForSageMakerTransformJobsRule",
-    "Tuning": "StepFunctionsGetEventsForSageMakerTuningJobsRule",
-}
-"""The rules by which Step Functions hears of the end of jobs, which it makes itself in the account.
-
-Source: "IAM policies for Amazon SageMaker" in the developer guide of Step Functions.
-"""
 
 
 def state_machine_permissions(compiled: CompiledPipeline) -> tuple[Statement, ...]:
@@ -53,17 +42,19 @@ def state_machine_permissions(compiled: CompiledPipeline) -> tuple[Statement, ..
 
 def _creating(workflow: Workflow) -> Iterator[Statement]:
     """Create, describe and stop jobs under the names that the steps give them, and hear of their end."""
-    kinds = {task.kind for task in workflow.tasks}
-    for kind in sorted(kinds & set(RULES)):
-        call = SERVICE_CALLS[kind]
-        assert call.stop is not None
-        verbs = (call.operation, call.describe, call.stop, "AddTags", "ListTags")
+    jobs = {
+        task.kind: (task.call, handled.rule)
+        for task in workflow.tasks
+        if isinstance(handled := handling(task), Call) and handled.rule is not None
+    }
+    for kind, (call, _) in sorted(jobs.items()):
+        verbs = (call.operation, call.describe, str(call.stop), "AddTags", "ListTags")
         yield _by_name(f"Run{kind}Jobs", verbs, _of(workflow, kind))
     yield _by_name("MakeModels", ("CreateModel", "AddTags"), _of(workflow, "Model"))
     yield Statement(
         "HearOfJobs",
         ["events:DescribeRule", "events:PutRule", "events:PutTargets"],
-        [regional_arn("events", f"rule/{RULES[kind]}") for kind in sorted(kinds & set(RULES))],
+        [regional_arn("events", f"rule/{rule}") for _, (_, rule) in sorted(jobs.items())],
     )
 
 
@@ -71,10 +62,7 @@ def _by_name(sid: str, operations: Iterable[str], tasks: Sequence[Task]) -> Stat
     return Statement(
         sid,
         sorted(f"sagemaker:{operation}" for operation in operations),
-        [
-            regional_arn("sagemaker", f"{SERVICE_CALLS[task.kind].resource}/{job_prefix(task)}-*")
-            for task in tasks
-        ],
+        [regional_arn("sagemaker", f"{task.call.resource}/{job_prefix(task)}-*") for task in tasks],
         wildcard=NAMED_ANEW,
     )
 

@@ -9,30 +9,17 @@ import json
 from collections.abc import Iterator, Mapping
 
 from smp.definition.compiled import Json
-from smp.definition.service_calls import SERVICE_CALLS
+from smp.definition.step_types import TUNING, Refused
 from smp.errors import Problem
 from smp.export.refusal import refusal
 from smp.export.stepfunctions.jsonata import EXECUTION, path_parts
 from smp.export.stepfunctions.states import COMPARISONS, used_properties
+from smp.export.stepfunctions.step_types import ON_SAGEMAKER, State, handling
 from smp.export.workflow import Task, Workflow, expressions_in, is_expression, step_property
 
 TARGET = "Step Functions"
 MAX_DEFINITION = 1_048_576
 """Characters of StateMachine.Definition (botocore 1.44.5)."""
-
-KINDS = frozenset({*SERVICE_CALLS, "Condition", "Fail", "Lambda"})
-ON_SAGEMAKER = (
-    "keep `sagemaker` as its target, or take the step into a pipeline of its own that stays there"
-)
-_SCRIPT = "compute the same by a script in a Processing step, or keep `sagemaker` as its target"
-INSTEAD: Mapping[str, str] = {
-    "Callback": "who reads the queue answers SageMaker: do the work in a function, with a Function step, "
-    "or keep `sagemaker` as its target",
-    "QualityCheck": _SCRIPT,
-    "ClarifyCheck": _SCRIPT,
-    "ForEach": "write the steps out, or keep `sagemaker` as its target",
-}
-"""What to do instead of a step of a type that cannot be expressed."""
 
 CONDITIONS = frozenset({*COMPARISONS, "In", "Not", "Or", "And"})
 
@@ -62,9 +49,9 @@ def too_large(machine: Json) -> list[Problem]:
 
 
 def _kind(task: Task) -> Iterator[Problem]:
-    if task.kind not in KINDS:
-        instead = INSTEAD.get(task.kind, ON_SAGEMAKER)
-        yield refusal(TARGET, task.name, f"a step of type {task.kind}", instead)
+    handled = handling(task)
+    if isinstance(handled, Refused):
+        yield refusal(TARGET, task.name, handled.reason, handled.instead)
 
 
 def _expressions(task: Task) -> Iterator[Problem]:
@@ -83,26 +70,26 @@ def _expressions(task: Task) -> Iterator[Problem]:
 
 def _properties(task: Task, used: Mapping[str, tuple[str, ...]]) -> Iterator[Problem]:
     """Yield what other steps read of a step and its call does not answer."""
-    call = SERVICE_CALLS.get(task.kind)
+    call = task.type.call
     for path in used.get(task.name, ()):
         first = str(next(path_parts(path))[0])
         if call and call.answer and path != call.answer:
             construct = f"the property {path} of a {task.kind} step"
             yield refusal(TARGET, task.name, construct, f"read its {call.answer} instead")
-        elif task.kind == "Tuning" and first == "TrainingJobSummaries":
+        elif task.type is TUNING and first == "TrainingJobSummaries":
             construct = f"the property {path}: only the best training job is known"
             yield refusal(TARGET, task.name, construct, "read its BestTrainingJob instead")
-        elif task.kind in ("Condition", "Fail"):
+        elif isinstance(handling(task), State):
             construct = f"the property {path} of a {task.kind} step"
             yield refusal(TARGET, task.name, construct, ON_SAGEMAKER)
 
 
 def _rest(task: Task) -> Iterator[Problem]:
-    call = SERVICE_CALLS.get(task.kind)
+    call = task.type.call
     if call and is_expression(task.arguments.get(call.name_member or "")):
         construct = "a job name that is only known at run time: its role is given names"
         yield refusal(TARGET, task.name, construct, f"leave {call.name_member} out")
-    for condition in task.arguments.get("Conditions", []) if task.kind == "Condition" else []:
+    for condition in task.arguments.get("Conditions", []) if handling(task) is State.CHOICE else []:
         for kind in _condition_types(condition):
             if kind not in CONDITIONS:
                 construct = f"a condition of type {kind}"

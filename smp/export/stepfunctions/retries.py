@@ -10,15 +10,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from smp.definition.compiled import Json
+from smp.export.stepfunctions.step_types import call_of
 from smp.export.workflow import Task
 
 ATTEMPTS = "Attempts"
 """Member of the record of a step whose job failed: how often."""
 
 MAX_RETRIES = 99
-
-OPTIMIZED, SDK = "SageMaker.AmazonSageMakerException", "SageMaker.SageMakerException"
-"""What a refused call fails with: of the integrations with SageMaker, and of the SDK's own."""
 
 CALL_ERRORS: Mapping[str, str] = {
     "Step.SERVICE_FAULT": "",
@@ -48,7 +46,7 @@ class JobRetry:
 
 def call_retriers(task: Task) -> list[Json]:
     """Return the Retry of a task's state."""
-    own = SDK if task.kind == "RegisterModel" else OPTIMIZED
+    own = call_of(task).error
     return [
         {
             "ErrorEquals": list(errors),

@@ -6,8 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from smp.definition.compiled import Json
-from smp.definition.deploy_values import PARTITION
-from smp.definition.service_calls import SERVICE_CALLS, ServiceCall
+from smp.definition.step_types import ServiceCall
 from smp.export.stepfunctions.jsonata import (
     INPUT,
     RESULT,
@@ -22,6 +21,7 @@ from smp.export.stepfunctions.jsonata import (
 )
 from smp.export.stepfunctions.names import job_name
 from smp.export.stepfunctions.retries import ATTEMPTS, JobRetry, call_retriers, job_retries
+from smp.export.stepfunctions.step_types import AWS_SDK, call_of, resource
 from smp.export.workflow import (
     PropertyFile,
     Task,
@@ -51,11 +51,6 @@ TOLD = r'/"(FailureReason|errorMessage)": ?"([^"]+)/'
 """Where the Cause of an error, the description of a job or the answer of a function, says why."""
 
 
-def resource(service: str, action: str) -> str:
-    """Return the ARN of an integration."""
-    return f"arn:{PARTITION}:states:::{service}:{action}"
-
-
 def used_properties(workflow: Workflow) -> dict[str, tuple[str, ...]]:
     """Map each step to the paths of its properties that other steps read, property files included."""
     used: dict[str, dict[str, None]] = {}
@@ -70,23 +65,21 @@ def used_properties(workflow: Workflow) -> dict[str, tuple[str, ...]]:
 
 def work_state(task: Task, paths: Iterable[str]) -> Json:
     """Return the state that calls what a step calls and keeps the properties that others read."""
-    call = SERVICE_CALLS.get(task.kind)
+    call, made = task.type.call, call_of(task)
     if call is None:
         arguments: Json = {
             "FunctionName": task.step["FunctionArn"],
             "Payload": template(task.arguments),
         }
-        service = resource("lambda", "invoke")
     else:
         arguments = template(task.arguments)
         if call.name_member:
             arguments = {call.name_member: code(job_name(task)), **_without(arguments, call)}
-        service = _service(task, call)
-    kept = {property_key(path): _property(task, path) for path in paths}
+    kept = {property_key(path): made.property(path) for path in paths}
     retriers = call_retriers(task)
     return {
         "Type": "Task",
-        "Resource": service,
+        "Resource": made.resource_of(call),
         "Arguments": arguments,
         "Output": code(recorded(task.name, kept)),
         **({"Retry": retriers} if retriers else {}),
@@ -196,32 +189,13 @@ def group_states(task: Task) -> tuple[Json, Json]:
     group = {"ModelPackageGroupName": template(task.arguments["ModelPackageGroupName"])}
     kept = {"Arguments": group, "Output": code(INPUT)}
     return (
-        {"Type": "Task", "Resource": resource(_SDK, "describeModelPackageGroup"), **kept},
-        {"Type": "Task", "Resource": resource(_SDK, "createModelPackageGroup"), **kept},
+        {"Type": "Task", "Resource": resource(AWS_SDK, "describeModelPackageGroup"), **kept},
+        {"Type": "Task", "Resource": resource(AWS_SDK, "createModelPackageGroup"), **kept},
     )
-
-
-_SDK = "aws-sdk:sagemaker"
-
-
-def _service(task: Task, call: ServiceCall) -> str:
-    action = call.operation[0].lower() + call.operation[1:]
-    if task.kind == "RegisterModel":
-        return resource(_SDK, action)
-    return resource("sagemaker", f"{action}.sync" if call.is_job else action)
 
 
 def _without(arguments: Json, call: ServiceCall) -> Json:
     return {key: value for key, value in arguments.items() if key != call.name_member}
-
-
-def _property(task: Task, path: str) -> str:
-    """Return the JSONata of a property of the step whose call has just been answered."""
-    if task.kind == "Model":
-        return f"$substringAfter({RESULT}.ModelArn, ':model/')"
-    if task.kind == "Lambda":
-        return follow(f"{RESULT}.Payload", path.removeprefix("OutputParameters"))
-    return follow(RESULT, path)
 
 
 def _get(file: PropertyFile, path: str) -> Json:

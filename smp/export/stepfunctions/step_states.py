@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from smp.definition.compiled import Json
+from smp.definition.step_types import REGISTER_MODEL
 from smp.export.stepfunctions.jsonata import INPUT, code, rendered
 from smp.export.stepfunctions.names import state_name
 from smp.export.stepfunctions.outcomes import COMPLETED, FAILED, NO, YES, Known
@@ -26,6 +27,7 @@ from smp.export.stepfunctions.states import (
     recorded,
     work_state,
 )
+from smp.export.stepfunctions.step_types import State, handling
 from smp.export.workflow import PropertyFile, Task
 
 FAILURE = "A step failed"
@@ -46,16 +48,16 @@ class StepStates:
 
     def make(self) -> Link:
         """Make them and return where to begin."""
-        match self.task.kind:
-            case "Condition":
+        match handling(self.task):
+            case State.CHOICE:
                 state = self._choice()
-            case "Fail":
+            case State.FAIL:
                 state = self._fail()
             case _:
                 state = self._work()
         self.scope.states[self.task.name] = state
         link = Link(self.scope, self.task.name)
-        if self.task.kind == "RegisterModel":
+        if self.task.type is REGISTER_MODEL:
             link = self._group(link)
         return self._reading(link)
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from smp.definition.compiled import Json, StandIn
-from smp.definition.step_types import KEY_ATTRIBUTES, key_attributes, seconds_of
+from smp.definition.step_types import key_attributes, row_of, seconds_of
 from smp.errors import RunError
 from smp.local.store.object_store import ObjectStore
 from smp.local.store.step_data import output_uris
@@ -53,7 +53,7 @@ class StepCache:
         A result of a stand-in is only for the same stand-in with the same sources.
         """
         config = step.get("CacheConfig", {})
-        if step["Type"] not in KEY_ATTRIBUTES:
+        if not row_of(step).cached_by:
             return None, f"{step['Type']} steps are not cached"
         if not config.get("Enabled"):
             return None, "caching is not enabled"
@@ -75,7 +75,7 @@ class StepCache:
         self, step: Json, arguments: Json, kept: Kept, stand_in: StandIn | None = None
     ) -> None:
         """Remember a successful step's result."""
-        if step["Type"] not in KEY_ATTRIBUTES:
+        if not row_of(step).cached_by:
             return
         attributes = _attributes(step["Type"], arguments, stand_in)
         value = {

@@ -11,8 +11,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any
 
 from smp.definition.compiled import Json
-from smp.definition.notebook_jobs import kind_of
-from smp.definition.unroll_loops import FOR_EACH
+from smp.definition.step_types import FOR_EACH, row_of
 from smp.errors import SmpError
 from smp.local.engine.loop_run import LoopRun, begin_loop
 from smp.local.engine.plan import Plan
@@ -93,7 +92,7 @@ class Executor:
     ) -> None:
         for name in list(waiting):
             verdict = self._verdict(name)
-            is_loop = self.steps[name]["Type"] == FOR_EACH
+            is_loop = self.steps[name]["Type"] == FOR_EACH.name
             if verdict == "wait" or (
                 verdict == "run" and not is_loop and self._is_full(name, running)
             ):
@@ -123,7 +122,7 @@ class Executor:
             loop = begin_loop(self.runner, self.steps[name], self._upstream)
         except SmpError as error:
             now = time.time()
-            self._end(StepRecord(name, FOR_EACH, FAILED, now, now, reason=str(error)))
+            self._end(StepRecord(name, FOR_EACH.name, FAILED, now, now, reason=str(error)))
             return
         self._loops[name] = loop
         for step in loop.steps:
@@ -172,7 +171,7 @@ class Executor:
 
     def _skip(self, name: str, reason: str) -> None:
         now = time.time()
-        record = StepRecord(name, kind_of(self.steps[name]), SKIPPED, now, now, reason=reason)
+        record = StepRecord(name, row_of(self.steps[name]).name, SKIPPED, now, now, reason=reason)
         self.runner.run.write_step(record)
         self.runner.on_change(record)
         self.records[name] = record

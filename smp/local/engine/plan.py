@@ -6,12 +6,11 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from smp.definition.compiled import CompiledPipeline, Json
+from smp.definition.step_types import Refused, row_of
 from smp.definition.unroll_loops import loops_of
 from smp.errors import Problem, RunError, near_names
 from smp.local.engine.step_support import refuse_unrunnable
-
-WITHOUT_RESULT = frozenset({"EMRServerless"})
-"""Types of steps that do not run here, and of which no step reads a result."""
+from smp.local.jobs.kinds import handling
 
 
 @dataclass(frozen=True)
@@ -94,7 +93,7 @@ def _without_outsiders(
     outside = {
         name
         for name, step in steps.items()
-        if step["Type"] in WITHOUT_RESULT and name not in chosen
+        if isinstance(handling(step), Refused) and not row_of(step).is_read and name not in chosen
     }
     return {
         name: tuple(other for other in above if other not in outside)

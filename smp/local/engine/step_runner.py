@@ -13,13 +13,12 @@ from typing import Any
 from smp.definition.compiled import CompiledPipeline, Json, StandIn
 from smp.definition.deploy_values import substitute
 from smp.definition.evaluate import Scope, resolve
-from smp.definition.notebook_jobs import kind_of
-from smp.definition.request_check import OPERATIONS, check_step_request
+from smp.definition.request_check import check_step_request
+from smp.definition.step_types import CONDITION, FAIL, LONGEST_NAME, row_of
 from smp.errors import RunError, SmpError
 from smp.local.engine.cache import Kept, StepCache
 from smp.local.engine.conditions import holds
 from smp.local.engine.read_inputs import read_inputs
-from smp.local.jobs.baseline_check import RESULTS
 from smp.local.jobs.context import StepContext, StepFailure
 from smp.local.jobs.kinds import job_of
 from smp.local.sandbox.base import Sandbox
@@ -30,15 +29,6 @@ from smp.local.store.places import Places, local_value
 from smp.local.store.run_store import EXECUTING, FAILED, STOPPED, SUCCEEDED, Run, StepRecord
 from smp.local.store.step_data import StepData
 from smp.text.strict_json import read_json
-
-JOB_NAMES: Mapping[str, str] = {
-    "Processing": "ProcessingJobName",
-    "Training": "TrainingJobName",
-    "Tuning": "HyperParameterTuningJobName",
-    "Transform": "TransformJobName",
-    "Model": "ModelName",
-}
-"""The member of a step's arguments that its job's name begins with."""
 
 MACHINE_FAULTS = frozenset({"Step.SERVICE_FAULT", "SageMaker.JOB_INTERNAL_ERROR"})
 """Exception types of retry policies that a fault of this machine, not of the script, counts as."""
@@ -82,7 +72,7 @@ class StepRunner:
         """Run a step to its end; its record is on disk before this returns."""
         record = StepRecord(
             step["Name"],
-            kind_of(step),
+            row_of(step).name,
             EXECUTING,
             time.time(),
             sandbox=self.sandbox.name,
@@ -111,7 +101,7 @@ class StepRunner:
         self.on_change(record)
 
     def _run(self, step: Json, record: StepRecord) -> StepRecord:
-        if step["Type"] == "Condition":
+        if row_of(step) is CONDITION:
             outcome = all(
                 holds(condition, self.scope) for condition in step["Arguments"]["Conditions"]
             )
@@ -121,7 +111,7 @@ class StepRunner:
         record = replace(
             record, arguments=arguments, stand_in=stand_in.script if stand_in else None
         )
-        if step["Type"] == "Fail":
+        if row_of(step) is FAIL:
             raise StepFailure(str(arguments.get("ErrorMessage", "the Fail step was reached")))
         cache = StepCache(self.places.cache, self.compiled.name, ObjectStore(self.places.buckets))
         kept, why = (
@@ -159,7 +149,7 @@ class StepRunner:
             step.get("Arguments", {}), lambda name: local_value(name, self.compiled)
         )
         arguments: Json = resolve(filled, self.scope)
-        if step["Type"] in OPERATIONS:
+        if row_of(step).call is not None:
             faults = check_step_request({**step, "Arguments": arguments}, shapes=self.places.shapes)
             if faults:
                 details = "; ".join(f"{path}: {reason}" for path, reason in faults)
@@ -168,7 +158,7 @@ class StepRunner:
 
     def _settled(self, step: Json) -> Json:
         """Return a step with values also in what it says beside its request, as a check does."""
-        if step["Type"] not in RESULTS:
+        if not row_of(step).compares_baselines:
             return step
         beside = {
             key: value for key, value in step.items() if key not in ("Arguments", "DependsOn")
@@ -232,12 +222,12 @@ class StepRunner:
     def _job_name(self, step: Json, record: StepRecord) -> str:
         """Return a unique name: the prefix that the step gives its job, or the step's own."""
         arguments = record.arguments
-        prefix = str(arguments.get(JOB_NAMES.get(step["Type"], ""), "") or record.name)
-        tail = f"-{self.run.id}-{secrets.token_hex(2)}"
-        longest = 63
-        if step["Type"] == "Tuning":
-            tail = f"-{self.run.id.rpartition('-')[2]}-{secrets.token_hex(2)}"
-            longest = 32
+        call = row_of(step).call
+        member, longest = (call.name_member, call.longest_name) if call else (None, LONGEST_NAME)
+        prefix = str(arguments.get(member or "", "") or record.name)
+        is_short = longest < LONGEST_NAME
+        run = self.run.id.rpartition("-")[2] if is_short else self.run.id
+        tail = f"-{run}-{secrets.token_hex(2)}"
         return f"{prefix[: longest - len(tail)]}{tail}"
 
 

@@ -1,52 +1,34 @@
-"""Which types of steps run on this machine, and what to do instead where one does not."""
+"""Which steps run on this machine, and what to do instead if one does not."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from smp.definition.compiled import CompiledPipeline, Json
-from smp.definition.model_lookups import is_lookup
+from smp.definition.step_types import Refused
 from smp.errors import Problem, RunError
-
-RUNNABLE = frozenset(
-    {
-        "Processing",
-        "Training",
-        "Tuning",
-        "Model",
-        "Transform",
-        "RegisterModel",
-        "Condition",
-        "Fail",
-        "ForEach",
-    }
-)
-
-INSTEAD: Mapping[str, str] = {
-    "Lambda": "give it a local_stand_in, a script that runs here in the function's place",
-    "Callback": "give it a local_stand_in, a script that runs here in place of who reads the queue",
-    "ClarifyCheck": "give it a local_stand_in, a script that runs here in place of SageMaker's image",
-    "QualityCheck": "give it a local_stand_in, a script that runs here in place of SageMaker's image",
-    "EMR": "it needs a cluster; run the steps after it with --from",
-    "EMRServerless": "put what it would write into the local bucket (smp s3 put), then run the steps "
-    "after it with --from",
-}
+from smp.local.jobs.kinds import Job, handling
 
 
 def refuse_unrunnable(compiled: CompiledPipeline, steps: Iterable[Json]) -> None:
     """Raise RunError for steps of types that do not run here and that nothing stands in for."""
     problems = [
-        Problem(
-            f"step {step['Name']} of {compiled.name} is of type {step['Type']}, which does not run here",
-            hint=INSTEAD.get(step["Type"], "run the steps after it with --from"),
-        )
+        Problem(f"step {step['Name']} of {compiled.name} {refused.reason}", hint=refused.instead)
         for step in steps
-        if not runs_here(step) and step["Name"] not in compiled.stand_ins
+        if step["Name"] not in compiled.stand_ins and (refused := refusal_of(step))
     ]
     if problems:
         raise RunError(problems)
 
 
+def refusal_of(step: Json) -> Refused | None:
+    """Return why a step without a local stand-in does not run on this machine; None if it does."""
+    handled = handling(step)
+    if isinstance(handled, Refused):
+        return handled
+    return handled.refused if isinstance(handled, Job) else None
+
+
 def runs_here(step: Json) -> bool:
-    """Whether a step is of a type that runs on this machine."""
-    return step["Type"] in RUNNABLE or is_lookup(step)
+    """Whether a step runs on this machine without a stand-in."""
+    return refusal_of(step) is None

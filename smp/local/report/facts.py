@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from smp.definition.compiled import CompiledPipeline
-from smp.definition.notebook_jobs import kind_of
+from smp.definition.step_types import row_of
 from smp.errors import RunError
 from smp.local.show.commands import REUSED, WAITING, duration, shown_state, workspace_command
 from smp.local.show.results import EvaluationReport, evaluation_reports
@@ -68,7 +68,7 @@ class Facts:
     @cached_property
     def types(self) -> dict[str, str]:
         """The type of every step of the definition."""
-        return {step["Name"]: kind_of(step) for step in self.compiled.steps()}
+        return {step["Name"]: row_of(step).name for step in self.compiled.steps()}
 
     @cached_property
     def succeeded_before(self) -> str | None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TextIO
 
 from smp.definition.compiled import CompiledPipeline
-from smp.definition.unroll_loops import FOR_EACH
+from smp.definition.step_types import FOR_EACH
 from smp.local.show.commands import (
     counted,
     duration,
@@ -134,7 +134,7 @@ class LiveProgress(Progress):
     def step_changed(self, record: StepRecord) -> None:
         with self._lock:
             self._steps[record.name] = record
-            if record.type == FOR_EACH and record.status == EXECUTING:
+            if record.type == FOR_EACH.name and record.status == EXECUTING:
                 self._names = Run(self._places.runs / self._run).record().steps
             if record.status in FINISHED:
                 self._view.lines.pop(record.name, None)

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from smp.definition.compiled import CompiledPipeline
-from smp.definition.unroll_loops import FOR_EACH, ITEMS, loops_of, with_iterations
+from smp.definition.step_types import FOR_EACH
+from smp.definition.unroll_loops import ITEMS, loops_of, with_iterations
 from smp.errors import Problem, RunError, near_names
 from smp.text.atomic_file import write_atomically
 
@@ -151,7 +152,7 @@ class Run:
     def _iterations_of(self, step: str, steps: Sequence[str]) -> str | None:
         """Say which steps a loop ran; None for a step that is none."""
         record = self.step(step)
-        if record is None or record.type != FOR_EACH:
+        if record is None or record.type != FOR_EACH.name:
             return None
         body = {name for name, loop in self._loops().items() if loop == step}
         ran = [name for name in steps if name.rpartition("-")[0] in body]
@@ -217,7 +218,7 @@ class Run:
     def unrolled(self, code_store: Path) -> CompiledPipeline:
         """Read the pipeline with the iterations of the loops that have begun in place of their steps."""
         compiled = self.compiled(code_store)
-        loops = [step["Name"] for step in compiled.steps() if step["Type"] == FOR_EACH]
+        loops = [step["Name"] for step in compiled.steps() if step["Type"] == FOR_EACH.name]
         records = (self.step(name) for name in loops)
         items = {record.name: record.arguments[ITEMS] for record in records if record}
         return with_iterations(compiled, {name: list(one) for name, one in items.items()})

@@ -6,12 +6,13 @@ price that no file gives stays unknown.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, get_args
 
 from smp.definition.compiled import CompiledPipeline, Json
 from smp.definition.prices import Prices
+from smp.definition.step_types import FOR_EACH, Billing, row_of
 from smp.review.diff.changes import Bound, Bounds
 
 DEFAULT_SECONDS = 24 * 3600
@@ -22,8 +23,10 @@ processing: "If max_runtime_in_seconds is not specified, the default value is 24
 SDK's `Processor`). A transform job has no limit of its own.
 """
 
-JOBS = ("training", "processing", "transform", "other")
+JOBS = get_args(Billing)
 UNKNOWN_TYPE = "unknown"
+
+Notes = tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,7 @@ def _repetitions(pipeline: CompiledPipeline) -> dict[str, tuple[str, int | None]
     """Return of each step in a loop the loop, and how many items that has; None where none are known."""
     found = {}
     for step in pipeline.steps():
-        if step["Type"] == "ForEach":
+        if step["Type"] == FOR_EACH.name:
             items = step["Arguments"]["IterableItems"]
             count = len(items) if isinstance(items, list) else None
             for inner in step["Arguments"]["ForEachBody"]:
@@ -106,26 +109,38 @@ def _known(value: Any, defaults: Json) -> Any:
 
 
 def _jobs_of(step: Json) -> Iterator[_Jobs]:
+    row = row_of(step)
+    if row.billed_as is not None:
+        notes = ("not counting retries",) if step.get("RetryPolicies") else ()
+        yield from HOURS.get(row.name, _unlimited)(step, notes)
+
+
+def _processing(step: Json, notes: Notes) -> Iterator[_Jobs]:
     arguments = step.get("Arguments") or {}
-    retries = ("not counting retries",) if step.get("RetryPolicies") else ()
-    match step["Type"]:
-        case "Training":
-            yield from _training(arguments, 1, retries)
-        case "Tuning":
-            yield from _tuning(arguments, retries)
-        case "Processing" | "QualityCheck" | "ClarifyCheck":
-            cluster = _mapping(_mapping(arguments.get("ProcessingResources")).get("ClusterConfig"))
-            yield from _limited("processing", cluster, arguments, 1, retries)
-            if "ModelName" in step:
-                yield _Jobs("other", f"endpoint of a {step['Type']} step", None)
-        case "Transform":
-            resources = _mapping(arguments.get("TransformResources"))
-            yield _Jobs("transform", _instance_type(resources), None)
-        case "EMR" | "EMRServerless" | "AutoML" | "NotebookJob" | "Job":
-            yield _Jobs("other", f"{step['Type']} step", None)
+    cluster = _mapping(_mapping(arguments.get("ProcessingResources")).get("ClusterConfig"))
+    yield from _limited("processing", cluster, arguments, 1, notes)
 
 
-def _training(arguments: Json, jobs: float, notes: tuple[str, ...]) -> Iterator[_Jobs]:
+def _check(step: Json, notes: Notes) -> Iterator[_Jobs]:
+    yield from _processing(step, notes)
+    if "ModelName" in step:
+        yield _Jobs("other", f"endpoint of a {step['Type']} step", None)
+
+
+def _transform(step: Json, _: Notes) -> Iterator[_Jobs]:
+    resources = _mapping(_mapping(step.get("Arguments")).get("TransformResources"))
+    yield _Jobs("transform", _instance_type(resources), None)
+
+
+def _unlimited(step: Json, _: Notes) -> Iterator[_Jobs]:
+    yield _Jobs("other", f"{step['Type']} step", None)
+
+
+def _training(step: Json, notes: Notes) -> Iterator[_Jobs]:
+    yield from _training_jobs(step.get("Arguments") or {}, 1, notes)
+
+
+def _training_jobs(arguments: Json, jobs: float, notes: Notes) -> Iterator[_Jobs]:
     config = _mapping(arguments.get("ResourceConfig"))
     tuned = _mapping(arguments.get("HyperParameterTuningResourceConfig"))
     groups = config.get("InstanceGroups") or tuned.get("InstanceConfigs") or [config or tuned]
@@ -134,13 +149,14 @@ def _training(arguments: Json, jobs: float, notes: tuple[str, ...]) -> Iterator[
         yield from _limited("training", _mapping(group), arguments, jobs, notes, kept)
 
 
-def _tuning(arguments: Json, notes: tuple[str, ...]) -> Iterator[_Jobs]:
+def _tuning(step: Json, notes: Notes) -> Iterator[_Jobs]:
+    arguments = step.get("Arguments") or {}
     config = _mapping(arguments.get("HyperParameterTuningJobConfig"))
     jobs = _number(_mapping(config.get("ResourceLimits")).get("MaxNumberOfTrainingJobs"))
     one = arguments.get("TrainingJobDefinition")
     definitions = arguments.get("TrainingJobDefinitions") or ([one] if one else [])
     for definition in definitions:
-        for found in _training(_mapping(definition), jobs or 1, notes):
+        for found in _training_jobs(_mapping(definition), jobs or 1, notes):
             yield found if jobs else _Jobs(found.job, found.instance_type, None, found.notes)
 
 
@@ -149,7 +165,7 @@ def _limited(
     cluster: Json,
     arguments: Json,
     jobs: float,
-    notes: tuple[str, ...],
+    notes: Notes,
     kept_alive: float = 0,
 ) -> Iterator[_Jobs]:
     stated = _mapping(arguments.get("StoppingCondition")).get("MaxRuntimeInSeconds")
@@ -184,3 +200,16 @@ def _number(value: Any) -> float | None:
 def cost(bounds: tuple[Bound, ...]) -> float:
     """Return what the bounded hours of known price cost."""
     return sum(bound.hours * bound.price for bound in bounds if bound.hours and bound.price)
+
+
+HOURS: Mapping[str, Callable[[Json, Notes], Iterator[_Jobs]]] = {
+    "Processing": _processing,
+    "Training": _training,
+    "NotebookJob": _training,
+    "Tuning": _tuning,
+    "Transform": _transform,
+    "QualityCheck": _check,
+    "ClarifyCheck": _check,
+    "EMRServerless": _unlimited,
+}
+"""What the machines of a step are read from, for every type of step that is billed."""

@@ -14,7 +14,7 @@ from typing import Any
 
 from smp.definition.compiled import CURRENT_ITEM, CompiledPipeline, Json
 from smp.definition.differences import differences, name_changed_trees, same
-from smp.definition.step_types import KEY_ATTRIBUTES, key_attributes
+from smp.definition.step_types import FOR_EACH, key_attributes, row_named
 from smp.review.diff.changes import Outcome, Prediction, Section
 from smp.review.diff.code import trees_of
 from smp.review.diff.sections import step_setting
@@ -72,7 +72,7 @@ class _Forecast:
         self._loops = {
             inner["Name"]: step
             for step in self._steps.values()
-            if step["Type"] == "ForEach"
+            if step["Type"] == FOR_EACH.name
             for inner in step["Arguments"]["ForEachBody"]
         }
         for name in self.after.order():
@@ -114,7 +114,7 @@ class _Forecast:
             yield "the pipeline is new"
         elif old is None or old["Type"] != kind:
             yield NEW
-        elif kind not in KEY_ATTRIBUTES:
+        elif not row_named(kind).cached_by:
             yield f"{kind} steps are never cached"
         elif not _is_cached(step):
             yield "caching is not enabled"
@@ -164,7 +164,7 @@ class _Forecast:
         if path.startswith("PropertyFiles"):
             yield f"the report of {name}, which {source.outcome}, may say something else"
         else:
-            how = "runs each time" if source.type not in KEY_ATTRIBUTES else source.outcome
+            how = "runs each time" if not row_named(source.type).cached_by else source.outcome
             yield f"reads {name}, which {how}"
 
     def _keeps_address(self, name: str, path: str) -> bool:

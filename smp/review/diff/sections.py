@@ -6,7 +6,7 @@ What no rule names goes under "other settings": a setting is never left out.
 from __future__ import annotations
 
 from smp.definition.differences import Difference, Path
-from smp.definition.permissions.access import HANDED_OVER
+from smp.definition.step_types import REGISTER_MODEL, row_named
 from smp.review.diff.changes import Change, Section
 
 _NAMED_BY_AUTHOR = {
@@ -110,7 +110,7 @@ def section_of(path: Path, step_type: str) -> Section:
             return _BY_KEY[key]
     return (
         Section.REGISTRY
-        if step_type == "RegisterModel" and path[:1] == ("Arguments",)
+        if step_type == REGISTER_MODEL.name and path[:1] == ("Arguments",)
         else Section.OTHER
     )
 
@@ -125,7 +125,7 @@ def step_setting(difference: Difference, step_type: str) -> Change:
 
 def _is_handed_over(path: Path, step_type: str) -> bool:
     """Tell whether it is an input of a function or queue, whose name is the author's."""
-    return step_type in HANDED_OVER and path[:1] == ("Arguments",) and len(path) > 1
+    return row_named(step_type).is_external and path[:1] == ("Arguments",) and len(path) > 1
 
 
 def short_name(path: Path, section: Section) -> str:

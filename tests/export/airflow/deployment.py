@@ -13,7 +13,7 @@ from typing import Any
 
 from smp.compiler.compile import compile_pipeline
 from smp.definition.compiled import CompiledPipeline
-from smp.definition.service_calls import SERVICE_CALLS
+from smp.definition.step_types import CALLS
 from smp.export.airflow import dag_permissions, dag_values, render_dag
 from tests.compiler.compiling import example_graphs
 from tests.export.airflow.emulated_service import ACCOUNT, REGION, Call, EmulatedService
@@ -113,7 +113,7 @@ def _resource(call: Call) -> str:
     """Return the ARN that a call is authorised for."""
     arn = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}"
     request = call.request
-    for kind in SERVICE_CALLS.values():
+    for kind in CALLS:
         operations = (kind.operation, kind.describe, kind.stop)
         if call.operation in operations and kind.name_member:
             return f"{arn}:{kind.resource}/{request[kind.name_member]}"

@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from smp.definition.compiled import CompiledPipeline
-from smp.definition.service_calls import SERVICE_CALLS
+from smp.definition.step_types import CALLS as SERVICE_CALLS
 from smp.export.airflow import render_dag
 from smp.export.airflow.arrows import arrows, entries
 from smp.export.workflow import read_workflow
@@ -16,7 +16,7 @@ from tests.export.airflow.emulated_service import EmulatedService
 from tests.export.engines.ran import Ran, Story, without_names
 
 Json = dict[str, Any]
-CALLS = {call.operation: call for call in SERVICE_CALLS.values()}
+CALLS = {call.operation: call for call in SERVICE_CALLS}
 
 TOKEN = "ClientToken"
 """What the client puts into requests by itself."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from smp.definition.compiled import CompiledPipeline
-from smp.definition.service_calls import SERVICE_CALLS
+from smp.definition.step_types import CALLS
 from smp.export.workflow import read_workflow
 
 Json = dict[str, Any]
@@ -58,7 +58,7 @@ def without_names(
 
     `names` maps steps to the names of what they created.
     """
-    members = {call.name_member for call in SERVICE_CALLS.values() if call.name_member}
+    members = {call.name_member for call in CALLS if call.name_member}
     neutral = {}
     for step, request in requests.items():
         own = names.get(step)

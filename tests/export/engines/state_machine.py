@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from smp.definition.compiled import CompiledPipeline
-from smp.definition.service_calls import SERVICE_CALLS
+from smp.definition.step_types import CALLS as SERVICE_CALLS
+from smp.definition.step_types import row_of
 from tests.export.emulated_states import Call, Plan
 from tests.export.engines.ran import Ran, Story, without_names
 from tests.export.step_functions import Engine, Execution
 
-CALLS = {call.operation[0].lower() + call.operation[1:]: call for call in SERVICE_CALLS.values()}
+CALLS = {call.operation[0].lower() + call.operation[1:]: call for call in SERVICE_CALLS}
 
 JOB_FAULT = "AlgorithmError: it went wrong"
 REFUSED = "!SageMaker.ValidationException: it was refused"
@@ -25,7 +26,7 @@ def run_as_state_machine(compiled: CompiledPipeline, story: Story, engine: Engin
         for step, value in story.metrics.items()
     }
     ends: dict[str, list[str | None]] = {
-        step["Name"]: [JOB_FAULT if SERVICE_CALLS[step["Type"]].is_job else REFUSED]
+        step["Name"]: [JOB_FAULT if (call := row_of(step).call) and call.is_job else REFUSED]
         for step in compiled.steps()
         if step["Name"] in story.failing
     }

@@ -15,16 +15,17 @@ from typing import Any
 import botocore.session
 from botocore.validate import ParamValidator
 
-from smp.definition.request_check import OPERATIONS, check_step_request
+from smp.definition.request_check import check_step_request
+from smp.definition.step_types import STEP_TYPES
 
 Json = dict[str, Any]
 ROOT = Path(__file__).resolve().parents[3]
 NODE = ROOT / ".venv/bin/node"
 CODE = re.compile(r"\{%.*%\}", re.DOTALL)
 TYPES = {
-    operation[0].lower() + operation[1:]: kind
-    for kind, operation in OPERATIONS.items()
-    if kind not in ("QualityCheck", "ClarifyCheck")
+    row.call.operation[0].lower() + row.call.operation[1:]: name
+    for name, row in STEP_TYPES.items()
+    if row.call and row.form_of is None and not row.compares_baselines
 }
 OTHERS = {
     "s3:getObject": ("s3", "GetObject"),

@@ -13,7 +13,7 @@ import pytest
 
 from smp.compiler.compile import compile_pipeline
 from smp.definition.compiled import CompiledPipeline
-from smp.definition.service_calls import SERVICE_CALLS
+from smp.definition.step_types import CALLS
 from smp.export.refusal import ExportError
 from smp.export.stepfunctions import (
     render_state_machine,
@@ -237,10 +237,7 @@ def _called(state: Json) -> tuple[str, str]:
     return f"{service.rpartition(':')[2]}:{action[0].upper()}{action[1:]}", end
 
 
-MEMBERS = {
-    call.operation[0].lower() + call.operation[1:]: call.name_member
-    for call in SERVICE_CALLS.values()
-}
+MEMBERS = {call.operation[0].lower() + call.operation[1:]: call.name_member for call in CALLS}
 
 
 def test_the_role_allows_every_call_under_the_names_that_it_is_made_with(
