@@ -65,7 +65,14 @@ def _add_run(commands: Commands) -> None:
         help="steps that run at once (default: the number of cores)",
     )
     run.add_argument(
-        "--fresh", action="store_true", help="run every step, even where a result is kept"
+        "--fresh", action="store_true", help="run every step, even if a result is cached"
+    )
+    run.add_argument(
+        "--cache",
+        choices=("content", "sagemaker"),
+        default="content",
+        help="when to reuse a result: if the content of the inputs and the packages are the same too "
+        "(default), or by SageMaker's own rule, which compares addresses only",
     )
     which = run.add_mutually_exclusive_group()
     which.add_argument(
@@ -261,6 +268,7 @@ def _options(arguments: argparse.Namespace) -> RunOptions:
     return RunOptions(
         jobs=arguments.jobs,
         fresh=arguments.fresh,
+        cache=arguments.cache,
         network=arguments.network,
         grace_seconds=arguments.grace,
         keep=arguments.keep,

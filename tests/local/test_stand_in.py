@@ -13,11 +13,13 @@ import pytest
 
 from smp.definition.compiled import CodeFile, CodeTree, CompiledPipeline, StandIn
 from smp.errors import RunError
-from smp.local.engine.cache import StepCache
+from smp.local.engine.cache import Found, StepCache
+from smp.local.engine.content import Content
 from smp.local.engine.plan import plan_run
 from smp.local.engine.preflight import refuse_images
 from smp.local.report import render_report
 from smp.local.show.results import final_metrics
+from smp.local.store.file_hashes import FileHashes
 from smp.local.store.run_store import Run
 from tests.local.jobs.test_tuning import tuning
 from tests.local.jobs.workspace import transform_request
@@ -282,8 +284,9 @@ def test_only_a_container_engine_may_run_what_the_image_brings(workspace: Worksp
 
 def test_a_container_s_result_is_not_a_stand_in_s(workspace: Workspace) -> None:
     run = workspace.run(pipeline(workspace))
-    cache = StepCache(workspace.places.cache, "test-pipeline", workspace.store)
+    hashes = FileHashes(workspace.places.hashes)
+    cache = StepCache(workspace.places.cache, "test-pipeline", workspace.store, hashes)
     step = next(pipeline(workspace).steps())
     arguments = dict(step_of(run, "fit").arguments)
-    kept, why = cache.find(step, arguments)
-    assert (kept, why) == (None, "changed since its latest success: the local stand-in")
+    found = cache.find(step, arguments, Content((), ""))
+    assert found == Found(None, "changed since its latest success: the local stand-in")

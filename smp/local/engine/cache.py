@@ -1,8 +1,8 @@
-"""Reuses the result of an earlier step by the service's own rule, which is in `smp.definition.step_types`.
+"""Reuses the result of an earlier step if nothing that it depends on has changed.
 
-A step hits when an earlier successful step of the same pipeline had the same values of the attributes
-that count for its type, is not older than the step allows, and what it wrote is still there. It never
-looks at file contents: as in the service, a changed object at the same URI is not noticed.
+SageMaker's own rule (`smp.definition.step_types`) compares the step's request, so an object that changed at
+the same URI is not noticed. A local run also compares the content of the inputs and the Python environment
+(`smp.local.engine.content`), and checks that the objects of the result are still what the step wrote.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import hashlib
 import json
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,16 +19,23 @@ from typing import Any
 from smp.definition.compiled import Json, StandIn
 from smp.definition.step_types import key_attributes, row_of, seconds_of
 from smp.errors import RunError
+from smp.local.engine.content import Content, changes_of, key_of
+from smp.local.store.file_hashes import FileHashes
 from smp.local.store.object_store import ObjectStore
 from smp.local.store.step_data import output_uris
 from smp.text.atomic_file import write_atomically
+
+CONTENT, SAGEMAKER = RULES = ("content", "sagemaker")
+"""The rules of reuse: with the content of what a step reads, or SageMaker's own, by its request alone."""
+
+Parts = Mapping[str, Mapping[str, Any]]
 
 STAND_IN = "the local stand-in"
 """The attribute that counts beside the service's own where a stand-in runs."""
 
 
 @dataclass(frozen=True)
-class Kept:
+class CachedResult:
     """A result that can be used again."""
 
     run: str
@@ -38,90 +45,167 @@ class Kept:
     inputs: tuple[Mapping[str, Any], ...] = ()
 
 
+@dataclass(frozen=True)
+class Found:
+    """What a look into the cache gave: a result, or the reason why there is none."""
+
+    result: CachedResult | None
+    why: str
+    """Why there is no result; with a result, which changes were ignored."""
+    differs: bool = False
+    """Whether SageMaker's rule and that of a local run give different answers."""
+
+
 class StepCache:
     """The results of one pipeline's successful steps."""
 
-    def __init__(self, root: Path, pipeline: str, store: ObjectStore) -> None:
+    def __init__(
+        self, root: Path, pipeline: str, store: ObjectStore, hashes: FileHashes, rule: str = CONTENT
+    ) -> None:
         self.directory = root / pipeline
         self._store = store
+        self._hashes = hashes
+        self._rule = rule
 
     def find(
-        self, step: Json, arguments: Json, stand_in: StandIn | None = None
-    ) -> tuple[Kept | None, str]:
+        self, step: Json, arguments: Json, content: Content, stand_in: StandIn | None = None
+    ) -> Found:
         """Return the latest result that the step may reuse, and why there is none if so.
 
         A result of a stand-in is only for the same stand-in with the same sources.
         """
         config = step.get("CacheConfig", {})
         if not row_of(step).cached_by:
-            return None, f"{step['Type']} steps are not cached"
+            return Found(None, f"{step['Type']} steps are not cached")
         if not config.get("Enabled"):
-            return None, "caching is not enabled"
+            return Found(None, "caching is not enabled")
         attributes = _attributes(step["Type"], arguments, stand_in)
-        path = self._path(step, attributes)
-        try:
-            value = json.loads(path.read_text(encoding="utf-8"))
-            lists = (tuple(value["metrics"]), tuple(value.get("inputs", ())))
-            kept = Kept(value["run"], value["ended"], value["result"], *lists)
-        except (OSError, ValueError, KeyError):
-            return None, self._why(step, attributes)
-        limit = config.get("ExpireAfter")
-        if limit and time.time() - kept.ended > seconds_of(limit):
-            return None, f"the result of run {kept.run} is older than {limit}"
-        gone = self._gone(value.get("objects", {}))
-        return (None, f"of the result of run {kept.run}, {gone}") if gone else (kept, "")
+        entries = self._entries(_prefix(step, attributes))
+        if not entries:
+            return Found(None, self._why(step, attributes))
+        return self._choose(entries, content.parts(), config.get("ExpireAfter"))
 
     def keep(
-        self, step: Json, arguments: Json, kept: Kept, stand_in: StandIn | None = None
+        self,
+        step: Json,
+        arguments: Json,
+        result: CachedResult,
+        content: Content,
+        stand_in: StandIn | None = None,
     ) -> None:
         """Remember a successful step's result."""
         if not row_of(step).cached_by:
             return
-        attributes = _attributes(step["Type"], arguments, stand_in)
+        attributes, parts = _attributes(step["Type"], arguments, stand_in), content.parts()
         value = {
-            "run": kept.run,
-            "ended": kept.ended,
-            "result": kept.result,
-            "metrics": list(kept.metrics),
-            "inputs": list(kept.inputs),
+            "run": result.run,
+            "ended": result.ended,
+            "result": result.result,
+            "metrics": list(result.metrics),
+            "inputs": list(result.inputs),
             "attributes": attributes,
-            "objects": {uri: self._count(uri) for _, uri in output_uris(kept.result)},
+            "content": parts,
+            "objects": {uri: self._objects(uri) for _, uri in output_uris(result.result)},
         }
-        write_atomically(self._path(step, attributes), json.dumps(value, indent=1), durable=False)
+        path = self.directory / f"{_prefix(step, attributes)}-{key_of(parts)}.json"
+        write_atomically(path, json.dumps(value, indent=1), durable=False)
 
-    def _count(self, uri: str) -> int:
+    def _choose(self, entries: list[_Entry], parts: Parts, limit: str | None) -> Found:
+        """Choose among results of the same request, the latest first."""
+        same = [entry for entry in entries if key_of(entry.content) == key_of(parts)]
+        changes = "" if same else changes_of(entries[0].content, parts)
+        chosen = (same or entries)[0]
+        run = chosen.result.run
+        if limit and time.time() - chosen.result.ended > seconds_of(limit):
+            return Found(None, f"the result of run {run} is older than {limit}")
+        if changes and self._rule != SAGEMAKER:
+            why = f"{changes}; SageMaker would reuse the result of run {run}"
+            return Found(None, why, differs=True)
+        damage = self._damage(chosen.objects)
+        if damage:
+            return Found(None, f"of the result of run {run}, {damage}")
+        ignored = f"{changes}; --cache sagemaker ignores that" if changes else ""
+        return Found(chosen.result, ignored, differs=bool(changes))
+
+    def _objects(self, uri: str) -> dict[str, list[Any]]:
+        """Return size and hash of each object under a URI."""
+        base = uri.rstrip("/")
         try:
-            return len(self._store.list(uri))
+            found = self._store.list(base)
         except (RunError, NotADirectoryError):
-            return 0
+            return {}
+        return {
+            item.uri: [item.file.stat().st_size, self._hashes.sha256(item.file)]
+            for item in found
+            if item.uri == base or item.uri.startswith(f"{base}/")
+        }
 
-    def _gone(self, objects: Mapping[str, int]) -> str:
-        """Say which objects of a result are not there any more; nothing where all are."""
-        found = ((uri, before, self._count(uri)) for uri, before in objects.items())
-        missing = [
-            f"{before - now} of {before} objects under {uri} are gone" if now else f"{uri} is gone"
-            for uri, before, now in found
-            if now < before
-        ]
-        return "; ".join(missing)
+    def _damage(self, outputs: Mapping[str, Mapping[str, list[Any]]]) -> str:
+        """Return how the objects of a result differ from those that are there; empty if they do not."""
+        return "; ".join(
+            text
+            for uri, before in outputs.items()
+            if (text := _difference(uri, before, self._objects(uri)))
+        )
 
-    def _path(self, step: Json, attributes: Json) -> Path:
-        text = json.dumps([step["Name"], step["Type"], attributes], sort_keys=True)
-        return self.directory / f"{step['Name']}-{hashlib.sha256(text.encode()).hexdigest()}.json"
+    def _entries(self, prefix: str) -> list[_Entry]:
+        """Return the readable entries of one request, the latest first; a damaged one counts as none."""
+        found = [_read(path) for path in self._files(prefix)]
+        entries = [entry for entry in found if entry is not None]
+        return sorted(entries, key=lambda entry: entry.result.ended, reverse=True)
 
-    def _all_of(self, name: str) -> Iterator[Path]:
-        pattern = re.compile(re.escape(name) + r"-[0-9a-f]{64}\.json")
-        yield from (path for path in self.directory.iterdir() if pattern.fullmatch(path.name))
+    def _files(self, prefix: str) -> list[Path]:
+        pattern = re.compile(re.escape(prefix) + r"(-[0-9a-f]{64})+\.json")
+        files = self.directory.iterdir() if self.directory.is_dir() else ()
+        return [path for path in files if pattern.fullmatch(path.name)]
 
     def _why(self, step: Json, now: Json) -> str:
         """Name the attributes that differ from the step's latest success."""
-        try:
-            latest = max(self._all_of(step["Name"]), key=lambda path: path.stat().st_mtime_ns)
-            before = json.loads(latest.read_text(encoding="utf-8"))["attributes"]
-        except (OSError, ValueError, KeyError):
+        entries = self._entries(step["Name"])
+        if not entries:
             return "it has not succeeded before"
+        before = entries[0].attributes
         changed = sorted(k for k in {*before, *now} if before.get(k) != now.get(k))
         return f"changed since its latest success: {', '.join(changed)}"
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """One file of the cache."""
+
+    result: CachedResult
+    attributes: Json
+    content: Parts
+    objects: Mapping[str, Mapping[str, list[Any]]]
+
+
+def _read(path: Path) -> _Entry | None:
+    """Return what a file of the cache holds, or None if it is damaged or of another version."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+        lists = (tuple(value["metrics"]), tuple(value["inputs"]))
+        result = CachedResult(value["run"], float(value["ended"]), dict(value["result"]), *lists)
+        content = {name: dict(part) for name, part in value["content"].items()}
+        key_of(content)
+        objects = {uri: dict(listed) for uri, listed in value["objects"].items()}
+        return _Entry(result, dict(value["attributes"]), content, objects)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def _difference(uri: str, before: Mapping[str, list[Any]], now: Mapping[str, list[Any]]) -> str:
+    gone = before.keys() - now.keys()
+    if gone:
+        some = f"{len(gone)} of {len(before)} objects under {uri} are gone"
+        return some if len(gone) < len(before) else f"{uri} is gone"
+    changed = sorted(name for name in before if before[name] != now[name])
+    # Added objects are not the step's own: a step that reads them sees them as a change of its inputs.
+    return f"{changed[0]} changed" if changed else ""
+
+
+def _prefix(step: Json, attributes: Json) -> str:
+    text = json.dumps([step["Name"], step["Type"], attributes], sort_keys=True)
+    return f"{step['Name']}-{hashlib.sha256(text.encode()).hexdigest()}"
 
 
 def _attributes(step_type: str, arguments: Json, stand_in: StandIn | None) -> Json:

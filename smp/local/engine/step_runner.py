@@ -16,14 +16,16 @@ from smp.definition.evaluate import Scope, resolve
 from smp.definition.request_check import check_step_request
 from smp.definition.step_types import CONDITION, FAIL, LONGEST_NAME, row_of
 from smp.errors import RunError, SmpError
-from smp.local.engine.cache import Kept, StepCache
+from smp.local.engine.cache import CONTENT, CachedResult, Found, StepCache
 from smp.local.engine.conditions import holds
+from smp.local.engine.content import Content, python_identity
 from smp.local.engine.read_inputs import read_inputs
 from smp.local.jobs.context import StepContext, StepFailure
 from smp.local.jobs.kinds import job_of
 from smp.local.sandbox.base import Sandbox
 from smp.local.sandbox.process import Stop
 from smp.local.show.commands import duration
+from smp.local.store.file_hashes import FileHashes
 from smp.local.store.object_store import ObjectStore
 from smp.local.store.places import Places, local_value
 from smp.local.store.run_store import EXECUTING, FAILED, STOPPED, SUCCEEDED, Run, StepRecord
@@ -40,6 +42,8 @@ class RunOptions:
 
     jobs: int = 1
     fresh: bool = False
+    cache: str = CONTENT
+    """The rule by which results are reused, one of `smp.local.engine.cache.RULES`."""
     network: bool = False
     grace_seconds: float = 120.0
     keep: bool = False
@@ -113,27 +117,41 @@ class StepRunner:
         )
         if row_of(step) is FAIL:
             raise StepFailure(str(arguments.get("ErrorMessage", "the Fail step was reached")))
-        cache = StepCache(self.places.cache, self.compiled.name, ObjectStore(self.places.buckets))
-        kept, why = (
-            (None, "--fresh was given")
+        hashes = FileHashes(self.places.hashes)
+        content = self._content(record, hashes)
+        store = ObjectStore(self.places.buckets)
+        cache = StepCache(self.places.cache, self.compiled.name, store, hashes, self.options.cache)
+        found = (
+            Found(None, "--fresh was given")
             if self.options.fresh
-            else cache.find(step, arguments, stand_in)
+            else cache.find(step, arguments, content, stand_in)
         )
-        if kept is not None:
+        if found.differs:
+            self.on_note(f"{record.name}: {found.why}")
+        if found.result is not None:
             return replace(
                 record,
                 status=SUCCEEDED,
-                result=kept.result,
-                metrics=kept.metrics,
-                inputs=kept.inputs,
-                reused_from=kept.run,
+                result=found.result.result,
+                metrics=found.result.metrics,
+                inputs=found.result.inputs,
+                reused_from=found.result.run,
+                why=found.why or None,
             )
-        data = StepData(self.compiled, self.places)
-        inputs = read_inputs(data.inputs(record), self.places.hashes)
-        record = self._attempts(step, replace(record, why=why, inputs=inputs))
-        ended = Kept(self.run.id, time.time(), record.result, record.metrics, inputs)
-        cache.keep(step, arguments, ended, stand_in)
+        inputs = tuple(content.inputs)
+        record = self._attempts(step, replace(record, why=found.why, inputs=inputs))
+        # Inputs that changed while the job ran are not what it is known to have read.
+        if self._content(record, hashes) == content:
+            ended = CachedResult(self.run.id, time.time(), record.result, record.metrics, inputs)
+            cache.keep(step, arguments, ended, content, stand_in)
         return record
+
+    def _content(self, record: StepRecord, hashes: FileHashes) -> Content:
+        """Return the content of the step's inputs, and the Python packages that its scripts use."""
+        data = StepData(self.compiled, self.places)
+        name = self.originals.get(record.name, record.name)
+        python = "" if self.sandbox.runs_images else python_identity(self.python_of(name))
+        return Content(read_inputs(data.inputs(record), hashes), python)
 
     def _stand_in(self, step: str) -> StandIn | None:
         """Return what runs in place of the step's image, where the sandbox has no images."""

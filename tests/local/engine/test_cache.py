@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -101,12 +102,94 @@ def test_what_does_not_count_may_change(workspace: Workspace, request_: Json) ->
     assert why(run) == f"reused {first.id}"
 
 
-def test_changed_content_at_the_same_uri_is_not_noticed(workspace: Workspace) -> None:
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (lambda w: w.put("data/a", "2"), "changed"),
+        (lambda w: w.put("data/b", "1"), "changed: 1 object before, 2 objects now"),
+        (
+            lambda w: w.store.path_of(f"{BUCKET}/data/a").rename(
+                w.store.path_of(f"{BUCKET}/data/c")
+            ),
+            "changed",
+        ),
+    ],
+    ids=["changed", "added", "renamed"],
+)
+def test_changed_content_at_the_same_uri_runs_the_step_again(
+    workspace: Workspace, change: Callable[[Workspace], object], expected: str
+) -> None:
+    workspace.put("data/a", "1")
+    pipeline = workspace.pipeline(train(workspace, uri=f"{BUCKET}/data"))
+    first = workspace.run(pipeline)
+    change(workspace)
+
+    second = workspace.run(pipeline)
+    assert why(second) == (
+        f"input data ({BUCKET}/data) {expected}; SageMaker would reuse the result of run {first.id}"
+    )
+    assert why(workspace.run(pipeline)) == f"reused {second.id}"
+
+
+def test_content_that_comes_back_is_recognised(workspace: Workspace) -> None:
+    pipeline = workspace.pipeline(train(workspace))
+    first = workspace.run(pipeline)
+    workspace.put("data/a", "2")
+    workspace.run(pipeline)
+    workspace.put("data/a", "1")
+
+    assert why(workspace.run(pipeline)) == f"reused {first.id}"
+
+
+def test_the_rule_of_sagemaker_reuses_in_spite_of_changed_content(workspace: Workspace) -> None:
     pipeline = workspace.pipeline(train(workspace))
     first = workspace.run(pipeline)
     workspace.put("data/a", "2")
 
-    assert why(workspace.run(pipeline)) == f"reused {first.id}"
+    second = workspace.run(pipeline, cache="sagemaker")
+    assert why(second) == f"reused {first.id}"
+    note = f"input data ({BUCKET}/data/a) changed; --cache sagemaker ignores that"
+    assert step_of(second, "train").why == note
+
+
+def test_other_packages_run_the_step_again(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipeline = workspace.pipeline(train(workspace))
+    first = workspace.run(pipeline)
+    monkeypatch.setattr("smp.local.engine.step_runner.python_identity", lambda _: "another")
+
+    assert why(workspace.run(pipeline)) == (
+        f"the Python environment changed; SageMaker would reuse the result of run {first.id}"
+    )
+
+
+def test_inputs_that_change_while_the_job_runs_are_not_what_it_read(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uri = workspace.put("data/a", "1")
+    file = workspace.store.path_of(uri)
+    step = train(workspace, uri=uri)
+    pipeline = workspace.pipeline(step)
+    with monkeypatch.context() as patched:
+        patched.setattr(workspace.heard, "log_line", lambda *_: file.write_text("2"))
+        run = workspace.run(pipeline)
+    file.write_text("1")
+
+    assert run.record().status == "Succeeded"
+    assert why(workspace.run(pipeline)) == "it has not succeeded before"
+
+
+def test_a_result_that_was_changed_is_not_reused(workspace: Workspace) -> None:
+    pipeline = workspace.pipeline(train(workspace))
+    first = workspace.run(pipeline)
+    model = step_of(first, "train").result["ModelArtifacts"]["S3ModelArtifacts"]
+    path = workspace.store.path_of(model)
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+
+    assert why(workspace.run(pipeline)) == f"of the result of run {first.id}, {model} changed"
 
 
 def test_fresh_runs_every_step(workspace: Workspace) -> None:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from smp.local.engine import read_inputs as module
 from smp.local.engine.read_inputs import read_inputs
 from smp.local.show.compare import compare_runs, comparison
+from smp.local.store import file_hashes as module
+from smp.local.store.file_hashes import FileHashes
 from smp.local.store.run_store import Run
-from smp.local.store.step_data import MAX_HASHED_BYTES, StepData, hash_of
+from smp.local.store.step_data import StepData, hash_of
 from tests.local.pipelines import BUCKET, Workspace, cached, processing, step_of
 
 
@@ -35,7 +37,9 @@ def run(workspace: Workspace, **options: Any) -> Run:
 def look(workspace: Workspace, key: str) -> Mapping[str, Any]:
     """Return the record of one input."""
     data = StepData(workspace.pipeline(), workspace.places)
-    (found,) = read_inputs([data.find("in", f"{BUCKET}/{key}")], workspace.places.hashes)
+    (found,) = read_inputs(
+        [data.find("in", f"{BUCKET}/{key}")], FileHashes(workspace.places.hashes)
+    )
     return found
 
 
@@ -77,7 +81,6 @@ def test_a_comparison_names_the_inputs_that_changed_and_no_others(filled: Worksp
 
 def test_a_reused_result_has_the_inputs_that_it_was_made_of(filled: Workspace) -> None:
     first = run(filled, **cached())
-    filled.put("table/a.csv", "changed at the same URI")
     second = run(filled, **cached())
 
     record = step_of(second, "one")
@@ -93,6 +96,7 @@ def test_a_large_file_is_hashed_once(filled: Workspace, monkeypatch: pytest.Monk
         return hash_of(file)
 
     monkeypatch.setattr(module, "hash_of", counting)
+    monkeypatch.setattr(module, "SETTLED_SECONDS", 0.0)
     filled.put("big", b"x" * 2_000_000)
     first, again = (look(filled, "big") for _ in range(2))
     assert len(hashed) == 1
@@ -104,15 +108,26 @@ def test_a_large_file_is_hashed_once(filled: Workspace, monkeypatch: pytest.Monk
     assert len(hashed) == 2
 
 
-def test_what_is_too_large_is_known_by_its_names_and_sizes(filled: Workspace) -> None:
-    big = filled.store.path_of(f"{BUCKET}/many/a")
-    big.parent.mkdir()
-    with big.open("wb") as file:
-        os.truncate(file.fileno(), MAX_HASHED_BYTES + 1)
-    first = look(filled, "many")
-    (big.parent / "b").touch()
-    second = look(filled, "many")
+def test_a_large_file_that_has_just_changed_is_hashed_again(filled: Workspace) -> None:
+    big = filled.put("big", b"x" * 2_000_000)
+    file = filled.store.path_of(big)
+    before, times = look(filled, "big"), file.stat()
+    with file.open("r+b") as content:
+        content.write(b"y")
+    os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
 
-    assert first["sha256"] is second["sha256"] is None
-    assert first["listing"] != second["listing"]
-    assert (second["files"], second["size"]) == (2, MAX_HASHED_BYTES + 1)
+    assert look(filled, "big")["sha256"] != before["sha256"]
+
+
+def test_the_same_size_and_time_do_not_hide_a_change(
+    filled: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "SETTLED_SECONDS", 0.0)
+    file = filled.store.path_of(filled.put("big", b"x" * 2_000_000))
+    before, times = look(filled, "big"), file.stat()
+    time.sleep(0.02)
+    with file.open("r+b") as content:
+        content.write(b"y")
+    os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+    assert look(filled, "big")["sha256"] != before["sha256"]
