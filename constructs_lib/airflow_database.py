@@ -71,6 +71,7 @@ class AirflowDatabase(Construct):
             db_parameter_group_name=parameters.ref,
             monitoring_role_arn=self._monitoring_role().role_arn,
         )
+        self.node.default_child = self.resource
         self.resource.apply_removal_policy(removal_policy)
         self._acknowledge(size)
 

@@ -55,6 +55,7 @@ class Firewall(Construct):
                 )
             ],
         )
+        self.node.default_child = self.group
         self.group_id = self.group.attr_group_id
         if members_meet:
             self._let_members_meet()

@@ -54,3 +54,4 @@ class ArtifactBucket(Construct):
             ],
             removal_policy=removal_policy,
         )
+        self.node.default_child = self.bucket.node.default_child

@@ -45,6 +45,7 @@ class DagBucket(Construct):
             ],
             removal_policy=removal_policy,
         )
+        self.node.default_child = self.bucket.node.default_child
 
     def add_shared_files(self, files: PipelineFiles) -> None:
         """Put beside the DAGs what all of them import. It is in no DAG's directory: it stays."""

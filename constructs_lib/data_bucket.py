@@ -46,6 +46,7 @@ class DataBucket(Construct):
             lifecycle_rules=_lifecycle_rules(intermediate_output_days),
             removal_policy=removal_policy,
         )
+        self.node.default_child = self.bucket.node.default_child
 
     def send_events(self) -> None:
         """Send what happens to objects to EventBridge, by a property: the CDK makes a function for it."""

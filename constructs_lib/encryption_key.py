@@ -28,6 +28,7 @@ class EncryptionKey(Construct):
             enable_key_rotation=True,
             removal_policy=removal_policy,
         )
+        self.node.default_child = self.key.node.default_child
         logs_arn = f"arn:{stack.partition}:logs:{stack.region}:{stack.account}:log-group:*"
         self.key.add_to_resource_policy(
             iam.PolicyStatement(

@@ -57,6 +57,7 @@ class GithubActionsRole(Construct):
             ),
             max_session_duration=cdk.Duration.hours(1),
         )
+        self.node.default_child = self.role.node.default_child
         self.policy = RolePolicy(
             self,
             "Policy",

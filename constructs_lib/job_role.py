@@ -37,6 +37,7 @@ class JobRole(Construct):
                 conditions={"StringEquals": {"aws:SourceAccount": cdk.Stack.of(self).account}},
             ),
         )
+        self.node.default_child = self.role.node.default_child
         described = {
             "DataPolicy": (f"Data of the jobs of pipeline {pipeline_name}", permissions.data),
             "RuntimePolicy": (

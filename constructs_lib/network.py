@@ -54,6 +54,7 @@ class Network(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         self.vpc = _add_vpc(self, internet_egress)
+        self.node.default_child = self.vpc.node.default_child
         self.security_group = _add_job_security_group(self, self.vpc)
         self.endpoints = _add_endpoints(self, self.vpc, self.security_group)
         _add_flow_logs(self, self.vpc, key, flow_log_days)

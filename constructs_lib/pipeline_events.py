@@ -33,8 +33,8 @@ class EventOptions(TypedDict, total=False):
     that depends on this one."""
 
 
-def pipeline_rule(
-    pipeline: cdk.Resource,
+def add_rule(
+    scope: Construct,
     construct_id: str,
     condition: events.EventPattern,
     *,
@@ -44,11 +44,11 @@ def pipeline_rule(
     rule_name: str | None = None,
     cross_stack_scope: Construct | None = None,
 ) -> events.Rule:
-    """Return a new rule on events of one pipeline; the keywords are those of `EventOptions`."""
+    """Return a new rule on events that meet a condition; the keywords are those of `EventOptions`."""
     from aws_cdk import aws_events as events
 
     rule = events.Rule(
-        cross_stack_scope or pipeline,
+        cross_stack_scope or scope,
         construct_id,
         event_pattern=event_pattern,
         description=description,
@@ -58,7 +58,6 @@ def pipeline_rule(
         source=condition.source, detail_type=condition.detail_type, detail=condition.detail
     )
     rule.add_target(target)
-    _warn_about_another_bus(pipeline, rule)
     return rule
 
 
@@ -75,7 +74,7 @@ def event_condition(
     )
 
 
-def _warn_about_another_bus(pipeline: cdk.Resource, rule: events.Rule) -> None:
+def warn_about_another_bus(pipeline: cdk.Resource, rule: events.Rule) -> None:
     """SageMaker sends events to the default bus of the pipeline's own account and region only."""
     stack = cdk.Stack.of(rule)
     places = {

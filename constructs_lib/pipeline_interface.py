@@ -16,8 +16,9 @@ from constructs_lib.pipeline_events import (
     EXECUTION_STATUS_CHANGE,
     STEP_STATUS_CHANGE,
     EventOptions,
+    add_rule,
     event_condition,
-    pipeline_rule,
+    warn_about_another_bus,
 )
 from constructs_lib.pipeline_metrics import (
     PIPELINE_NAME,
@@ -221,7 +222,9 @@ class ISageMakerPipeline(cdk.Resource):
         options: EventOptions,
     ) -> events.Rule:
         condition = event_condition(self._identity.arn, detail_types, detail)
-        return pipeline_rule(self, construct_id, condition, **options)
+        rule = add_rule(self, construct_id, condition, **options)
+        warn_about_another_bus(self, rule)
+        return rule
 
 
 class ImportedPipeline(ISageMakerPipeline):

@@ -43,6 +43,7 @@ class PipelineRole(Construct):
                 conditions={"StringEquals": {"aws:SourceAccount": cdk.Stack.of(self).account}},
             ),
         )
+        self.node.default_child = self.role.node.default_child
         self.policy = RolePolicy(
             self,
             "Policy",

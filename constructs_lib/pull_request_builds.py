@@ -114,6 +114,7 @@ class PullRequestBuild(Construct):
             concurrent_build_limit=place.concurrent_builds,
             **shared_settings(place),
         )
+        self.node.default_child = self.project
         self.project.add_resource_dependency(policy.resource)
 
 

@@ -137,6 +137,7 @@ class PullRequestDoor(Construct):
             **_secondary_sources(others, identifiers),
             **shared_settings(place),
         )
+        self.node.default_child = self.project
         self.project.add_resource_dependency(policy.resource)
         acknowledge(self.project, {"NIST.800.53.R5-CodeBuildProjectSourceRepoUrl": CONNECTED})
 

@@ -64,6 +64,7 @@ class RegistryLookup(Construct):
         self.function = self._add_function(description, role, log_group)
         self.function.node.add_dependency(policy.resource)
         _acknowledge(self.function)
+        self.node.default_child = self.function.node.default_child
 
     def _add_function(
         self, description: str, role: iam.Role, log_group: logs.LogGroup

@@ -49,6 +49,7 @@ class ReviewRole(Construct):
             assumed_by=named_roles(self, trusted_account, trusted_roles),
             max_session_duration=cdk.Duration.hours(1),
         )
+        self.node.default_child = self.role.node.default_child
         self.policy = RolePolicy(
             self,
             "Policy",

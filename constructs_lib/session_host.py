@@ -62,6 +62,7 @@ class SessionHost(Construct):
             subnet_id=subnet_id,
             security_group_ids=[security_group_id],
         )
+        self.node.default_child = self.instance
         self.instance.node.add_dependency(policy.resource, *needs)
         acknowledge(
             self.instance,

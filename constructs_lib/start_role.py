@@ -49,6 +49,7 @@ class StartRole(Construct):
             description="Starts the pipelines of this environment after a delivery",
             assumed_by=named_roles(self, trusted_account, trusted_roles),
         )
+        self.node.default_child = self.role.node.default_child
         names = sorted(pipeline_names)
         for start in range(0, len(names), PIPELINES_IN_A_POLICY):
             some = names[start : start + PIPELINES_IN_A_POLICY]

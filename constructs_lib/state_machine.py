@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 import aws_cdk as cdk
@@ -95,6 +96,11 @@ class StateMachine(Construct):
             resource_name=self.name,
             arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
         )
+
+    @cached_property
+    def state_machine(self) -> stepfunctions.IStateMachine:
+        """The machine as the CDK's constructs know one, with its grants and metrics."""
+        return stepfunctions.StateMachine.from_state_machine_arn(self, "Machine", self.arn)
 
     @property
     def console_url(self) -> str:

@@ -158,6 +158,10 @@ def fitting(name: str, longest: int) -> str:
     return f"{name[: longest - 13].rstrip('-')}-{digest}"
 
 
+MODEL_PACKAGE_CHANGE = "SageMaker Model Package State Change"
+"""The type of the events about versions of models: that one was registered or approved."""
+
+
 def event_pattern(trigger: DataArrival | ApprovedModel) -> dict[str, Any]:
     """Return the pattern of the events that a trigger waits for."""
     if isinstance(trigger, DataArrival):
@@ -171,7 +175,7 @@ def event_pattern(trigger: DataArrival | ApprovedModel) -> dict[str, Any]:
         }
     return {
         "source": ["aws.sagemaker"],
-        "detail-type": ["SageMaker Model Package State Change"],
+        "detail-type": [MODEL_PACKAGE_CHANGE],
         "detail": {
             "ModelPackageGroupName": [trigger.model_package_group],
             "ModelApprovalStatus": ["Approved"],
