@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from aws_cdk import aws_iam as iam
@@ -13,7 +13,7 @@ from constructs import Construct
 from constructs_lib.dag_bucket import DAGS_PREFIX
 from constructs_lib.pipeline_basis import PipelineBasis
 from constructs_lib.role_policy import RolePolicy
-from smp.definition.permissions.plan import Statement
+from smp.export.airflow import dag_permissions, dag_values, render_dag
 from smp.export.airflow.runtime_files import runtime_files
 
 
@@ -35,24 +35,26 @@ class Dag(Construct):
         *,
         basis: PipelineBasis,
         home: DagHome,
-        files: Mapping[str, str],
-        values: Collection[str],
-        statements: Sequence[Statement],
     ) -> None:
-        """`files` are texts by name; `values` are the deploy-time names that the DAG needs.
+        """`basis` is that of the SageMaker pipeline, or made for the DAG alone.
 
-        Of the files only the DAG itself is put there: the others are there for all DAGs.
+        Of the rendered files only the DAG itself is uploaded: `DagBucket.add_shared_files` has the others.
+        Raises ExportError for a pipeline that Airflow cannot run.
         """
         super().__init__(scope, construct_id)
+        compiled = basis.compiled
+        files = render_dag(compiled)
         self.dag_id = _dag_id(files)
         policy = RolePolicy(
             self,
             "Policy",
             role=home.role,
-            description=f"Steps of pipeline {basis.compiled.name} on Airflow"[:1000],
-            statements=[statement.resolved(basis.resolve) for statement in statements],
+            description=f"Steps of pipeline {compiled.name} on Airflow"[:1000],
+            statements=[
+                statement.resolved(basis.resolve) for statement in dag_permissions(compiled)
+            ],
         )
-        known = {name: basis.resolve(name) for name in sorted(values)}
+        known = {name: basis.resolve(name) for name in sorted(dag_values(compiled))}
         written = {
             f"{self.dag_id}.py": files[f"{self.dag_id}.py"],
             f"{self.dag_id}_values.json": json.dumps(known, ensure_ascii=False, indent=2) + "\n",

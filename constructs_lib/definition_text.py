@@ -8,6 +8,9 @@ from typing import Any
 
 import aws_cdk as cdk
 
+MAX_INLINE_CHARACTERS = 100 * 1024
+"""From here on the definition is an object in the bucket: a template holds 1 MB in all."""
+
 
 def compact(definition: Any) -> str:
     """Return a definition as one line of text."""

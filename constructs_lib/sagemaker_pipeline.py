@@ -11,7 +11,12 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
-from constructs_lib.definition_text import compact, content_name, in_lines
+from constructs_lib.definition_text import (
+    MAX_INLINE_CHARACTERS,
+    compact,
+    content_name,
+    in_lines,
+)
 from constructs_lib.job_environment import JobEnvironment
 from constructs_lib.pipeline_arn import identity_from_name
 from constructs_lib.pipeline_basis import PipelineBasis
@@ -22,9 +27,6 @@ from smp.definition.compiled import CompiledPipeline
 from smp.definition.deploy_values import substitute
 from smp.definition.triggers import SAGEMAKER
 from smp.graph import PipelineGraph
-
-MAX_INLINE_CHARACTERS = 100 * 1024
-"""From here on the definition is an object in the bucket: a template holds 1 MB in all."""
 
 
 @jsii.implements(iam.IGrantable)

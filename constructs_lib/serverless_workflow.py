@@ -18,6 +18,7 @@ from constructs_lib.pipeline_files import DEFINITION_PREFIX
 from constructs_lib.role_policy import RolePolicy, write_logs
 from smp.definition.deploy_values import substitute
 from smp.definition.permissions.plan import Statement
+from smp.export.airflow import render_serverless, serverless_permissions
 
 
 class ServerlessWorkflow(Construct):
@@ -29,11 +30,12 @@ class ServerlessWorkflow(Construct):
         construct_id: str,
         *,
         basis: PipelineBasis,
-        definition: str,
-        statements: Sequence[Statement],
-        retention: logs.RetentionDays,
+        retention: logs.RetentionDays = logs.RetentionDays.THREE_MONTHS,
     ) -> None:
-        """`definition`, which is YAML, and `statements` have deploy-time names in them."""
+        """`basis` is that of the SageMaker pipeline, or made for the workflow alone.
+
+        Raises ExportError for a pipeline that MWAA Serverless cannot run.
+        """
         super().__init__(scope, construct_id)
         self._basis = basis
         self._stack = cdk.Stack.of(self)
@@ -45,10 +47,10 @@ class ServerlessWorkflow(Construct):
             removal_policy=cdk.RemovalPolicy.DESTROY,
         )
         self.role = self._add_role()
-        text = self._text(definition)
+        text = self._text(render_serverless(basis.compiled))
         name = content_name(self._stack, text, ".yaml")
         key = f"{DEFINITION_PREFIX}/{name}"
-        policy = self._add_policy(statements, key, log_group)
+        policy = self._add_policy(serverless_permissions(basis.compiled), key, log_group)
         uploaded = basis.files.add_definition("ServerlessWorkflow", (name, text))
         self.resource = self._add_resource(key, log_group)
         self.resource.node.add_dependency(*basis.needed_first, policy.resource, uploaded)

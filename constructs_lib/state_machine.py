@@ -14,16 +14,21 @@ from aws_cdk import aws_stepfunctions as stepfunctions
 from constructs import Construct
 
 from constructs_lib.acknowledgement import acknowledge
-from constructs_lib.definition_text import compact, content_name, in_lines
+from constructs_lib.definition_text import (
+    MAX_INLINE_CHARACTERS,
+    compact,
+    content_name,
+    in_lines,
+)
 from constructs_lib.pipeline_basis import PipelineBasis
 from constructs_lib.pipeline_files import DEFINITION_PREFIX
 from constructs_lib.pipeline_triggers import PipelineTriggers
 from constructs_lib.role_policy import RolePolicy
 from constructs_lib.trigger_starts import StateMachineStart
-from smp.definition.compiled import Json
 from smp.definition.deploy_values import substitute
 from smp.definition.permissions.plan import Statement
 from smp.definition.triggers import STEP_FUNCTIONS, state_machine_name
+from smp.export.stepfunctions import render_state_machine, state_machine_permissions
 
 LOG_GROUP_PREFIX = "/aws/vendedlogs/states"
 """Log delivery writes a line into a resource policy of limited size for groups of other names."""
@@ -56,6 +61,9 @@ class StateMachineLogs:
     retention: logs.RetentionDays = logs.RetentionDays.THREE_MONTHS
 
 
+DEFAULT_LOGS = StateMachineLogs()
+
+
 class StateMachine(Construct):
     """A standard workflow of the pipeline's name, encrypted with the project's key.
 
@@ -68,12 +76,13 @@ class StateMachine(Construct):
         construct_id: str,
         *,
         basis: PipelineBasis,
-        definition: Json,
-        statements: Sequence[Statement],
-        max_inline_characters: int,
-        kept: StateMachineLogs,
+        max_inline_characters: int = MAX_INLINE_CHARACTERS,
+        kept: StateMachineLogs = DEFAULT_LOGS,
     ) -> None:
-        """`definition` and `statements`, those of its role, have deploy-time names in them."""
+        """`basis` is that of the SageMaker pipeline, or made for the state machine alone.
+
+        Raises ExportError for a pipeline that Step Functions cannot run.
+        """
         super().__init__(scope, construct_id)
         self._basis = basis
         self._stack = cdk.Stack.of(self)
@@ -81,9 +90,9 @@ class StateMachine(Construct):
         self.name = state_machine_name(basis.compiled.name)
         self._log_group = self._add_log_group()
         self.role = self._add_role()
-        policies = self._add_policies(statements)
+        policies = self._add_policies(state_machine_permissions(basis.compiled))
         self.resource = self._add_resource(
-            substitute(definition, basis.resolve), max_inline_characters
+            substitute(render_state_machine(basis.compiled), basis.resolve), max_inline_characters
         )
         self.resource.node.add_dependency(*basis.needed_first, *policies)
         self._add_triggers()

@@ -74,15 +74,12 @@ class PipelineStack(cdk.Stack):
 
     def _add_state_machine(self, basis: PipelineBasis) -> None:
         from constructs_lib.state_machine import StateMachine, StateMachineLogs
-        from smp.export.stepfunctions import render_state_machine, state_machine_permissions
 
         kept = self._settings.state_machines
         machine = StateMachine(
             self,
             "StateMachine",
             basis=basis,
-            definition=render_state_machine(basis.compiled),
-            statements=state_machine_permissions(basis.compiled),
             max_inline_characters=self._settings.max_inline_definition_characters,
             kept=StateMachineLogs(kept.log_level, LOG_RETENTION[kept.log_days]),
         )
@@ -91,29 +88,17 @@ class PipelineStack(cdk.Stack):
 
     def _add_dag(self, basis: PipelineBasis, home: DagHome) -> None:
         from constructs_lib.dag import Dag
-        from smp.export.airflow import dag_permissions, dag_values, render_dag
 
-        dag = Dag(
-            self,
-            "Dag",
-            basis=basis,
-            home=home,
-            files=render_dag(basis.compiled),
-            values=dag_values(basis.compiled),
-            statements=dag_permissions(basis.compiled),
-        )
+        dag = Dag(self, "Dag", basis=basis, home=home)
         self._output("DagId", "Its DAG", dag.dag_id)
 
     def _add_workflow(self, basis: PipelineBasis, settings: ServerlessSettings) -> None:
         from constructs_lib.serverless_workflow import ServerlessWorkflow
-        from smp.export.airflow import render_serverless, serverless_permissions
 
         workflow = ServerlessWorkflow(
             self,
             "Workflow",
             basis=basis,
-            definition=render_serverless(basis.compiled),
-            statements=serverless_permissions(basis.compiled),
             retention=LOG_RETENTION[settings.log_days],
         )
         self._output("WorkflowArn", "Its workflow", workflow.resource.ref)
