@@ -11,6 +11,8 @@ from constructs_lib.acknowledgement import acknowledge
 ACCESS_LOG_DAYS = 365
 KEEP_UPLOADS_DAYS = 7
 
+LOGS_BY_POLICY = "@aws-cdk/aws-s3:serverAccessLogsUseBucketPolicy"
+
 NO_REPLICATION = (
     "Versions are kept; a copy in another region is a decision about where data may lie, "
     "which whoever deploys takes."
@@ -20,7 +22,12 @@ NO_REPLICATION = (
 def add_access_log_bucket(
     scope: Construct, construct_id: str, *, removal_policy: cdk.RemovalPolicy
 ) -> s3.Bucket:
-    """Return a new private, versioned bucket whose logs go after a year."""
+    """Return a new private, versioned bucket whose logs go after a year.
+
+    `scope` is a construct of this library without children: its buckets deliver logs by policy.
+    """
+    # Without this flag, which apps may not set, the CDK uses ACLs, and these buckets have none.
+    scope.node.set_context(LOGS_BY_POLICY, True)
     bucket = s3.Bucket(
         scope,
         construct_id,

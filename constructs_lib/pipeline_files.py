@@ -45,11 +45,11 @@ class PipelineFiles(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        code: Sequence[CodeTree],
-        code_store: Path,
-        definition: tuple[str, str] | None,
         environment: JobEnvironment,
-        resolve: Callable[[str], str],
+        code: Sequence[CodeTree] = (),
+        code_store: Path = Path(),
+        definition: tuple[str, str] | None = None,
+        resolve: Callable[[str], str] = str,
     ) -> None:
         """`definition` is the object's name below `definitions/` and its text.
 
@@ -196,7 +196,7 @@ def _code_sources(
 ) -> Iterator[s3_deployment.ISource]:
     """Yield one source for all plain files, and one for each file with deploy-time values in it."""
     yield s3_deployment.Source.asset(
-        str(code_store),
+        str(code_store.absolute()),  # Node may have another working directory than Python
         exclude=_all_but(code),
         ignore_mode=cdk.IgnoreMode.GIT,
     )

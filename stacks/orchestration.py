@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import aws_cdk as cdk
@@ -49,7 +48,7 @@ class Orchestration(cdk.Stack):
         self._removal_policy = cdk.RemovalPolicy[settings.removal_policy.upper()]
         dags = DagBucket(self, "Dags", key=environment.key, removal_policy=self._removal_policy)
         self._dags = dags.bucket
-        files = self._add_files()
+        files = PipelineFiles(self, "Files", environment=environment)
         dags.add_shared_files(files)
         if isinstance(airflow, MwaaSettings):
             role = self._add_managed(airflow_name, airflow, place, files)
@@ -62,17 +61,6 @@ class Orchestration(cdk.Stack):
             role=iam.Role.from_role_name(self, "SharedRole", role_name, mutable=False),
         )
         self._output("DagBucket", "Where its DAGs lie", self._dags.bucket_name)
-
-    def _add_files(self) -> PipelineFiles:
-        return PipelineFiles(
-            self,
-            "Files",
-            code=(),
-            code_store=Path(),
-            definition=None,
-            environment=self._environment,
-            resolve=str,
-        )
 
     def _add_managed(
         self, name: str, airflow: MwaaSettings, place: AirflowPlace, files: PipelineFiles
