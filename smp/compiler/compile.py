@@ -11,8 +11,7 @@ from pathlib import Path
 
 from smp.compiler.code_trees import stand_in_of, step_stand_in
 from smp.compiler.render_triggers import loops, render_triggers
-from smp.config.steps.baseline_check import CheckStep
-from smp.config.steps.function import OutsideStep
+from smp.config.steps.base import StandInNaming
 from smp.definition.code.store import CodeStore
 from smp.definition.compiled import CompiledPipeline, ModelPackageGroup, StandIn
 from smp.definition.limits import check_limits
@@ -20,9 +19,7 @@ from smp.definition.permissions.access import analyse_access
 from smp.definition.request_check import check_requests
 from smp.errors import CompileError, Problem, ScriptError
 from smp.graph.nodes import PipelineGraph, StepNode, model_package_group_name
-
-STAND_IN_SECTIONS = {"Training": "train", "Tuning": "train", "Transform": "transform"}
-"""The section whose stand-in runs in place of what the image of a step brings, by step class."""
+from smp.graph.step_classes import STEP_CLASSES
 
 
 def compile_pipeline(graph: PipelineGraph, code_store: Path) -> CompiledPipeline:
@@ -76,15 +73,12 @@ def check_compiled(compiled: CompiledPipeline, at_step: Callable[[str, Problem],
 
 def _stand_ins(graph: PipelineGraph, store: CodeStore) -> dict[str, StandIn]:
     found = {
-        node.name: stand_in_of(node.model, STAND_IN_SECTIONS[node.step_class], store)
+        node.name: stand_in_of(node.model, section, store)
         for node in graph.steps
-        if node.step_class in STAND_IN_SECTIONS
+        if (section := STEP_CLASSES[node.step_class].stand_in_section)
     }
     for node in graph.steps:
-        if (
-            isinstance(node.config, (OutsideStep, CheckStep))
-            and node.config.local_stand_in is not None
-        ):
+        if isinstance(node.config, StandInNaming) and node.config.local_stand_in is not None:
             found[node.name] = _outside_stand_in(graph, node, node.config.local_stand_in, store)
     return {name: stand_in for name, stand_in in found.items() if stand_in is not None}
 

@@ -6,63 +6,32 @@ Importing it imports the SDK; `smp.compiler.compile` does so only when something
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
+from importlib import import_module
 from typing import Any
 
 from smp.compiler.expressions import declarations, put_expressions
 from smp.compiler.retries import add_retry_policies
 from smp.compiler.sdk.constants import to_names
 from smp.compiler.sdk.offline_session import OfflineSession, Pipeline, offline_environment
-from smp.compiler.steps.approved_model import render_approved_model
-from smp.compiler.steps.clarify_check import render_clarify_check
-from smp.compiler.steps.condition import render_condition, render_fail
 from smp.compiler.steps.context import StepContext
-from smp.compiler.steps.emr_serverless import render_emr_serverless
-from smp.compiler.steps.for_each import render_for_each
-from smp.compiler.steps.function import render_callback, render_lambda
-from smp.compiler.steps.model import render_create_model, render_register_model
-from smp.compiler.steps.notebook_job import render_notebook_job
-from smp.compiler.steps.processing import render_metrics, render_processing
-from smp.compiler.steps.quality_check import render_quality_check
-from smp.compiler.steps.training import render_training
-from smp.compiler.steps.transform import render_transform
-from smp.compiler.steps.tuning import render_tuning
 from smp.config.sections.jobs import JobSection
 from smp.config.sections.tune import TuneSection
 from smp.definition.code.store import CodeStore
 from smp.definition.compiled import CodeTree, Json, nested_steps
+from smp.definition.step_types import row_of
 from smp.errors import CompileError, Problem, SmpError
 from smp.graph.nodes import PipelineGraph, StepNode
+from smp.graph.step_classes import STEP_CLASSES
 
-RENDERERS: Mapping[str, Callable[[StepContext, StepNode], list[Any]]] = {
-    "Processing": render_processing,
-    "Training": render_training,
-    "Tuning": render_tuning,
-    "CreateModel": render_create_model,
-    "Transform": render_transform,
-    "Metrics": render_metrics,
-    "RegisterModel": render_register_model,
-    "Condition": render_condition,
-    "Fail": render_fail,
-    "Lambda": render_lambda,
-    "Callback": render_callback,
-    "QualityCheck": render_quality_check,
-    "ClarifyCheck": render_clarify_check,
-    "NotebookJob": render_notebook_job,
-    "ApprovedModel": render_approved_model,
-    "EMRServerless": render_emr_serverless,
-    "ForEach": render_for_each,
-}
+Renderer = Callable[[StepContext, StepNode], list[Any]]
 
-NAME_MEMBERS = {
-    "Processing": "ProcessingJobName",
-    "Training": "TrainingJobName",
-    "Tuning": "HyperParameterTuningJobName",
-    "Transform": "TransformJobName",
-    "Metrics": "ProcessingJobName",
-    "CreateModel": "ModelName",
-}
-"""The member of each class's request that begins the name of what the service makes."""
+
+def renderer_of(step_class: str) -> Renderer:
+    """Return what renders the steps of a class; its module is imported now."""
+    module, _, function = STEP_CLASSES[step_class].renderer.partition(".")
+    found: Renderer = getattr(import_module(f"smp.compiler.steps.{module}"), function)
+    return found
 
 
 def render(
@@ -113,8 +82,9 @@ def _name_jobs(graph: PipelineGraph, definition: Json) -> None:
     wanted = {node.emitted[-1]: (node, _configured_name(node)) for node in graph.steps}
     for step in nested_steps(definition["Steps"]):
         node, name = wanted.get(step["Name"], (None, None))
-        if node is not None and name:
-            step["Arguments"][NAME_MEMBERS[node.step_class]] = name
+        call = row_of(step).call
+        if node is not None and name and call and call.name_member:
+            step["Arguments"][call.name_member] = name
 
 
 def _configured_name(node: StepNode) -> str | None:
@@ -147,7 +117,7 @@ def define_pipeline(pipeline: Any, session: OfflineSession) -> Json:
 
 def _render_node(context: StepContext, node: StepNode) -> list[Any]:
     try:
-        return RENDERERS[node.step_class](context, node)
+        return renderer_of(node.step_class)(context, node)
     except SmpError as error:
         raise type(error)(context.graph.at_step(node, p) for p in error.problems) from error
     except Exception as error:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from smp.config.sections.retry import RetryCause, RetrySection
-from smp.config.steps.any_step import StepConfig
-from smp.config.steps.emr_serverless import EMRServerlessStep
-from smp.config.steps.notebook_job import NotebookJobStep
+from smp.config.steps.base import Retried, StepBase
 from smp.definition.compiled import Json, nested_steps
+from smp.definition.step_types import row_of
 from smp.graph.nodes import PipelineGraph
+from smp.graph.step_classes import STEP_CLASSES
 
 DEFAULT_ATTEMPTS = 3
 STEP_SECONDS, JOB_SECONDS = 5, 60
@@ -25,29 +25,26 @@ JOB_CAUSES: dict[RetryCause, str] = {
 }
 """Exception types by cause. Source: "Retry policy for pipeline steps" in the developer guide."""
 
-JOB_TYPES = frozenset({"Processing", "Training", "Transform", "Tuning"})
-"""Step types that start a job, whose own faults may be retried."""
-RETRYABLE_TYPES = JOB_TYPES | {"Model", "RegisterModel", "EMRServerless"}
-
 
 def add_retry_policies(graph: PipelineGraph, definition: Json) -> None:
     """Give each step the policies that it, or its pipeline, asks for."""
-    rules = {name: _rules(graph, node.config) for node in graph.steps for name in node.emitted}
+    rules = {
+        name: _rules(graph, node.config)
+        for node in graph.steps
+        if STEP_CLASSES[node.step_class].retries is not None
+        for name in node.emitted
+    }
     for step in nested_steps(definition["Steps"]):
-        section = rules.get(step["Name"])
-        if section is None or step["Type"] not in RETRYABLE_TYPES:
-            continue
-        policies = list(_policies(section, is_job=step["Type"] in JOB_TYPES))
-        if policies:
-            step["RetryPolicies"] = policies
+        if step["Name"] in rules:
+            call = row_of(step).call
+            is_job = call is not None and call.is_job
+            policies = list(_policies(rules[step["Name"]], is_job=is_job))
+            if policies:
+                step["RetryPolicies"] = policies
 
 
-def _rules(graph: PipelineGraph, config: object) -> RetrySection:
-    own = (
-        config.retry
-        if isinstance(config, (StepConfig, EMRServerlessStep, NotebookJobStep))
-        else None
-    )
+def _rules(graph: PipelineGraph, config: StepBase) -> RetrySection:
+    own = config.retry if isinstance(config, Retried) else None
     return own or graph.pipeline.config.retry
 
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from smp.config.steps.any_step import ConditionStep
 from smp.config.steps.base import StepBase
+from smp.config.steps.condition import ConditionStep
 from smp.errors import near_names
 from smp.graph.findings import Findings, Sides
 from smp.graph.nodes import Branch, ChainedInput, StepNode

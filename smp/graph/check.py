@@ -6,10 +6,7 @@ It never stops at the first problem: all are collected for one report.
 from __future__ import annotations
 
 from smp.config.project import Model, Pipeline, Project
-from smp.config.steps.any_step import StepConfig
-from smp.config.steps.base import StepBase
-from smp.config.steps.baseline_check import CheckStep
-from smp.config.steps.notebook_job import NotebookJobStep
+from smp.config.steps.base import Chaining, StepBase
 from smp.errors import near_names
 from smp.graph.branches import place_on_sides, read_sides, wait_for_failures
 from smp.graph.chains import ChainError, resolve_chain
@@ -149,7 +146,7 @@ class GraphChecker(Findings):
         found: list[ChainedInput] = []
         seen: set[str] = set()
         written: tuple[str, ...] = ()
-        if isinstance(step.config, (StepConfig, CheckStep, NotebookJobStep)):
+        if isinstance(step.config, Chaining):
             written = step.config.chain_input_source_step
         for index, source in enumerate(written):
             try:

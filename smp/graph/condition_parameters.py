@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from smp.config.steps.any_step import ConditionStep
+from smp.config.steps.condition import ConditionStep
 from smp.config.values.condition import (
     OUTPUTS,
     PARAMETERS,
@@ -22,7 +22,6 @@ from smp.config.values.condition import (
 from smp.definition.expressions import ParameterType
 from smp.graph.findings import Findings
 from smp.graph.parameters import declared_parameter
-from smp.graph.step_classes.references import typed_outputs
 from smp.text.messages import dotted, shown
 
 ORDERED = ("<", "<=", ">", ">=")
@@ -89,7 +88,7 @@ def _typed(findings: Findings, step: ConditionStep, operand: Operand) -> _Typed 
         return None
     if operand.kind == OUTPUTS:
         source = findings.steps.get(operand.owner)
-        kind = typed_outputs(source.config).get(operand.path) if source else None
+        kind = source.config.typed_outputs.get(operand.path) if source else None
         return _Typed(str(operand), kind) if kind else None
     if operand.kind != PARAMETERS:
         return None

@@ -14,11 +14,8 @@ from smp.definition.expressions import ITEM_SCOPE
 from smp.errors import near_names
 from smp.graph.findings import Findings
 from smp.graph.nodes import StepNode
-
-REFUSED = ("Condition", "Fail", "ForEach")
-"""The classes that the service takes in no loop."""
-AT_ONE_PLACE = ("QualityCheck", "ClarifyCheck", "ApprovedModel", "NotebookJob")
-"""The classes whose steps cannot keep the results of iterations apart, or mean one thing for a pipeline."""
+from smp.graph.step_classes import STEP_CLASSES
+from smp.graph.step_classes.base import InLoop
 
 
 def read_loops(findings: Findings) -> dict[str, str]:
@@ -61,9 +58,10 @@ def _why_not(
     if name in found:
         return f"'{name}' is a step of the loop '{found[name]}' already", None
     step_class = findings.config_of(name).step_class
-    if step_class in REFUSED:
+    rule = STEP_CLASSES[step_class].in_loop
+    if rule is InLoop.REFUSED:
         return f"'{name}' is of class {step_class}, which the service takes in no loop", None
-    if step_class in AT_ONE_PLACE:
+    if rule is InLoop.AT_ONE_PLACE:
         return (
             f"'{name}' is of class {step_class}, whose results would be at one place for all items",
             "put it before or after the loop",

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from smp.config.project import Model
-from smp.config.steps.any_step import StepConfig
 from smp.config.steps.base import StepBase
+from smp.config.steps.section_step import StepConfig
 from smp.errors import near_names
 from smp.graph.declared import Declared
 from smp.graph.findings import Findings

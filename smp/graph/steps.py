@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from smp.config.steps.any_step import StepConfig
+from smp.config.steps.section_step import StepConfig
 from smp.graph.declared import Declared
 from smp.graph.entry_points import entry_point_problems
 from smp.graph.findings import Findings
 from smp.graph.nodes import ChainedInput
 from smp.graph.step_classes import STEP_CLASSES
 from smp.graph.step_classes.base import Implied
+from smp.graph.step_classes.named_files import check_named_files
 
 
 def check_step(findings: Findings, step: Declared, chained: tuple[ChainedInput, ...]) -> Implied:
@@ -17,6 +18,7 @@ def check_step(findings: Findings, step: Declared, chained: tuple[ChainedInput, 
     if isinstance(step.config, StepConfig):
         _check_keys(findings, step.config)
     findings.problems += entry_point_problems(step_class.script_section(step), step.model)
+    check_named_files(findings, step, step_class.directories)
     return step_class.check(findings, step, chained)
 
 

@@ -9,7 +9,7 @@ import pytest
 from smp.config.load import load_project
 from smp.config.project import Pipeline
 from smp.config.read.placeholders import SMP_NAMES
-from smp.config.steps.any_step import StepConfig
+from smp.config.steps.section_step import StepConfig
 from smp.definition import deploy_values
 from smp.errors import ConfigError, Location, ScriptError
 from tests.config.workspace import BASE, CONF, make_workspace, place_file

@@ -14,9 +14,9 @@ from smp.compiler.sdk.constants import to_names
 from smp.compiler.steps.context import StepContext, sdk_view
 from smp.compiler.steps.images import section_image
 from smp.compiler.steps.lambda_step import function_step
-from smp.config.steps.any_step import ConditionStep, FailStep
 from smp.config.steps.approved_model import APPROVED_OUTPUTS, ApprovedModelStep
 from smp.config.steps.base import StepBase
+from smp.config.steps.condition import ConditionStep, FailStep
 from smp.config.steps.function import OutsideStep
 from smp.config.values.condition import METRICS, Reference, parse_condition, references
 from smp.config.values.message import message_parts

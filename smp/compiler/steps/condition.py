@@ -22,7 +22,7 @@ from sagemaker.mlops.workflow.fail_step import FailStep
 from smp.compiler.steps.approved_model import none_approved
 from smp.compiler.steps.context import StepContext
 from smp.compiler.steps.values import text_of, value_of
-from smp.config.steps import any_step as config
+from smp.config.steps import condition as config
 from smp.config.values import condition as language
 from smp.graph.nodes import Branch, StepNode
 

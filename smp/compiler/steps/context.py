@@ -18,8 +18,7 @@ from smp.compiler.expressions import number_of
 from smp.compiler.sdk.constants import to_constants
 from smp.compiler.sdk.offline_session import OfflineSession
 from smp.config.project import NetworkSecurity
-from smp.config.steps.any_step import StepConfig
-from smp.config.steps.emr_serverless import EMRServerlessStep
+from smp.config.steps.base import Cached
 from smp.config.values.base import ConfigModel, Tag
 from smp.definition import deploy_values
 from smp.definition.code.store import CodeStore
@@ -133,7 +132,7 @@ class StepContext:
     def cache_config(self, node: StepNode) -> CacheConfig | None:
         """Return the cache setting of a step that asks for it."""
         config = node.config
-        if not isinstance(config, (StepConfig, EMRServerlessStep)) or not config.enable_cache:
+        if not isinstance(config, Cached) or not config.enable_cache:
             return None
         return CacheConfig(enable_caching=True, expire_after=config.cache_expire_after)
 

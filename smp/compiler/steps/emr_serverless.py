@@ -99,7 +99,7 @@ def _refuse_left_out(
                 hint="see .smpignore",
             ),
         )
-        for place, name in config.shipped.items()
+        for place, name in config.named_files()
         if name not in packed
     ]
     if problems:

@@ -1,4 +1,4 @@
-"""Renders Processing and Metrics steps: jobs that run one script over files."""
+"""Renders Processing steps, and any other job that runs one script over files."""
 
 from __future__ import annotations
 
@@ -21,18 +21,16 @@ from smp.compiler.steps.images import section_image
 from smp.compiler.steps.manifest import add_manifest
 from smp.compiler.steps.spark import submit_command, submitted_inputs
 from smp.config.sections.jobs import (
-    EvaluateChannel,
     EvaluateSection,
     PreprocessChannel,
     PreprocessSection,
 )
 from smp.definition.compiled import CodeTree
-from smp.graph.nodes import REPORT_OUTPUT, StepNode
+from smp.graph.nodes import StepNode
 from smp.graph.step_classes.inputs import CODE_INPUT, MANIFEST_FROM, MANIFEST_INPUT
 
 CODE_DIRECTORY = "/opt/ml/processing/input/code"
 INPUT_DIRECTORY = "/opt/ml/processing/input"
-EVALUATION_REPORT = "EvaluationReport"
 
 
 def render_processing(context: StepContext, node: StepNode) -> list[Any]:
@@ -44,54 +42,14 @@ def render_processing(context: StepContext, node: StepNode) -> list[Any]:
     for chain in node.chained:
         name = f"{chain.label}-input-{chain.channel}"
         inputs.append(
-            _input(name, context.uri_of(node, chain), f"{INPUT_DIRECTORY}/{name}", section)
+            file_input(name, context.uri_of(node, chain), f"{INPUT_DIRECTORY}/{name}", section)
         )
     outputs = [
         _output(context, node, section, name, channel)
         for name, channel in (section.channels or {"train": PreprocessChannel()}).items()
     ]
     inputs += submitted_inputs(context, node, section)
-    return [_step(context, node, section, inputs, outputs, [])]
-
-
-def render_metrics(context: StepContext, node: StepNode) -> list[Any]:
-    """Render a Metrics step: the report is a property file and kept below each execution."""
-    assert isinstance(node.section, EvaluateSection)
-    section = sdk_view(node.section)
-    channel = next(iter(section.channels.values()), EvaluateChannel())
-    base = channel.input_local_filepath.rstrip("/")
-    inputs = [
-        _input(str(file.source_name), channel.uri_of(file), f"{base}/{file.source_name}", section)
-        for file in channel.data_files
-    ]
-    for chain in node.chained:
-        place = f"{base}/{chain.label}-{chain.channel}"
-        inputs.append(_input(f"{chain.label}-input", context.uri_of(node, chain), place, section))
-    bucket = channel.s3_bucket_name or context.bucket
-    parts = (
-        bucket,
-        channel.bucket_prefix.strip("/"),
-        node.model.name,
-        _report_place(context, node),
-    )
-    report = ProcessingOutput(
-        output_name=REPORT_OUTPUT,
-        s3_output=ProcessingS3Output(
-            s3_uri=context.per_execution("s3://" + "/".join(part for part in parts if part), node),
-            local_path=channel.output_local_filepath,
-            s3_upload_mode="EndOfJob",
-        ),
-    )
-    properties = [PropertyFile(EVALUATION_REPORT, REPORT_OUTPUT, f"{REPORT_OUTPUT}.json")]
-    return [_step(context, node, section, inputs, [report], properties)]
-
-
-def _report_place(context: StepContext, node: StepNode) -> str:
-    """Return where a model's report goes; each further Metrics step of the model has a place of its own."""
-    steps = (item for item in context.graph.steps if item.model is node.model)
-    first = next(item for item in steps if item.step_class == "Metrics")
-    own = node.copy_of or node.name
-    return "evaluation" if own == (first.copy_of or first.name) else f"evaluation-{own}"
+    return [script_step(context, node, section, inputs, outputs, [])]
 
 
 def _static_inputs(
@@ -102,7 +60,7 @@ def _static_inputs(
     ]
     if len(files) < MANIFEST_FROM:
         return [
-            _input(
+            file_input(
                 str(file.source_name),
                 channel.uri_of(file),
                 f"{INPUT_DIRECTORY}/{file.source_name}",
@@ -113,7 +71,7 @@ def _static_inputs(
     uris = [
         channel.uri_of(file) for channel in written.channels.values() for file in channel.data_files
     ]
-    manifest = _input(
+    manifest = file_input(
         MANIFEST_INPUT,
         add_manifest(context, uris, f"inputs of {node.name}"),
         f"{INPUT_DIRECTORY}/{MANIFEST_INPUT}",
@@ -123,7 +81,7 @@ def _static_inputs(
     return [manifest]
 
 
-def _input(
+def file_input(
     name: str, uri: Any, local_path: str, section: PreprocessSection | EvaluateSection
 ) -> ProcessingInput:
     return ProcessingInput(
@@ -159,7 +117,7 @@ def _output(
     )
 
 
-def _step(
+def script_step(
     context: StepContext,
     node: StepNode,
     section: PreprocessSection | EvaluateSection,

@@ -10,7 +10,7 @@ from sagemaker.mlops.workflow.steps import TransformStep
 
 from smp.compiler.steps.context import StepContext, sdk_tags, sdk_view
 from smp.config.sections.jobs import Channel, TransformSection
-from smp.config.steps.any_step import StepConfig
+from smp.config.steps.section_step import StepConfig
 from smp.graph.nodes import StepNode
 
 

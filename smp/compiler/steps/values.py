@@ -10,7 +10,7 @@ from sagemaker.mlops.workflow.for_each_step import CurrentItem
 
 from smp.compiler.steps.approved_model import metric_of
 from smp.compiler.steps.context import StepContext
-from smp.compiler.steps.processing import EVALUATION_REPORT
+from smp.compiler.steps.metrics import EVALUATION_REPORT
 from smp.config.values.condition import FINAL_METRICS, ITEM, OUTPUTS, PARAMETERS, Reference
 from smp.config.values.message import message_parts
 from smp.errors import CompileError

@@ -77,6 +77,10 @@ class ApprovedModelStep(StepBase):
     """Where metrics reports of the group's versions lie, beside where the workspace's pipeline puts
     them."""
 
+    @property
+    def typed_outputs(self) -> Mapping[str, ParameterType]:
+        return APPROVED_OUTPUTS
+
     @model_validator(mode="after")
     def _check_group(self) -> ApprovedModelStep:
         allowed = "one of model_package_group and model"

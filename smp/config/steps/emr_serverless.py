@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
@@ -17,14 +18,13 @@ from smp.config.sections.spark import (
     PropertyName,
     PythonFile,
 )
-from smp.config.steps.base import CacheDuration, StepBase
+from smp.config.steps.base import CacheDuration, Place, StepBase
 from smp.config.values.aws import S3Uri
 from smp.config.values.base import (
     ConfigModel,
     Flag,
     ScalarText,
     Tags,
-    Text,
     TextList,
     fault,
     pattern,
@@ -219,20 +219,16 @@ class EMRServerlessStep(StepBase):
     on_failure: TextList = ()
     """Steps that run when this one failed, and only then."""
 
-    @property
-    def shipped(self) -> dict[tuple[str | int, ...], Text]:
-        """The files below `source_directory` that it names, by their place in the step."""
-        named: dict[tuple[str | int, ...], Text] = {}
+    def named_files(self) -> Iterator[tuple[Place, str]]:
         if self.spark is not None:
-            named["spark", "entry_point"] = self.spark.entry_point
+            yield ("spark", "entry_point"), self.spark.entry_point
             for key in ("py_files", "jars", "files"):
                 for index, name in enumerate(getattr(self.spark, key)):
-                    named["spark", key, index] = name
+                    yield ("spark", key, index), name
         if self.hive is not None:
-            named["hive", "query"] = self.hive.query
+            yield ("hive", "query"), self.hive.query
             if self.hive.init_query is not None:
-                named["hive", "init_query"] = self.hive.init_query
-        return named
+                yield ("hive", "init_query"), self.hive.init_query
 
     @model_validator(mode="after")
     def _check_choices(self) -> EMRServerlessStep:

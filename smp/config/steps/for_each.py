@@ -113,6 +113,10 @@ class ForEachStep(StepBase):
     """Steps that run when an iteration failed, and only then."""
 
     @property
+    def typed_outputs(self) -> Mapping[str, ParameterType]:
+        return COUNTS
+
+    @property
     def selected(self) -> Reference | None:
         """What the iterations are compared by."""
         return read_reference(self.selector.field) if self.selector is not None else None

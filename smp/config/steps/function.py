@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
@@ -82,6 +83,10 @@ class OutsideStep(StepBase):
     `lambda_handler(event, context)` gets the inputs and returns the outputs."""
     on_failure: TextList = ()
     """Steps that run when this one failed, and only then."""
+
+    @property
+    def typed_outputs(self) -> Mapping[str, ParameterType]:
+        return self.outputs
 
 
 class LambdaStep(OutsideStep):

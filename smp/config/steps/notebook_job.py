@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field, model_validator
 from smp.config.sections.job_section import TWENTY_EIGHT_DAYS
 from smp.config.sections.retry import RetrySection
 from smp.config.sections.spark import BELOW, PATH, AnyFile
-from smp.config.steps.base import StepBase
+from smp.config.steps.base import Place, StepBase
 from smp.config.values.aws import ImageUri, TrainingEnvironment, TrainingInstance, VolumeSize
 from smp.config.values.base import ScalarText, Tags, TextList, fault, pattern
 from smp.config.values.message import check_message
@@ -106,8 +106,7 @@ class NotebookJobStep(StepBase):
     on_failure: TextList = ()
     """Steps that run when this one failed, and only then."""
 
-    def named_files(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
-        """Yield each path below `source_directory` that it names, by its place in the step."""
+    def named_files(self) -> Iterator[tuple[Place, str]]:
         yield ("input_notebook",), self.input_notebook
         if self.initialization_script is not None:
             yield ("initialization_script",), self.initialization_script

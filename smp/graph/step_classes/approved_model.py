@@ -7,7 +7,7 @@ from smp.graph.declared import Declared
 from smp.graph.findings import Findings
 from smp.graph.nodes import ChainedInput
 from smp.graph.package_sources import check_source, find_source
-from smp.graph.step_classes.base import Implied, StepClass
+from smp.graph.step_classes.base import Implied, InLoop, StepClass
 
 
 def _check(findings: Findings, step: Declared, _: tuple[ChainedInput, ...]) -> Implied:
@@ -16,4 +16,11 @@ def _check(findings: Findings, step: Declared, _: tuple[ChainedInput, ...]) -> I
     return {"packages": find_source(findings, step.config)}
 
 
-APPROVED_MODEL = StepClass(None, _check, takes_chains=False)
+APPROVED_MODEL = StepClass(
+    config=ApprovedModelStep,
+    renderer="approved_model.render_approved_model",
+    becomes="ApprovedModel",
+    check=_check,
+    takes_chains=False,
+    in_loop=InLoop.AT_ONE_PLACE,
+)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypedDict
+from enum import Enum
+from typing import Literal, TypedDict
 
+from smp.config.steps.base import StepBase
 from smp.graph.declared import Declared, Outputs
 from smp.graph.findings import Findings
 from smp.graph.nodes import ChainedInput, PackageSource
+
+Retries = Literal["call", "job"]
 
 
 class Implied(TypedDict, total=False):
@@ -27,12 +31,31 @@ def _no_outputs(_: Declared) -> Outputs:
     return ()
 
 
-@dataclass(frozen=True)
-class StepClass:
-    """One value of `step_class`."""
+class InLoop(Enum):
+    """Whether steps of a class may be in a loop."""
 
-    section: str | None
-    """The section of a model that it uses where `step_type` does not name a further one of this kind; none
+    ALLOWED = "allowed"
+    REFUSED = "refused"
+    """The service accepts them in no loop."""
+    AT_ONE_PLACE = "at one place"
+    """Their results cannot be kept apart by iteration, or mean one thing for the whole pipeline."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepClass:
+    """One value of `step_class`: what a person writes.
+
+    What the service runs for it is a row of `smp.definition.step_types`.
+    """
+
+    config: type[StepBase]
+    """The model of its keys."""
+    renderer: str
+    """`module.function` below `smp.compiler.steps`: a name, for importing it imports the SageMaker SDK."""
+    becomes: str
+    """The row of `smp.definition.step_types` of the step that others wait for."""
+    section: str | None = None
+    """The section of a model that it uses if `step_type` does not name a further one of this kind; none
     for a class that has only keys of its own."""
     check: Callable[[Findings, Declared, tuple[ChainedInput, ...]], Implied]
     """Reports what is wrong with a step and returns the steps that it relies on by its class."""
@@ -51,6 +74,13 @@ class StepClass:
 
     Source: "Caching pipeline steps" in the SageMaker developer guide.
     """
+    retries: Retries | None = None
+    """What the service may retry: the call alone, or also the job that it starts; None: neither."""
+    in_loop: InLoop = InLoop.ALLOWED
+    stand_in_section: str | None = None
+    """The section whose local stand-in runs in place of what only an image has."""
+    directories: tuple[str, ...] = ()
+    """Those of its keys that may name directories, not only files."""
     script: str | None = None
     """The section whose script it runs, or puts into what it makes."""
 

@@ -6,7 +6,7 @@ from smp.config.steps.clarify_check import ClarifyCheckStep
 from smp.graph.declared import Declared
 from smp.graph.findings import Findings
 from smp.graph.nodes import ChainedInput
-from smp.graph.step_classes.base import Implied, StepClass
+from smp.graph.step_classes.base import Implied, InLoop, StepClass
 from smp.graph.step_classes.baseline_check import check_against_baseline
 
 
@@ -27,4 +27,10 @@ def _check(findings: Findings, step: Declared, chained: tuple[ChainedInput, ...]
     return {"create_model": model}
 
 
-CLARIFY_CHECK = StepClass(None, _check)
+CLARIFY_CHECK = StepClass(
+    config=ClarifyCheckStep,
+    renderer="clarify_check.render_clarify_check",
+    becomes="ClarifyCheck",
+    check=_check,
+    in_loop=InLoop.AT_ONE_PLACE,
+)

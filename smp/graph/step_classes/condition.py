@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from smp.config.steps.any_step import ConditionStep, FailStep
+from smp.config.steps.condition import ConditionStep, FailStep
 from smp.config.values.condition import Reference, parse_condition, references
 from smp.config.values.message import message_parts
 from smp.graph.declared import Declared
 from smp.graph.findings import Findings
 from smp.graph.nodes import ChainedInput
-from smp.graph.step_classes.base import Implied, StepClass
+from smp.graph.step_classes.base import Implied, InLoop, StepClass
 from smp.graph.step_classes.references import check_references
 
 
@@ -28,5 +28,19 @@ def _reading(steps: list[str]) -> Implied:
     return {"reports": tuple((name, name) for name in dict.fromkeys(steps))}
 
 
-CONDITION = StepClass(None, _check_condition, takes_chains=False)
-FAIL = StepClass(None, _check_fail, takes_chains=False)
+CONDITION = StepClass(
+    config=ConditionStep,
+    renderer="condition.render_condition",
+    becomes="Condition",
+    check=_check_condition,
+    takes_chains=False,
+    in_loop=InLoop.REFUSED,
+)
+FAIL = StepClass(
+    config=FailStep,
+    renderer="condition.render_fail",
+    becomes="Fail",
+    check=_check_fail,
+    takes_chains=False,
+    in_loop=InLoop.REFUSED,
+)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from smp.config.read.scripts import is_inside
 from smp.config.steps.emr_serverless import EMRServerlessStep
 from smp.config.values.condition import Reference
 from smp.config.values.message import message_parts
@@ -13,7 +12,6 @@ from smp.graph.findings import Findings
 from smp.graph.nodes import ChainedInput
 from smp.graph.step_classes.base import Implied, StepClass
 from smp.graph.step_classes.references import check_references
-from smp.text.messages import shown
 
 Place = tuple[str | int, ...]
 
@@ -24,7 +22,6 @@ def _check(findings: Findings, step: Declared, _: tuple[ChainedInput, ...]) -> I
     for place, text in _said(step.config):
         read = [part for part in message_parts(text) if isinstance(part, Reference)]
         steps += check_references(findings, step, place, read)
-    _check_files(findings, step, step.config)
     return {"reports": tuple((name, name) for name in dict.fromkeys(steps))}
 
 
@@ -40,24 +37,12 @@ def _said(config: EMRServerlessStep) -> Iterator[tuple[Place, str]]:
             yield ("hive", "properties", name), text
 
 
-def _check_files(findings: Findings, step: Declared, config: EMRServerlessStep) -> None:
-    model, index = findings.places[config.step_name]
-    source = step.model.source_directory
-    for place, name in config.shipped.items():
-        target = source / name
-        if target.is_file() and is_inside(target, step.model.directory):
-            continue
-        reason = (
-            "is a link out of the model's own directory"
-            if target.is_file()
-            else "there is no such file"
-        )
-        findings.report(
-            reason,
-            *("models", model, "steps", index, *place),
-            found=shown(name),
-            hint=f"put it below {source.name}/, the model's source_directory",
-        )
-
-
-EMR_SERVERLESS = StepClass(None, _check, takes_chains=False, cacheable=True)
+EMR_SERVERLESS = StepClass(
+    config=EMRServerlessStep,
+    renderer="emr_serverless.render_emr_serverless",
+    becomes="EMRServerless",
+    check=_check,
+    takes_chains=False,
+    cacheable=True,
+    retries="call",
+)

@@ -9,8 +9,8 @@ from smp.config.values.message import message_parts
 from smp.graph.declared import Declared
 from smp.graph.findings import Findings
 from smp.graph.nodes import ChainedInput
-from smp.graph.step_classes.base import Implied, StepClass
-from smp.graph.step_classes.references import check_references, typed_outputs
+from smp.graph.step_classes.base import Implied, InLoop, StepClass
+from smp.graph.step_classes.references import check_references
 
 NUMBERS = ("Integer", "Float")
 
@@ -27,7 +27,7 @@ def _check(findings: Findings, step: Declared, _: tuple[ChainedInput, ...]) -> I
         return {}
     steps = check_references(findings, step, ("items",), [read])
     for name in steps:
-        kind = typed_outputs(findings.config_of(name)).get(read.path)
+        kind = findings.config_of(name).typed_outputs.get(read.path)
         if kind is not None and kind != "String":
             findings.report_step(
                 config,
@@ -55,7 +55,7 @@ def _check_selector(findings: Findings, step: Declared, config: ForEachStep) -> 
     source = findings.steps.get(compared.owner)
     if source is None or compared.kind == FINAL_METRICS:
         return
-    kind = typed_outputs(source.config).get(compared.path)
+    kind = source.config.typed_outputs.get(compared.path)
     if isinstance(source.config, OutsideStep) and kind is not None and kind not in NUMBERS:
         model, index = findings.places[config.step_name]
         findings.report(
@@ -65,4 +65,11 @@ def _check_selector(findings: Findings, step: Declared, config: ForEachStep) -> 
         )
 
 
-FOR_EACH = StepClass(None, _check, takes_chains=False)
+FOR_EACH = StepClass(
+    config=ForEachStep,
+    renderer="for_each.render_for_each",
+    becomes="ForEach",
+    check=_check,
+    takes_chains=False,
+    in_loop=InLoop.REFUSED,
+)

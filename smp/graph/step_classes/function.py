@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from smp.config.read.scripts import script_faults
-from smp.config.steps.function import OutsideStep
+from smp.config.steps.function import CallbackStep, LambdaStep, OutsideStep
 from smp.config.values.condition import Reference
 from smp.config.values.message import message_parts
 from smp.graph.declared import Declared
@@ -44,5 +44,17 @@ def check_stand_in(findings: Findings, step: Declared, script: str | None) -> No
         )
 
 
-LAMBDA = StepClass(None, _check, takes_chains=False)
-CALLBACK = StepClass(None, _check, takes_chains=False)
+LAMBDA = StepClass(
+    config=LambdaStep,
+    renderer="function.render_lambda",
+    becomes="Lambda",
+    check=_check,
+    takes_chains=False,
+)
+CALLBACK = StepClass(
+    config=CallbackStep,
+    renderer="function.render_callback",
+    becomes="Callback",
+    check=_check,
+    takes_chains=False,
+)

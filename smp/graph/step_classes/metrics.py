@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from smp.config.sections.jobs import EvaluateSection
+from smp.config.steps.section_step import StepConfig
 from smp.graph.channels import evaluate_channel
 from smp.graph.declared import Declared, Outputs
 from smp.graph.findings import Findings
@@ -35,9 +36,13 @@ def _check(findings: Findings, step: Declared, chained: tuple[ChainedInput, ...]
 
 
 METRICS = StepClass(
-    "evaluate",
-    _check,
-    _outputs,
+    config=StepConfig,
+    renderer="metrics.render_metrics",
+    becomes="Processing",
+    section="evaluate",
+    check=_check,
+    outputs=_outputs,
+    retries="job",
     reads_channel=evaluate_channel,
     cacheable=True,
     script="evaluate",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from smp.config.project import Model
 from smp.config.steps.approved_model import ApprovedModelStep
 from smp.config.steps.base import StepBase
+from smp.config.steps.section_step import StepConfig
 from smp.graph.declared import Declared
 from smp.graph.findings import Findings
 from smp.graph.nodes import ChainedInput
@@ -103,5 +104,22 @@ def _packed_by(findings: Findings, step: Declared) -> str | None:
     return name if packed == _makers(findings, step.config, step.model) else None
 
 
-CREATE_MODEL = StepClass(None, _check_create, takes_chains=False, script="transform")
-REGISTER_MODEL = StepClass("registry", _check_register, takes_chains=False, script="transform")
+CREATE_MODEL = StepClass(
+    config=StepConfig,
+    renderer="model.render_create_model",
+    becomes="Model",
+    check=_check_create,
+    takes_chains=False,
+    retries="call",
+    script="transform",
+)
+REGISTER_MODEL = StepClass(
+    config=StepConfig,
+    renderer="model.render_register_model",
+    becomes="RegisterModel",
+    section="registry",
+    check=_check_register,
+    takes_chains=False,
+    retries="call",
+    script="transform",
+)

@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from smp.config.read.scripts import is_inside
 from smp.config.steps.notebook_job import NotebookJobStep
 from smp.config.values.condition import Reference
 from smp.config.values.message import message_parts
 from smp.graph.declared import Declared
 from smp.graph.findings import Findings
 from smp.graph.nodes import ChainedInput
-from smp.graph.step_classes.base import Implied, StepClass
+from smp.graph.step_classes.base import Implied, InLoop, StepClass
 from smp.graph.step_classes.inputs import MAX_TRAINING_CHANNELS, check_names
+from smp.graph.step_classes.named_files import file_error
 from smp.graph.step_classes.references import check_references
 from smp.text.messages import shown
 
@@ -29,7 +29,7 @@ def _check(findings: Findings, step: Declared, chained: tuple[ChainedInput, ...]
     for name, value in config.parameters.items():
         read = [part for part in message_parts(value) if isinstance(part, Reference)]
         steps += check_references(findings, step, ("parameters", name), read)
-    _check_files(findings, step, config)
+    _check_notebook(findings, step, config)
     names = [CHANNEL, *(notebook_channel(chain) for chain in chained)]
     check_names(findings, step, names, MAX_TRAINING_CHANNELS, "channel")
     return {"reports": tuple((name, name) for name in dict.fromkeys(steps))}
@@ -40,27 +40,21 @@ def notebook_channel(chain: ChainedInput) -> str:
     return f"{chain.label}-{chain.output}".replace("-", "_").replace(".", "_")
 
 
-def _check_files(findings: Findings, step: Declared, config: NotebookJobStep) -> None:
-    model, index = findings.places[config.step_name]
-    source = step.model.source_directory
-    for place, path in config.named_files():
-        may_be_directory = place[0] == "additional_dependencies"
-        reason = _fault(source / path, step.model.directory, may_be_directory=may_be_directory)
-        hint = f"put it below {source.name}/, the model's source_directory"
-        if reason is None and place == ("input_notebook",):
-            reason, hint = _notebook_fault(source / path), "save it with a current Jupyter"
-        if reason is not None:
-            where = ("models", model, "steps", index, *place)
-            findings.report(reason, *where, found=shown(path), hint=hint)
+def _check_notebook(findings: Findings, step: Declared, config: NotebookJobStep) -> None:
+    """Report a file that is no notebook; that there is one is checked for every step that names files."""
+    path = step.model.source_directory / config.input_notebook
+    reason = None if file_error(path, step.model.directory) else _notebook_error(path)
+    if reason is not None:
+        model, index = findings.places[config.step_name]
+        findings.report(
+            reason,
+            *("models", model, "steps", index, "input_notebook"),
+            found=shown(config.input_notebook),
+            hint="save it with a current Jupyter",
+        )
 
 
-def _fault(target: Path, directory: Path, *, may_be_directory: bool) -> str | None:
-    if not target.is_file() and not (may_be_directory and target.is_dir()):
-        return f"there is no such file{' or directory' if may_be_directory else ''}"
-    return None if is_inside(target, directory) else "is a link out of the model's own directory"
-
-
-def _notebook_fault(path: Path) -> str | None:
+def _notebook_error(path: Path) -> str | None:
     try:
         content = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
@@ -72,4 +66,12 @@ def _notebook_fault(path: Path) -> str | None:
     return None
 
 
-NOTEBOOK_JOB = StepClass(None, _check)
+NOTEBOOK_JOB = StepClass(
+    config=NotebookJobStep,
+    renderer="notebook_job.render_notebook_job",
+    becomes="NotebookJob",
+    check=_check,
+    retries="job",
+    in_loop=InLoop.AT_ONE_PLACE,
+    directories=("additional_dependencies",),
+)

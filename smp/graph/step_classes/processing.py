@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from smp.config.sections.jobs import DEFAULT_CHANNEL, PreprocessSection
+from smp.config.steps.section_step import StepConfig
 from smp.graph.declared import Declared, Outputs
 from smp.graph.findings import Findings
 from smp.graph.nodes import ChainedInput
@@ -57,4 +58,14 @@ def _check(findings: Findings, step: Declared, chained: tuple[ChainedInput, ...]
     return {}
 
 
-PROCESSING = StepClass("preprocess", _check, _outputs, cacheable=True, script="preprocess")
+PROCESSING = StepClass(
+    config=StepConfig,
+    renderer="processing.render_processing",
+    becomes="Processing",
+    section="preprocess",
+    check=_check,
+    outputs=_outputs,
+    cacheable=True,
+    retries="job",
+    script="preprocess",
+)

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from smp.graph.step_classes.base import StepClass
+from smp.config.steps.quality_check import QualityCheckStep
+from smp.graph.step_classes.base import InLoop, StepClass
 from smp.graph.step_classes.baseline_check import check_against_baseline
 
-QUALITY_CHECK = StepClass(None, check_against_baseline)
+QUALITY_CHECK = StepClass(
+    config=QualityCheckStep,
+    renderer="quality_check.render_quality_check",
+    becomes="QualityCheck",
+    check=check_against_baseline,
+    in_loop=InLoop.AT_ONE_PLACE,
+)

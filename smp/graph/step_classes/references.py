@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
-from smp.config.steps.approved_model import APPROVED_OUTPUTS, ApprovedModelStep
-from smp.config.steps.base import StepBase
-from smp.config.steps.for_each import COUNTS, ForEachStep
-from smp.config.steps.function import OutsideStep
+from smp.config.steps.approved_model import ApprovedModelStep
 from smp.config.values.condition import (
     FINAL_METRICS,
     ITEM,
@@ -17,7 +14,6 @@ from smp.config.values.condition import (
     Reference,
     metric_name,
 )
-from smp.definition.expressions import ParameterType
 from smp.errors import near_names
 from smp.graph.declared import Declared
 from smp.graph.findings import Findings
@@ -25,15 +21,6 @@ from smp.graph.package_sources import find_source
 
 CLASS_OF_KIND = {METRICS: "Metrics", FINAL_METRICS: "Training"}
 """The class of the steps that have each kind of metric."""
-
-
-def typed_outputs(config: StepBase) -> Mapping[str, ParameterType]:
-    """Return what `STEP.outputs.NAME` may name of a step, with its type."""
-    if isinstance(config, ApprovedModelStep):
-        return APPROVED_OUTPUTS
-    if isinstance(config, ForEachStep):
-        return COUNTS
-    return config.outputs if isinstance(config, OutsideStep) else {}
 
 
 def check_references(
@@ -66,7 +53,7 @@ def _is_item(
 
 def _has_kind(source: Declared, kind: str) -> bool:
     if kind == OUTPUTS:
-        return bool(typed_outputs(source.config))
+        return bool(source.config.typed_outputs)
     if kind == METRICS and isinstance(source.config, ApprovedModelStep):
         return True
     return source.config.step_class == CLASS_OF_KIND[kind]
@@ -101,7 +88,7 @@ def _check_name(
         if isinstance(source.config, ApprovedModelStep):
             _check_reports(findings, step, place, reference, source.config)
         return
-    known = list(typed_outputs(source.config))
+    known = list(source.config.typed_outputs)
     written: Iterable[str] = known
     missing, none = f"which '{reference.owner}' does not list in outputs", ""
     if reference.kind == FINAL_METRICS:

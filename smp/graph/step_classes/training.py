@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from smp.config.steps.section_step import StepConfig
 from smp.graph.channels import only_channel, taken_outputs, training_channel
 from smp.graph.declared import Declared, Outputs
 from smp.graph.findings import Findings
@@ -51,9 +52,14 @@ def check_training(
 
 
 TRAINING = StepClass(
-    "train",
-    check_training,
-    training_outputs,
+    config=StepConfig,
+    renderer="training.render_training",
+    becomes="Training",
+    section="train",
+    check=check_training,
+    outputs=training_outputs,
+    retries="job",
+    stand_in_section="train",
     takes_outputs=taken_outputs,
     cacheable=True,
     script="train",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from smp.config.steps.any_step import StepConfig
+from smp.config.steps.section_step import StepConfig
 from smp.graph.channels import transform_channel
 from smp.graph.declared import Declared, Outputs
 from smp.graph.findings import Findings
@@ -37,5 +37,14 @@ def _check(findings: Findings, step: Declared, _: tuple[ChainedInput, ...]) -> I
 
 
 TRANSFORM = StepClass(
-    "transform", _check, _outputs, reads_channel=transform_channel, cacheable=True
+    config=StepConfig,
+    renderer="transform.render_transform",
+    becomes="Transform",
+    section="transform",
+    check=_check,
+    outputs=_outputs,
+    reads_channel=transform_channel,
+    cacheable=True,
+    retries="job",
+    stand_in_section="transform",
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from smp.config.steps.section_step import StepConfig
 from smp.errors import near_names
 from smp.graph.channels import taken_outputs
 from smp.graph.declared import Declared
@@ -37,9 +38,14 @@ def _check(findings: Findings, step: Declared, chained: tuple[ChainedInput, ...]
 
 
 TUNING = StepClass(
-    "tune",
-    _check,
-    training_outputs,
+    config=StepConfig,
+    renderer="tuning.render_tuning",
+    becomes="Tuning",
+    section="tune",
+    check=_check,
+    outputs=training_outputs,
+    retries="job",
+    stand_in_section="train",
     needs="train",
     takes_outputs=taken_outputs,
     cacheable=True,
