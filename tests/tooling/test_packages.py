@@ -1,4 +1,4 @@
-"""What an installed package needs beside its modules is declared: a link to the sources would hide a gap."""
+"""What an installed package needs beside its modules is declared in pyproject.toml."""
 
 from __future__ import annotations
 
