@@ -65,7 +65,7 @@ def step_property(value: Any) -> tuple[str, str] | None:
     return step, path
 
 
-def property_file_of(get: dict[str, Any]) -> tuple[str, str]:
+def property_file_of(get: Mapping[str, Any]) -> tuple[str, str]:
     """Return the step and the name of the property file that the argument of a `Std:JsonGet` names."""
     reference = get["PropertyFile"]
     target = reference["Get"] if isinstance(reference, dict) else str(reference)
