@@ -23,7 +23,7 @@ PAGES = sorted(
         ROOT / "CHANGELOG.md",
         ROOT / "CONTRIBUTING.md",
         ROOT / "README.md",
-        *(ROOT / "docs").glob("*.md"),
+        *(ROOT / "docs").rglob("*.md"),
         *(ROOT / "model_configs").glob("*/README.md"),
         ROOT / "smp" / "cli" / "model_template" / "README.md",
     )
