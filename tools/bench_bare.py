@@ -88,7 +88,8 @@ class ByHand:
         with self._timed(step):
             root = self._place / "transform"
             with tarfile.open(artefact) as archive:
-                archive.extractall(root / "model", filter="data")
+                archive.extraction_filter = getattr(tarfile, "data_filter", None)  # Python 3.11.4
+                archive.extractall(root / "model")
             copy(data, root / "input")
             served = code or root / "model" / "code"
             command = [self._python, str(SERVING), str(served), str(root / "model"), script]

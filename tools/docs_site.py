@@ -10,7 +10,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tools.environments import DOCS, ROOT, environment, install_missing
+from tools.environments import DOCS, environment, install_missing
+from tools.interpreters import ROOT
 
 SITE = ROOT / "build" / "site"
 

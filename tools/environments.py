@@ -12,20 +12,22 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+from tools.install_packages import install, locked_count
+from tools.interpreters import ROOT, found_interpreters
+
 ENVIRONMENTS = ROOT / ".cache" / "environments"
-PIP_CACHE = ROOT / ".cache" / "pip"
 AIRFLOW = ("airflow-2", "airflow-3", "airflow-mwaa")
 DOCS = "docs"
 NAMES = (*AIRFLOW, DOCS)
 """The lock files `requirements/<name>.lock`; each `.in` file explains what it is for."""
 
+NEWEST = {"airflow-2": (3, 12), "airflow-mwaa": (3, 12)}
+"""The newest Python of an environment whose packages do not run under all that the project does."""
+
 _COMPLETE = "complete"
-_LINES_SHOWN_ON_FAILURE = 30
-_SHOWN_EVERY = 40
 
 
 def lock_file(name: str) -> Path:
@@ -33,10 +35,23 @@ def lock_file(name: str) -> Path:
     return ROOT / "requirements" / f"{name}.lock"
 
 
+def python_of(name: str) -> Path | None:
+    """Return the Python of an environment: this one if its packages run under it; None without any."""
+    newest = NEWEST.get(name, sys.version_info[:2])
+    if sys.version_info[:2] <= newest:
+        return Path(sys.executable)
+    return next((each.path for each in found_interpreters() if each.minor <= newest), None)
+
+
 def environment(name: str) -> Path:
-    """Return the directory of an environment, installed or not: its name is a hash of the lock file."""
+    """Return the directory of an environment, installed or not.
+
+    Its name is a hash of the lock file and the Python.
+    """
     text = lock_file(name).read_text(encoding="utf-8")
-    return ENVIRONMENTS / hashlib.sha256(f"{sys.version}\n{text}".encode()).hexdigest()[:16]
+    python = python_of(name)
+    of_python = sys.version if python == Path(sys.executable) else str(python)
+    return ENVIRONMENTS / hashlib.sha256(f"{of_python}\n{text}".encode()).hexdigest()[:16]
 
 
 def is_installed(name: str) -> bool:
@@ -45,7 +60,7 @@ def is_installed(name: str) -> bool:
 
 
 def install_missing(names: Iterable[str]) -> int:
-    """Install these environments and remove those of earlier lock files; returns pip's exit status."""
+    """Install these environments and remove those of earlier lock files; returns uv's exit status."""
     wanted = {environment(name) for name in NAMES}
     for old in ENVIRONMENTS.glob("*"):
         if old not in wanted:
@@ -58,51 +73,24 @@ def install_missing(names: Iterable[str]) -> int:
 
 
 def _install(name: str) -> int:
-    """Make one environment; shows the end of pip's output where it failed."""
+    """Make one environment; shows the end of uv's output where it failed."""
+    python = python_of(name)
+    if python is None:
+        newest = ".".join(map(str, NEWEST[name]))
+        print(f"==> {name}: left out, it needs a Python of at most {newest} and found none")
+        return 0
     began = time.monotonic()
     directory = environment(name)
-    lines = lock_file(name).read_text(encoding="utf-8").splitlines()
-    total = sum(line[:1].isalnum() for line in lines)
+    total = locked_count(lock_file(name))
     print(f"==> {name}: installing {total} packages into .cache, once", flush=True)
     shutil.rmtree(directory, ignore_errors=True)
-    venv = [sys.executable, "-m", "venv", "--without-pip", str(directory)]
-    status, said = _run(venv, total)
-    if status == 0:
-        status, said = _run(_pip_install(directory, lock_file(name)), total)
-    if status:
-        print("\n".join(said[-_LINES_SHOWN_ON_FAILURE:]), file=sys.stderr)
+    subprocess.run([python, "-m", "venv", "--without-pip", directory], check=True)
+    inside = directory / "bin" / "python"
+    if status := install(lock_file(name), inside, write_bytecode=False):
         return status
     (directory / _COMPLETE).touch()
-    print(f"    installed in {time.monotonic() - began:.0f} s", flush=True)
+    print(f"    complete, {time.monotonic() - began:.0f} s", flush=True)
     return 0
-
-
-def _pip_install(directory: Path, lock: Path) -> list[str]:
-    return [
-        *(sys.executable, "-m", "pip", "--python", str(directory / "bin" / "python"), "install"),
-        *("--disable-pip-version-check", "--no-input", "--cache-dir", str(PIP_CACHE)),
-        *("--progress-bar", "off", "--no-compile", "--no-deps", "--require-hashes"),
-        *("--requirement", str(lock)),
-    ]
-
-
-def _run(command: list[str], total: int) -> tuple[int, list[str]]:
-    """Run a command and show how far it is; returns its exit status and what it said."""
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
-    ) as process:
-        lines = list(_followed(process, total))
-    return process.returncode, lines
-
-
-def _followed(process: subprocess.Popen[str], total: int) -> Iterator[str]:
-    collected = 0
-    for line in process.stdout or ():
-        if line.startswith("Collecting "):
-            collected += 1
-            if collected % _SHOWN_EVERY == 0:
-                print(f"    {collected} of about {total}", flush=True)
-        yield line.rstrip()
 
 
 if __name__ == "__main__":

@@ -117,7 +117,7 @@ def smoke_run(workspace: Path, graphs: Sequence[PipelineGraph]) -> int:
 
 
 def withhold_credentials() -> None:
-    """Take what leads to credentials out of the environment, and let pip run no package's setup."""
+    """Take what leads to credentials out of the environment, and let no package's setup run."""
     for name in [name for name in os.environ if name.startswith(NOT_FOR_SCRIPTS)]:
         del os.environ[name]
     os.environ.setdefault("PIP_ONLY_BINARY", ":all:")

@@ -15,7 +15,6 @@ from typing import Any
 from smp.aws.faults import explained
 from smp.aws.session import Session, client
 from smp.definition.compiled import CompiledPipeline, Json
-from smp.definition.language import parameter_of
 from smp.definition.prices import Prices
 from smp.definition.step_types import row_of
 
@@ -134,7 +133,7 @@ def _types(value: Any, declared: Mapping[str, Json]) -> Iterator[str]:
 def _chosen(value: Any, declared: Mapping[str, Json]) -> Iterator[str]:
     if isinstance(value, str):
         yield value
-    elif (name := parameter_of(value)) is not None:
-        parameter = declared.get(name, {})
+    elif isinstance(value, dict) and str(value.get("Get", "")).startswith("Parameters."):
+        parameter = declared.get(value["Get"].partition(".")[2], {})
         texts = [parameter.get("DefaultValue"), *(parameter.get("EnumValues") or [])]
         yield from (text for text in texts if isinstance(text, str))

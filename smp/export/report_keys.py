@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from smp.definition.language import is_expression
-from smp.export.workflow import PropertyFile, Workflow
+from smp.export.workflow import PropertyFile, Workflow, is_expression
 
 
 def report_key(workflow: Workflow, file: PropertyFile) -> str:

@@ -193,7 +193,7 @@ LOCKS = ("package-lock.json", "package.json", "requirements.lock", "tools/instal
 def make_environment(installed: Path, environment: Path) -> None:
     """Make a virtual environment that reads the packages of another one, but not its project."""
     venv.create(environment, symlinks=True)
-    packages = Path("lib/python3.11/site-packages")
+    (packages,) = (path.relative_to(installed) for path in installed.glob("lib/*/site-packages"))
     (environment / packages / "installed.pth").write_text(f"{installed / packages}\n", "utf-8")
     (environment / "bin" / "node").symlink_to(installed / "bin" / "node")
     pytest = (installed / "bin" / "pytest").read_text("utf-8")

@@ -10,7 +10,7 @@ import hashlib
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -30,7 +30,7 @@ class Environments:
     def bin_of(self, requirements: Path | None) -> Path:
         """Return the `bin` directory for a requirements file, building its environment if need be.
 
-        Without a file it is that of this interpreter. Raises SetupError with pip's last lines.
+        Without a file it is that of this interpreter. Raises SetupError with uv's last lines.
         """
         if requirements is None or not requirements.is_file():
             import sysconfig  # takes long, for what few runs need
@@ -61,23 +61,26 @@ class Environments:
     def _build(self, directory: Path, requirements: Path) -> None:
         self._say(f"installing {requirements} once; later runs use it again")
         shutil.rmtree(directory, ignore_errors=True)
-        self._run([sys.executable, "-P", "-m", "venv", str(directory)], requirements)
-        pip = [
-            str(directory / "bin" / "python"),
-            "-P",
-            "-m",
-            "pip",
-            "install",
-            "--no-input",
-            "--quiet",
-        ]
-        self._run([*pip, "--disable-pip-version-check", "-r", str(requirements)], requirements)
+        venv = [sys.executable, "-P", "-m", "venv", "--without-pip", str(directory)]
+        self._run(venv, os.environ, requirements)
+        _copy_pip(directory)
+        from smp.local.jobs.pip_settings import install_command, read_pip_settings
+
+        settings = read_pip_settings(os.environ)
+        environ = settings.variables({"UV_CACHE_DIR": str(self._cache()), **os.environ})
+        install = install_command(directory / "bin" / "python", settings)
+        restricted = (*settings.restrictions(), "--requirements", str(requirements))
+        self._run([*install, *restricted], environ, requirements)
         (directory / "complete").touch()
 
+    def _cache(self) -> Path:
+        """Return where uv keeps packages: with those that `make setup` installed, in a checkout."""
+        of_checkout = self.root.parent.parent / ".cache" / "uv"
+        return of_checkout if of_checkout.is_dir() else self.root / ".uv"
+
     @staticmethod
-    def _run(command: list[str], requirements: Path) -> None:
-        environment = {**os.environ, "PIP_NO_WARN_SCRIPT_LOCATION": "1"}
-        started = start_guarded(command, environment)
+    def _run(command: list[str], environ: Mapping[str, str], requirements: Path) -> None:
+        started = start_guarded(command, environ)
         try:
             said = started.process.output.read().decode("utf-8", "replace")
             code = started.process.wait()
@@ -88,6 +91,19 @@ class Environments:
             raise SetupError(
                 [Problem(f"the packages of {requirements} cannot be installed", found=last)]
             )
+
+
+def _copy_pip(environment: Path) -> None:
+    """Give an environment the pip of this one: jobs whose scripts have a requirements.txt run it.
+
+    It needs no network, and it is the locked version.
+    """
+    from importlib.metadata import distribution
+
+    (packages,) = environment.glob("lib/python*/site-packages")
+    pip = distribution("pip")
+    for name in {Path(file).parts[0] for file in pip.files or () if Path(file).parts[0] != ".."}:
+        shutil.copytree(Path(str(pip.locate_file(name))), packages / name)
 
 
 def _is_complete(directory: Path) -> bool:

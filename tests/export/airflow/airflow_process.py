@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from tests.export.airflow.emulated_service import REGION
-from tools.environments import environment, is_installed
+from tools.environments import environment, is_installed, python_of
 
 Json = dict[str, Any]
 LOG, DAGS = "runner.log", "dags"
@@ -107,6 +107,8 @@ def airflow_process(
     name: str, home: Path, service_url: str, more: Mapping[str, str] | None = None
 ) -> Iterator[AirflowProcess]:
     """Start a runner in one of the environments, and end it."""
+    if python_of(name) is None:
+        pytest.skip(f"this machine has no Python that {name} runs under")
     if not is_installed(name):
         pytest.fail(f"{name} is not installed: run make test, or python -m tools.environments")
     (home / DAGS).mkdir(parents=True, exist_ok=True)
