@@ -14,7 +14,7 @@ from constructs_lib.job_environment import JobEnvironment
 from constructs_lib.job_role import JobRole
 from constructs_lib.model_package_groups import ModelPackageGroups
 from constructs_lib.pipeline_files import PipelineFiles
-from constructs_lib.registry_lookup import RegistryLookup
+from constructs_lib.pipeline_function import PipelineFunction
 from smp.definition.assembly import write_pipeline
 from smp.definition.compiled import CompiledPipeline
 from smp.definition.deploy_values import (
@@ -23,7 +23,7 @@ from smp.definition.deploy_values import (
     IMAGE_PREFIX,
     substitute,
 )
-from smp.definition.model_lookups import APPROVED_MODEL
+from smp.definition.functions import FUNCTIONS, Function
 from smp.definition.permissions.plan import plan_permissions
 from smp.definition.summary import summarise
 
@@ -54,7 +54,9 @@ class PipelineBasis:
         self._files: PipelineFiles | None = None
         self._subnets = environment.subnets_for(pipeline)
         self._images = ImageMapping(scope, "Images", images=pipeline.images)
-        self._lookup_arn = self._add_lookup() if self.permissions.lookup else ""
+        self._functions = {
+            name: self._add_function(FUNCTIONS[name]) for name in self.permissions.functions
+        }
         self.job_role = environment.job_role or self._add_job_role()
         self.groups = ModelPackageGroups(
             scope,
@@ -110,23 +112,24 @@ class PipelineBasis:
         """Return the value of a deploy-time name, which comes without `${smp:` and `}`."""
         if name.startswith(IMAGE_PREFIX):
             return self._images.uri(name.removeprefix(IMAGE_PREFIX))
-        if name == f"{FUNCTION_PREFIX}{APPROVED_MODEL}":
-            return self._lookup_arn
+        if name.startswith(FUNCTION_PREFIX):
+            return self._functions[name.removeprefix(FUNCTION_PREFIX)]
         if name.startswith(IMAGE_ACCOUNT_PREFIX):
             return self._images.account(name.removeprefix(IMAGE_ACCOUNT_PREFIX))
         return self._values[name]()
 
-    def _add_lookup(self) -> str:
-        lookup = RegistryLookup(
+    def _add_function(self, function: Function) -> str:
+        made = PipelineFunction(
             self._scope,
-            "RegistryLookup",
+            function.construct_id,
+            function=function,
             pipeline_name=self.compiled.name,
-            statements=self.permissions.lookup,
+            statements=self.permissions.functions[function.name],
             environment=self.environment,
             resolve=self.resolve,
         )
-        self.needed_first.append(lookup.function)
-        return lookup.function.function_arn
+        self.needed_first.append(made.function)
+        return made.function.function_arn
 
     def _add_job_role(self) -> iam.IRole:
         job_role = JobRole(

@@ -14,7 +14,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from smp.aws.deployed_code import read_tree
-from smp.aws.deployed_stack import job_role_name, lookup_function_name
+from smp.aws.deployed_stack import function_name, job_role_name
 from smp.aws.deployed_triggers import deployed_triggers
 from smp.aws.deployed_values import CODE_URI, Values, find_values, turn_back
 from smp.aws.faults import fault, is_denied, is_missing
@@ -22,7 +22,7 @@ from smp.aws.session import Session, client
 from smp.definition.code.store import CodeStore
 from smp.definition.compiled import CompiledPipeline, Json, ModelPackageGroup, nested_steps
 from smp.definition.deploy_values import BUCKET
-from smp.definition.model_lookups import APPROVED_MODEL
+from smp.definition.functions import FUNCTIONS
 from smp.definition.triggers import SAGEMAKER, Trigger
 from smp.errors import Problem, RunError
 
@@ -94,10 +94,12 @@ class _Deployed:
         """
         _, partition, _, region, account, _ = str(self._described["PipelineArn"]).split(":")
         values = find_values(self._deployed, account, region, self._known)
-        if values.functions:
-            name = lookup_function_name(self._session, self._tags)
-            arn = f"arn:{partition}:lambda:{region}:{account}:function:{name}"
-            values = replace(values, functions={APPROVED_MODEL: arn}) if name else values
+        arns = dict(values.functions)
+        for key in arns:
+            name = function_name(self._session, self._tags, FUNCTIONS[key])
+            if name:
+                arns[key] = f"arn:{partition}:lambda:{region}:{account}:function:{name}"
+        values = replace(values, functions=arns)
         role = job_role_name(self._session, self._tags)
         if role is None:
             return values

@@ -8,12 +8,10 @@ from botocore.exceptions import ClientError
 
 from smp.aws.faults import fault, is_denied, is_missing
 from smp.aws.session import Session, client
+from smp.definition.functions import Function
 
 STACK_TAG = "aws:cloudformation:stack-name"
 """CloudFormation puts it on each resource that takes tags."""
-
-REGISTRY_LOOKUP = "RegistryLookup"
-"""Part of the logical id of the function that the construct makes for lookups."""
 
 JOB_ROLE = "JobRole"
 """Part of the logical id of the role that the construct makes for the jobs."""
@@ -27,9 +25,9 @@ def job_role_name(session: Session, tags: Mapping[str, str]) -> str | None:
     return _physical_name(session, tags, "AWS::IAM::Role", JOB_ROLE)
 
 
-def lookup_function_name(session: Session, tags: Mapping[str, str]) -> str | None:
-    """Return the name of the function that the stack made to look into the model registry; else None."""
-    return _physical_name(session, tags, "AWS::Lambda::Function", REGISTRY_LOOKUP)
+def function_name(session: Session, tags: Mapping[str, str], function: Function) -> str | None:
+    """Return the name that the stack gave to a function of this project; None if it has none."""
+    return _physical_name(session, tags, "AWS::Lambda::Function", function.construct_id)
 
 
 def _physical_name(session: Session, tags: Mapping[str, str], kind: str, part: str) -> str | None:

@@ -20,7 +20,7 @@ from smp.definition.deploy_values import (
     names_in,
     substitute,
 )
-from smp.definition.model_lookups import APPROVED_MODEL, asks_registry
+from smp.definition.functions import FUNCTIONS
 from smp.definition.permissions.access import KEY_KEYS, ROLE_KEYS
 
 CODE_URI = re.compile(r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]+)/code/[0-9a-f]{64}(?![0-9a-f])")
@@ -197,12 +197,13 @@ def _by_rule(text: str, values: Values) -> str:
 
 
 def _functions(definition: Json) -> dict[str, str]:
-    """Return the function that looks into the registry: its steps are told by what they hand over."""
-    arns = (
-        step["FunctionArn"] for step in nested_steps(definition["Steps"]) if asks_registry(step)
-    )
-    arn = _most(arns)
-    return {APPROVED_MODEL: arn} if arn else {}
+    """Return the functions that were deployed with the pipeline, by what their steps give and get."""
+    steps = list(nested_steps(definition["Steps"]))
+    found = {
+        name: _most(step["FunctionArn"] for step in steps if one.may_be_called_by(step))
+        for name, one in FUNCTIONS.items()
+    }
+    return {name: arn for name, arn in found.items() if arn}
 
 
 def _segment(value: str) -> re.Pattern[str]:

@@ -6,11 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from smp.definition.compiled import Json
-from smp.definition.deploy_values import function
+from smp.definition.functions import APPROVED_MODEL
 from smp.lookup import approved_model as lookup
-
-APPROVED_MODEL = "approved-model"
-"""The function's deploy-time name, after `function.`."""
 
 
 @dataclass(frozen=True)
@@ -28,19 +25,6 @@ class Lookup:
         return bool(self.artifacts or self.images)
 
 
-def is_lookup(step: Json) -> bool:
-    """Whether a step of a definition calls this project's own function."""
-    return bool(step["Type"] == "Lambda" and step.get("FunctionArn") == function(APPROVED_MODEL))
-
-
-def asks_registry(step: Json) -> bool:
-    """Whether a step hands over and takes back what a lookup does, whatever function it calls."""
-    outputs = {output.get("OutputName") for output in step.get("OutputParameters", [])}
-    wanted = {lookup.PACKAGE_ARN, lookup.PACKAGE_VERSION, lookup.EXISTS}
-    handed = {lookup.GROUP, lookup.VERSION, lookup.WHEN_NONE}
-    return step["Type"] == "Lambda" and wanted <= outputs and handed <= step["Arguments"].keys()
-
-
 def lookups_in(steps: Iterable[Json]) -> tuple[Lookup, ...]:
     """Return what the steps of a pipeline look up."""
     found = (
@@ -51,7 +35,7 @@ def lookups_in(steps: Iterable[Json]) -> tuple[Lookup, ...]:
             _lines(step, lookup.REPORTS),
         )
         for step in steps
-        if is_lookup(step)
+        if APPROVED_MODEL.is_called_by(step)
     )
     return tuple(dict.fromkeys(found))
 

@@ -11,8 +11,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from smp.definition import functions
 from smp.definition.compiled import Json
-from smp.definition.model_lookups import is_lookup
+from smp.definition.functions import Function
 from smp.definition.notebook_jobs import is_notebook_job
 
 Billing = Literal["training", "processing", "transform", "other"]
@@ -79,8 +80,10 @@ class StepType:
     form_of: str | None = None
     """The `Type` in a definition, if the name is another: steps of that type which `is_form` picks."""
     is_form: Callable[[Json], bool] | None = None
+    function: Function | None = None
+    """The function of this project that it calls."""
     call: ServiceCall | None = None
-    parts: Mapping[str, RequestPart] = field(default_factory=dict)
+    parts: Mapping[str, RequestPart] = field(default_factory=dict, hash=False)
     cached_by: tuple[str, ...] = ()
     """The arguments that its cached result depends on; a step without any always runs.
 
@@ -236,7 +239,8 @@ APPROVED_MODEL = replace(
     name="ApprovedModel",
     icon="M7 2a5 5 0 1 1 0 10a5 5 0 0 1 0-10M10.6 10.6L14.5 14.5M4.8 7l1.6 1.6 2.9-3.2",
     form_of="Lambda",
-    is_form=is_lookup,
+    is_form=functions.APPROVED_MODEL.is_called_by,
+    function=functions.APPROVED_MODEL,
 )
 CALLBACK = StepType(
     "Callback",

@@ -8,7 +8,7 @@ from typing import Any
 import botocore.session
 import pytest
 
-from smp.definition.deploy_values import function
+from smp.definition.functions import APPROVED_MODEL
 from smp.definition.step_types import (
     FOREIGN_ICON,
     STEP_TYPES,
@@ -80,7 +80,7 @@ def test_what_counts_for_a_cached_result_are_members_of_the_request(row: StepTyp
 
 
 def test_a_form_of_a_type_is_known_by_what_it_holds() -> None:
-    lookup = {"Type": "Lambda", "FunctionArn": function("approved-model"), "Arguments": {}}
+    lookup = {"Type": "Lambda", "FunctionArn": APPROVED_MODEL.arn, "Arguments": {}}
     assert row_of(lookup).name == "ApprovedModel"
     assert row_of({**lookup, "FunctionArn": "arn:aws:lambda:::function:own"}).name == "Lambda"
     notebook = {"AlgorithmSpecification": {"ContainerEntrypoint": ["amazon_sagemaker_scheduler"]}}

@@ -17,7 +17,7 @@ from smp.config.load import load_project
 from smp.definition.assembly import read_assembly
 from smp.definition.compiled import CODE_PREFIX, CompiledPipeline, Json
 from smp.definition.deploy_values import FUNCTION_PREFIX, IMAGE_PREFIX, substitute
-from smp.definition.model_lookups import APPROVED_MODEL
+from smp.definition.functions import APPROVED_MODEL
 from smp.graph import build_graphs
 from tests.emulator.emulator import ACCOUNT, REGION, ROOT, Emulator, running_emulator
 
@@ -110,7 +110,7 @@ def registry_lookup(emulator: Emulator, pipeline: CompiledPipeline) -> dict[str,
     kind = "AWS::Lambda::Function"
     names = emulator.resources(stack_of(pipeline.name), kind, "RegistryLookup")
     arn = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:"
-    return {f"{FUNCTION_PREFIX}{APPROVED_MODEL}": f"{arn}{name}" for name in names}
+    return {f"{FUNCTION_PREFIX}{APPROVED_MODEL.name}": f"{arn}{name}" for name in names}
 
 
 def changed(file: Path, old: str, new: str) -> None:

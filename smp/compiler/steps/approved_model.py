@@ -20,9 +20,8 @@ from smp.config.steps.condition import ConditionStep, FailStep
 from smp.config.steps.function import OutsideStep
 from smp.config.values.condition import METRICS, Reference, parse_condition, references
 from smp.config.values.message import message_parts
-from smp.definition.deploy_values import function
 from smp.definition.expressions import ParameterType
-from smp.definition.model_lookups import APPROVED_MODEL
+from smp.definition.functions import APPROVED_MODEL
 from smp.graph.nodes import PackageSource, PipelineGraph, StepNode
 from smp.lookup import approved_model as lookup
 
@@ -48,8 +47,9 @@ def render_approved_model(context: StepContext, node: StepNode) -> list[Any]:
     floats: dict[str, ParameterType] = dict.fromkeys(metrics.values(), "Float")
     outputs = {**APPROVED_OUTPUTS, **floats}
     waits = context.waits_for(node)
-    arn = function(APPROVED_MODEL)
-    return [function_step(context.session, node.name, arn, arguments, outputs, waits)]
+    return [
+        function_step(context.session, node.name, APPROVED_MODEL.arn, arguments, outputs, waits)
+    ]
 
 
 def _images(context: StepContext, packages: PackageSource) -> list[str]:

@@ -5,16 +5,18 @@ What only a deployment knows is in a statement as a deploy-time name.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
+from smp.definition import functions
 from smp.definition.compiled import CompiledPipeline
-from smp.definition.permissions.access import analyse_access
+from smp.definition.permissions.access import Access, analyse_access
 from smp.definition.permissions.job_role import data_statements, runtime_statements
 from smp.definition.permissions.lookup_role import lookup_statements
 from smp.definition.permissions.pipeline_role import pipeline_statements, unknown_step_types
 from smp.definition.permissions.statement import Statement
 from smp.definition.permissions.triggers import trigger_statements
+from smp.definition.step_types import row_of
 from smp.definition.triggers import AIRFLOW
 
 __all__ = ["Permissions", "Statement", "plan_permissions"]
@@ -30,8 +32,8 @@ class Permissions:
     """Of the job role: keys, images, logs and the network."""
     pipeline: tuple[Statement, ...]
     """Of the pipeline role: what running the steps takes."""
-    lookup: tuple[Statement, ...] = ()
-    """Of the role of the function that looks into the model registry; none without such a function."""
+    functions: Mapping[str, tuple[Statement, ...]] = field(default_factory=dict)
+    """Of the role of each function that is deployed with the pipeline, by the function's name."""
     unknown_step_types: tuple[str, ...] = ()
     """Types of steps whose permissions are not known here: `pipeline` lacks them."""
     triggers: Mapping[str, tuple[Statement, ...]] = field(default_factory=dict)
@@ -51,7 +53,11 @@ def plan_permissions(pipeline: CompiledPipeline) -> Permissions:
         data=_granting(data_statements(access)),
         runtime=_granting(runtime_statements(access, pipeline.images)),
         pipeline=_granting(pipeline_statements(access, groups)),
-        lookup=_granting(lookup_statements(access)),
+        functions={
+            row.function.name: _granting(FUNCTION_STATEMENTS[row.function.name](access))
+            for row in dict.fromkeys(map(row_of, pipeline.steps()))
+            if row.function is not None
+        },
         unknown_step_types=unknown_step_types(access),
         triggers={
             trigger.name: _granting(trigger_statements(pipeline.name, trigger))
@@ -59,6 +65,12 @@ def plan_permissions(pipeline: CompiledPipeline) -> Permissions:
             if trigger.enabled and trigger.target != AIRFLOW
         },
     )
+
+
+FUNCTION_STATEMENTS: Mapping[str, Callable[[Access], Iterable[Statement]]] = {
+    functions.APPROVED_MODEL.name: lookup_statements,
+}
+"""What the role of each function may do, by the function's name."""
 
 
 def _granting(statements: Iterable[Statement]) -> tuple[Statement, ...]:

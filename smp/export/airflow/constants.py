@@ -8,7 +8,6 @@ from functools import cached_property
 
 from smp.definition.compiled import Json
 from smp.definition.deploy_values import names_in
-from smp.definition.step_types import APPROVED_MODEL
 from smp.export.airflow.expressions import Expressions
 from smp.export.airflow.source import Names, call, lines, literal, sequence
 from smp.export.workflow import PropertyFile, Task, Workflow
@@ -19,9 +18,7 @@ def value_names(workflow: Workflow) -> list[str]:
     found = names_in([parameter.default for parameter in workflow.parameters])
     for task in workflow.tasks:
         found |= names_in(task.arguments)
-        found |= (
-            set() if task.type is APPROVED_MODEL else names_in(task.step.get("FunctionArn", ""))
-        )
+        found |= set() if task.type.function else names_in(task.step.get("FunctionArn", ""))
     return sorted(found)
 
 

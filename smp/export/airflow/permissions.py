@@ -9,11 +9,12 @@ from collections.abc import Iterator, Sequence
 
 from smp.definition.compiled import CompiledPipeline
 from smp.definition.deploy_values import PARTITION
+from smp.definition.functions import APPROVED_MODEL
 from smp.definition.permissions.access import analyse_access
 from smp.definition.permissions.lookup_role import NUMBERED, group_arns, package_arns
 from smp.definition.permissions.plan import plan_permissions
 from smp.definition.permissions.statement import Statement, key_arns, regional_arn, through_s3
-from smp.definition.step_types import APPROVED_MODEL, KNOWN_TYPES, LOGS_OF_TRAINING
+from smp.definition.step_types import KNOWN_TYPES, LOGS_OF_TRAINING
 from smp.export.airflow.job_names import job_bases
 from smp.export.report_keys import report_key
 from smp.export.workflow import Task, Workflow, is_expression, read_workflow
@@ -42,7 +43,7 @@ def dag_permissions(compiled: CompiledPipeline) -> tuple[Statement, ...]:
         *(_reports(compiled, workflow) if not registers else ()),
         *_functions(workflow),
         *_as_pipeline(compiled, (*AS_PIPELINE, *(RESULTS if registers else ()))),
-        *plan_permissions(compiled).lookup,
+        *plan_permissions(compiled).functions.get(APPROVED_MODEL.name, ()),
     ]
     return tuple(statement for statement in statements if statement.resources)
 
@@ -120,9 +121,7 @@ def _reports(compiled: CompiledPipeline, workflow: Workflow) -> Iterator[Stateme
 def _functions(workflow: Workflow) -> Iterator[Statement]:
     """Call functions, but not the one for approved versions, whose code is the task's own."""
     called = {
-        task.step["FunctionArn"]
-        for task in _of(workflow, "Lambda")
-        if task.type is not APPROVED_MODEL
+        task.step["FunctionArn"] for task in _of(workflow, "Lambda") if task.type.function is None
     }
     yield Statement("CallFunctions", ["lambda:InvokeFunction"], sorted(called))
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from typing import Any
 
+from smp.definition import functions
 from smp.definition.compiled import CompiledPipeline
 from smp.definition.permissions.plan import plan_permissions
 from smp.definition.step_types import APPROVED_MODEL, row_of
@@ -30,7 +31,7 @@ def export_state_machine(compiled: CompiledPipeline) -> Exported:
     if lookup:
         code = files("smp.lookup").joinpath("approved_model.py")
         given["function/approved_model.py"] = code.read_text(encoding="utf-8")
-        policies["policies/function.json"] = permissions.lookup
+        policies["policies/function.json"] = permissions.functions[functions.APPROVED_MODEL.name]
     following = tuple(_following(compiled, lookup))
     return Exported(given, policies, tuple(_differences(compiled)), following)
 

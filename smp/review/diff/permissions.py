@@ -14,7 +14,6 @@ from smp.definition.triggers import SAGEMAKER
 from smp.review.diff.changes import Kind, PermissionChange
 
 JOB_ROLE, PIPELINE_ROLE = "job role", "pipeline role"
-LOOKUP_ROLE = "role of the registry lookup"
 
 Key = tuple[str, str, int]
 """A statement's role, its sid, and its number among those of the same sid."""
@@ -65,8 +64,7 @@ def _statements(pipeline: CompiledPipeline | None, further: RolesOf) -> Mapping[
     if SAGEMAKER in pipeline.targets:
         roles[PIPELINE_ROLE] = permissions.pipeline
     roles |= further(pipeline)
-    if permissions.lookup:
-        roles[LOOKUP_ROLE] = permissions.lookup
+    roles |= {f"role of function {name}": own for name, own in permissions.functions.items()}
     roles |= {f"role of trigger {name}": own for name, own in permissions.triggers.items()}
     for role, statements in roles.items():
         for statement in statements:

@@ -1,4 +1,4 @@
-"""The function that looks into the model registry for one pipeline."""
+"""A function that this project deploys with a pipeline, and its role."""
 
 from __future__ import annotations
 
@@ -11,27 +11,26 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-import smp.lookup.approved_model
+import smp.lookup
 from constructs_lib.acknowledgement import acknowledge
 from constructs_lib.job_environment import JobEnvironment
 from constructs_lib.role_policy import RolePolicy, write_logs
+from smp.definition.functions import Function
 from smp.definition.permissions.statement import Resolve, Statement
 
-CODE = Path(smp.lookup.approved_model.__file__)
+CODE = Path(smp.lookup.__path__[0])
 TIMEOUT_SECONDS = 120
 
 
-class RegistryLookup(Construct):
-    """A Lambda function with a role that reads the named groups and their metrics reports, no more.
-
-    One for each pipeline: so its role knows the groups of that pipeline only.
-    """
+class PipelineFunction(Construct):
+    """A Lambda function with a role of its own, for one pipeline: its role is for that pipeline only."""
 
     def __init__(
         self,
         scope: Construct,
         construct_id: str,
         *,
+        function: Function,
         pipeline_name: str,
         statements: Iterable[Statement],
         environment: JobEnvironment,
@@ -39,7 +38,7 @@ class RegistryLookup(Construct):
     ) -> None:
         """`resolve` returns the value of a deploy-time name."""
         super().__init__(scope, construct_id)
-        description = f"Looks approved models up for pipeline {pipeline_name}"[:256]
+        description = f"{function.purpose} for pipeline {pipeline_name}"[:256]
         log_group = logs.LogGroup(
             self,
             "Log",
@@ -61,13 +60,13 @@ class RegistryLookup(Construct):
             description=description,
             statements=[*resolved, write_logs(log_group)],
         )
-        self.function = self._add_function(description, role, log_group)
+        self.function = self._add_function(description, function.module, role, log_group)
         self.function.node.add_dependency(policy.resource)
         _acknowledge(self.function)
         self.node.default_child = self.function.node.default_child
 
     def _add_function(
-        self, description: str, role: iam.Role, log_group: logs.LogGroup
+        self, description: str, module: str, role: iam.Role, log_group: logs.LogGroup
     ) -> lambda_.Function:
         return lambda_.Function(
             self,
@@ -75,8 +74,8 @@ class RegistryLookup(Construct):
             description=description,
             runtime=lambda_.Runtime.PYTHON_3_14,
             architecture=lambda_.Architecture.ARM_64,
-            code=lambda_.Code.from_asset(str(CODE.parent), exclude=["*", f"!{CODE.name}"]),
-            handler=f"{CODE.stem}.handler",
+            code=lambda_.Code.from_asset(str(CODE), exclude=["*", f"!{module}.py"]),
+            handler=f"{module}.handler",
             timeout=cdk.Duration.seconds(TIMEOUT_SECONDS),
             memory_size=256,
             role=role.without_policy_updates(),
