@@ -5,11 +5,17 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import threading
+import time
+from collections.abc import Iterator
+from functools import partial
 from html.parser import HTMLParser
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
+from tests.local.report.browser import browser_page, find_browser
 from tools.docs_site import build
 from tools.environments import DOCS, is_installed
 from tools.site_pages import (
@@ -157,6 +163,55 @@ def test_every_page_can_be_found_by_its_title(site: Path) -> None:
     index = json.loads((site / "search" / "search_index.json").read_text("utf-8"))
     found = {entry["location"] for entry in index["docs"]}
     assert {f"{page.stem}.html" for page in PAGES} <= found
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        """Print nothing."""
+
+
+@pytest.fixture(scope="module")
+def address(site: Path) -> Iterator[str]:
+    """The site on a free port of loopback."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(site))) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("page", ["index.html", "configuration.html", "targets.html"])
+def test_a_page_fits_its_window_and_breaks_no_rule_of_the_policy(
+    address: str, page: str, width: int, tmp_path: Path
+) -> None:
+    browser = find_browser()
+    if browser is None:
+        pytest.skip("needs a Chromium on PATH")
+    with browser_page(browser, tmp_path / "profile") as shown:
+        shown.open(f"{address}/{page}", width=width)
+        assert shown.evaluate("document.documentElement.scrollWidth") <= width
+        assert shown.problems == []
+
+
+@pytest.mark.slow
+def test_search_finds_a_page_without_a_network(address: str, tmp_path: Path) -> None:
+    browser = find_browser()
+    if browser is None:
+        pytest.skip("needs a Chromium on PATH")
+    with browser_page(browser, tmp_path / "profile") as shown:
+        shown.open(f"{address}/index.html?q=retries")
+        end = time.monotonic() + 20
+        links: list[str] = []
+        while not links and time.monotonic() < end:
+            time.sleep(0.1)
+            links = shown.evaluate(
+                "[...document.querySelectorAll('.md-search-result__link')].map(link => link.href)"
+            )
+        assert any("/gates.html" in link for link in links)
+        assert shown.problems == []
 
 
 @pytest.mark.slow

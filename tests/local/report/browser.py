@@ -59,15 +59,16 @@ class Page:
             self._call(f"{domain}.enable")
 
     def open(
-        self, file: Path, width: int = 1280, *, dark: bool = False, script: bool = True
+        self, page: Path | str, width: int = 1280, *, dark: bool = False, script: bool = True
     ) -> None:
-        """Load a file in a window of that width, and wait until it is there."""
+        """Load a file or an address in a window of that width, and wait until it is there."""
         self.set_width(width)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self._call("Emulation.setEmulatedMedia", features=[scheme])
         self._call("Emulation.setScriptExecutionDisabled", value=not script)
         self._seen.clear()
-        self._call("Page.navigate", url=file.absolute().as_uri())
+        url = page if isinstance(page, str) else page.absolute().as_uri()
+        self._call("Page.navigate", url=url)
         while not any(event["method"] == "Page.loadEventFired" for event in self._seen):
             self._receive()
 
