@@ -117,7 +117,7 @@ def _get(reference: str, scope: Scope) -> Any:
         step, _, path = rest.partition(".")
         if step not in scope.steps:
             raise RunError(f"{reference} is read, but step '{step}' did not run")
-        return lookup(scope.steps[step], path, f"step '{step}'")
+        return _not_null(lookup(scope.steps[step], path, f"step '{step}'"), reference)
     raise RunError(f"unknown reference {reference!r}")
 
 
@@ -131,7 +131,15 @@ def _json_get(inner: Mapping[str, Any], scope: Scope) -> Any:
     reference = inner["PropertyFile"]
     target = reference["Get"] if isinstance(reference, dict) else str(reference)
     step, _, name = target.removeprefix("Steps.").partition(".PropertyFiles.")
-    return lookup(scope.read_json(step, name), str(inner["Path"]), f"the report of step '{step}'")
+    what, path = f"the report of step '{step}'", str(inner["Path"])
+    return _not_null(lookup(scope.read_json(step, name), path, what), f"{path} in {what}")
+
+
+def _not_null(value: Any, what: str) -> Any:
+    """Refuse null: no request has it, and a condition such as `!= 0` would hold."""
+    if value is None:
+        raise RunError(f"{what} is null: a step reads it and needs a value")
+    return value
 
 
 def _text(value: Any, scope: Scope) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -92,9 +93,13 @@ def test_fails_for_what_is_not_there(expression: Any, message: str) -> None:
     assert message in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    ("path", "kind"), [("list", "a list of 2"), ("list[0]", "a mapping with"), ("none", "nothing")]
-)
+@pytest.mark.parametrize("around", [lambda v: v, lambda v: {"Std:Join": {"On": "", "Values": [v]}}])
+def test_fails_for_null(around: Callable[[Any], Any]) -> None:
+    with pytest.raises(RunError, match="none in the report of step 'eval' is null"):
+        resolve(around(report("none")), SCOPE)
+
+
+@pytest.mark.parametrize(("path", "kind"), [("list", "a list of 2"), ("list[0]", "a mapping with")])
 def test_fails_to_join_what_is_no_text(path: str, kind: str) -> None:
     with pytest.raises(RunError) as caught:
         resolve({"Std:Join": {"On": "", "Values": ["a ", report(path)]}}, SCOPE)

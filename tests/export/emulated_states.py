@@ -129,7 +129,13 @@ def _chosen(self: Any, env: Any) -> None:
     """Choose, and remember whether a rule matched: what follows may be the same either way."""
     for rule in self.choices_decl.rules:
         rule.eval(env)
-        if env.stack.pop() is True:
+        outcome = env.stack.pop()
+        if not isinstance(outcome, bool):
+            # Step Functions evaluates a condition to true or false, and fails for anything else.
+            why = f"the condition of a rule is {outcome!r}, not a Boolean"
+            PLAN.faults.append(why)
+            _fail(env, StatesErrorNameType.StatesQueryEvaluationError, why)
+        if outcome:
             env.stack.append((True, rule.next_stmt.name))
             return
     env.stack.append((False, self.default_state.state_name))

@@ -50,7 +50,7 @@ class _Drawn:
     count: int = 0
     names: dict[str, list[str]] = field(default_factory=dict)
     reports: dict[str, Json] = field(default_factory=dict)
-    metrics: dict[str, float] = field(default_factory=dict)
+    metrics: dict[str, float | None] = field(default_factory=dict)
     jobs: list[str] = field(default_factory=list)
 
     def pick(self, kind: str) -> str | None:
@@ -95,13 +95,17 @@ class _Drawn:
         report = self.pick("processing")
         if report and self.draw(st.booleans()):
             environment["SCORE"] = join("", value_of(report, "a['the score']"), on="")
-        score = self.draw(st.sampled_from([*SCORES, None]))
-        self.reports[name] = {} if score is None else {"a": {"the score": score}}
+        fitted = self.pick("training")
+        if fitted and self.draw(st.booleans()):
+            metric = get(f"Steps.{fitted}.FinalMetricDataList['auc'].Value")
+            environment["AUC"] = join("", metric, on="")
+        score = self.draw(st.sampled_from([*SCORES, None, "absent"]))
+        self.reports[name] = {} if score == "absent" else {"a": {"the score": score}}
         return processing(name, data, environment=environment)
 
     def _training(self, name: str) -> Json:
         source = self.pick("processing")
-        self.metrics[name] = self.draw(st.sampled_from(SCORES))
+        self.metrics[name] = self.draw(st.sampled_from([*SCORES, None]))
         made = training(name, output_of(source) if source else "s3://smp-data/data")
         made["Arguments"]["ResourceConfig"]["VolumeSizeInGB"] = get("Parameters.rows")
         return made
@@ -161,7 +165,9 @@ def stories(draw: Any) -> tuple[CompiledPipeline, Story]:
 
 
 @pytest.mark.slow
-@settings(max_examples=30, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=150, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
+)
 @given(told=stories())
 def test_a_pipeline_does_the_same_on_step_functions_as_here(
     told: tuple[CompiledPipeline, Story],

@@ -232,7 +232,7 @@ def ended(step: str, wanted: Ways, possible: Ways) -> list[str]:
     if kept <= {FAILED, STOPPED} and dropped & {SKIPPED, COMPLETED, YES, NO}:
         tests.append(f"$exists({left}.{REASON})")
     if STOPPED in dropped and FAILED in kept:
-        tests.append(f"$not({left}.{STOPPED_MEMBER})")
+        tests.append(f"$not({left}.{STOPPED_MEMBER} = true)")
     if FAILED in dropped and STOPPED in kept:
-        tests.append(f"{left}.{STOPPED_MEMBER}")
+        tests.append(f"{left}.{STOPPED_MEMBER} = true")
     return tests

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
+from smp.export.stepfunctions.states import keys_read
 from smp.export.stepfunctions.step_types import State, handling
 from smp.export.workflow import Task, Workflow
 
@@ -87,7 +88,7 @@ class Outcomes:
         if handled is State.FAIL:
             return frozenset({FAILED})
         if handled is State.CHOICE:
-            return frozenset({YES, NO, FAILED} if task.reads else {YES, NO})
+            return frozenset({YES, NO, FAILED} if keys_read(task) else {YES, NO})
         call = task.type.call
         stops = step in self._distinct and call is not None and call.is_job
         return frozenset({COMPLETED, FAILED, *([STOPPED] if stops else [])})

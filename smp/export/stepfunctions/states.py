@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -13,6 +14,7 @@ from smp.export.stepfunctions.jsonata import (
     code,
     follow,
     literal,
+    member,
     property_key,
     record,
     rendered,
@@ -137,10 +139,10 @@ def read_state(reader: str, file: PropertyFile, paths: Iterable[str]) -> Json:
     """
     address = f"$substringAfter({rendered(file.location)}, 's3://')"
     found = {path: follow("$report", path) for path in paths}
-    kept = ", ".join(
-        f"{literal(report_key(_get(file, path))[1])}: {value}" for path, value in found.items()
+    kept = ", ".join(f"{literal(key_of(file, path)[1])}: {value}" for path, value in found.items())
+    missing = ", ".join(
+        f"{_is_there(value)} ? '' : {literal(path)}" for path, value in found.items()
     )
-    missing = ", ".join(f"$exists({value}) ? '' : {literal(path)}" for path, value in found.items())
     values = (
         f"$merge([{INPUT}, {{{literal(file.step)}: $merge([{record(file.step)}, {{{kept}}}])}}])"
     )
@@ -172,11 +174,56 @@ def paths_read(task: Task, file: PropertyFile) -> tuple[str, ...]:
     return tuple(dict.fromkeys(str(g["Path"]) for g in gets if property_file_of(g) == wanted))
 
 
+ALWAYS_ANSWERED = re.compile(
+    r"\w*(Arn|JobName|ModelName)|ModelArtifacts\.S3ModelArtifacts|TransformOutput\.S3OutputPath"
+    r"|ProcessingOutputConfig\.Outputs\['[^']+'\]\.S3Output\.S3Uri"
+)
+"""Properties that every step has that completed and declares them."""
+
+
 def keys_read(task: Task) -> frozenset[tuple[str, str]]:
-    """Return the (step, key) pairs of the values of property files that a task's expressions read."""
-    return frozenset(
-        report_key(_get(file, path)) for file in task.reads for path in paths_read(task, file)
+    """Return the (step, key) pairs of the values that a task reads and that may be missing."""
+    reported = (key_of(file, path) for file in task.reads for path in paths_read(task, file))
+    return frozenset((*reported, *uncertain_keys(task)))
+
+
+def key_of(file: PropertyFile, path: str) -> tuple[str, str]:
+    """Return the step that wrote a property file, and the key of a value of it in the step's record."""
+    return report_key(
+        {"PropertyFile": {"Get": f"Steps.{file.step}.PropertyFiles.{file.name}"}, "Path": path}
     )
+
+
+def uncertain_keys(task: Task) -> tuple[tuple[str, str], ...]:
+    """Return the (step, key) pairs of properties that a completed step may lack, such as a metric."""
+    read = task.step | {"Arguments": task.arguments}
+    gets = (item["Get"] for item in expressions_in(read) if "Get" in item)
+    properties = (found for reference in gets if (found := step_property(reference)))
+    return tuple(
+        dict.fromkeys(
+            (step, property_key(path))
+            for step, path in properties
+            if not ALWAYS_ANSWERED.fullmatch(path)
+        )
+    )
+
+
+def check_state(task: Task, keys: Iterable[tuple[str, str]]) -> tuple[str, str]:
+    """Return JSONata: whether all properties are there, and the record of the task if one is not.
+
+    A comparison with a missing value is false, its negation true, and a text swallows it: none of them
+    fails, so a gate would be passed.
+    """
+    values = {f"{step} has no {key}": member(record(step), key) for step, key in keys}
+    there = " and ".join(_is_there(value) for value in values.values())
+    missing = ", ".join(
+        f"{_is_there(value)} ? '' : {literal(f'{text}; ')}" for text, value in values.items()
+    )
+    return there, recorded(task.name, {REASON: f"$join([{missing}])"})
+
+
+def _is_there(value: str) -> str:
+    return f"($exists({value}) and {value} != null)"
 
 
 def condition(conditions: Iterable[Json]) -> str:
@@ -196,10 +243,6 @@ def group_states(task: Task) -> tuple[Json, Json]:
 
 def _without(arguments: Json, call: ServiceCall) -> Json:
     return {key: value for key, value in arguments.items() if key != call.name_member}
-
-
-def _get(file: PropertyFile, path: str) -> Json:
-    return {"PropertyFile": {"Get": f"Steps.{file.step}.PropertyFiles.{file.name}"}, "Path": path}
 
 
 def _condition(item: Json) -> str:

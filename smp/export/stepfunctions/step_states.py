@@ -15,16 +15,18 @@ from smp.export.stepfunctions.scope import Link, Scope
 from smp.export.stepfunctions.states import (
     OUTCOME,
     REASON,
+    check_state,
     condition,
     failure_output,
     group_states,
     has_failed,
     is_tried_again,
-    keys_read,
+    key_of,
     paths_read,
     pause_seconds,
     read_state,
     recorded,
+    uncertain_keys,
     work_state,
 )
 from smp.export.stepfunctions.step_types import State, handling
@@ -96,16 +98,28 @@ class StepStates:
         }
 
     def _reading(self, link: Link) -> Link:
-        """Put what reads property files before the first state."""
+        """Put what reads property files, and proves that properties are there, before the first state."""
+        known = self.known.read
+        if keys := [key for key in uncertain_keys(self.task) if key not in known]:
+            link = self._check(keys, link)
         for file in reversed(self.task.reads):
-            keys = [
-                path
-                for path in paths_read(self.task, file)
-                if not keys_read(self.task) <= self.known.read
-            ]
-            if keys:
-                link = self._read(file, keys, link)
+            if paths := [
+                path for path in paths_read(self.task, file) if key_of(file, path) not in known
+            ]:
+                link = self._read(file, paths, link)
         return link
+
+    def _check(self, keys: list[tuple[str, str]], link: Link) -> Link:
+        """Make the state that asks whether earlier steps gave all values that this one reads."""
+        there, failed = check_state(self.task, keys)
+        name = state_name(self.task.name, "are its values there?")
+        self.scope.states[name] = {
+            "Type": "Choice",
+            "Choices": [{"Condition": code(there), "Next": link.state(), "Output": code(INPUT)}],
+            "Output": code(failed),
+            "Default": self.links[FAILED].state(),
+        }
+        return Link(self.scope, name)
 
     def _read(self, file: PropertyFile, paths: list[str], link: Link) -> Link:
         """Make the states that read values, and ask whether all were there."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from smp.definition.compiled import Json
@@ -17,6 +17,16 @@ _ORDERS: Mapping[str, Callable[[Any, Any], bool]] = {
     "LessThan": operator.lt,
     "LessThanOrEqualTo": operator.le,
 }
+
+
+def all_hold(conditions: Sequence[Json], scope: Scope) -> bool:
+    """Return whether all conditions of a step hold.
+
+    Every value is read first, also one that the outcome does not depend on: whether a missing value is
+    an error does not depend on the order of the conditions. Raises RunError.
+    """
+    resolve(conditions, scope)
+    return all(holds(condition, scope) for condition in conditions)
 
 
 def holds(condition: Json, scope: Scope) -> bool:

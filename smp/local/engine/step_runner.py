@@ -17,7 +17,7 @@ from smp.definition.request_check import check_step_request
 from smp.definition.step_types import CONDITION, FAIL, LONGEST_NAME, row_of
 from smp.errors import RunError, SmpError
 from smp.local.engine.cache import CONTENT, CachedResult, Found, StepCache
-from smp.local.engine.conditions import holds
+from smp.local.engine.conditions import all_hold
 from smp.local.engine.content import Content, python_identity
 from smp.local.engine.read_inputs import read_inputs
 from smp.local.jobs.context import StepContext, StepFailure
@@ -106,9 +106,7 @@ class StepRunner:
 
     def _run(self, step: Json, record: StepRecord) -> StepRecord:
         if row_of(step) is CONDITION:
-            outcome = all(
-                holds(condition, self.scope) for condition in step["Arguments"]["Conditions"]
-            )
+            outcome = all_hold(step["Arguments"]["Conditions"], self.scope)
             return replace(record, status=SUCCEEDED, result={"Outcome": outcome})
         arguments = self._arguments(step)
         stand_in = self._stand_in(record.name)

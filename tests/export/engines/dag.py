@@ -33,8 +33,7 @@ def run_as_dag(
         for step, report in story.reports.items()
     }
     service.answers = {
-        step: {"FinalMetricDataList": [{"MetricName": "auc", "Value": value}]}
-        for step, value in story.metrics.items()
+        step: {"FinalMetricDataList": story.final_metrics(step)} for step in story.metrics
     }
     airflow.place(render_dag(compiled))
     run = airflow.run(compiled.name, **story.parameters)

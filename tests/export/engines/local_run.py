@@ -52,10 +52,9 @@ class _Jobs:
             return self._processed(context)
         if kind == "Training":
             path = f"{request['OutputDataConfig']['S3OutputPath']}/{context.job_name}"
-            metric = {"MetricName": "auc", "Value": self._story.metrics.get(context.name, 0.0)}
             return {
                 "ModelArtifacts": {"S3ModelArtifacts": f"{path}/output/model.tar.gz"},
-                "FinalMetricDataList": [metric],
+                "FinalMetricDataList": self._story.final_metrics(context.name),
             }
         if kind == "Tuning":
             return {"BestTrainingJob": {"TrainingJobName": BEST}}

@@ -25,12 +25,17 @@ class Story:
     """Those that the start gives, in their types."""
     reports: Mapping[str, Json] = field(default_factory=dict)
     """What each processing step writes into its report, see `definitions.processing`."""
-    metrics: Mapping[str, float] = field(default_factory=dict)
-    """The last `auc` of each training step."""
+    metrics: Mapping[str, float | None] = field(default_factory=dict)
+    """The last `auc` of each training step; None if its log never matched."""
     failing: frozenset[str] = frozenset()
     """Steps whose jobs fail."""
     places: Mapping[str, str] = field(default_factory=dict)
     """The key of a step's report where it is another, with `{execution}` for the execution's id."""
+
+    def final_metrics(self, step: str) -> list[Json]:
+        """Return what the service describes of a training step's metrics."""
+        value = self.metrics.get(step, 0.0)
+        return [] if value is None else [{"MetricName": "auc", "Value": value}]
 
     def place(self, step: str, execution: str) -> str:
         """Return the key of a step's report."""

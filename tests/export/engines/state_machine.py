@@ -21,10 +21,7 @@ def run_as_state_machine(compiled: CompiledPipeline, story: Story, engine: Engin
     """Run a pipeline as a state machine."""
     for step, report in story.reports.items():
         engine.put(story.place(step, engine.next_id()), report)
-    metrics = {
-        step: {"FinalMetricDataList": [{"MetricName": "auc", "Value": value}]}
-        for step, value in story.metrics.items()
-    }
+    metrics = {step: {"FinalMetricDataList": story.final_metrics(step)} for step in story.metrics}
     ends: dict[str, list[str | None]] = {
         step["Name"]: [JOB_FAULT if (call := row_of(step).call) and call.is_job else REFUSED]
         for step in compiled.steps()

@@ -215,6 +215,75 @@ def test_the_best_job_of_a_tuning_step_is_used(engine: Engine) -> None:
     assert found == "s3://smp-data/models/tune-7/x"
 
 
+AUC = get("Steps.fit.FinalMetricDataList['auc'].Value")
+BEST = get("Steps.ask.OutputParameters['best']")
+OTHER: Json = {"FinalMetricDataList": [{"MetricName": "loss", "Value": 9.0}]}
+
+
+def _not_zero(value: Json) -> Json:
+    return {"Type": "Not", "Condition": compare(value, "Equals", 0)}
+
+
+@pytest.mark.parametrize(
+    ("asked", "missing"),
+    [
+        (_not_zero(AUC), "fit has no FinalMetricDataList.auc.Value; "),
+        (_not_zero(BEST), "ask has no OutputParameters.best; "),
+        (compare(AUC, "LessThan", 1), "fit has no FinalMetricDataList.auc.Value; "),
+        ({"Type": "In", "QueryValue": BEST, "Values": ["x"]}, "ask has no OutputParameters.best; "),
+        (
+            {"Type": "Or", "Conditions": [compare(1, "Equals", 1), _not_zero(AUC)]},
+            "fit has no FinalMetricDataList.auc.Value; ",
+        ),
+        (
+            {"Type": "And", "Conditions": [_not_zero(AUC), _not_zero(BEST)]},
+            "fit has no FinalMetricDataList.auc.Value; ask has no OutputParameters.best; ",
+        ),
+    ],
+    ids=["not", "function", "order", "in", "or", "and"],
+)
+@pytest.mark.parametrize("answer", [{}, {"best": None}], ids=["absent", "null"])
+def test_fails_for_a_gate_whose_value_is_missing(
+    asked: Json, missing: str, answer: Json, engine: Engine
+) -> None:
+    gated = pipeline(
+        training("fit"),
+        function("ask", {}, {"best": "Float"}),
+        condition("gate", [asked], [register("keep", "fit")], [fail("refuse", "no")]),
+    )
+    done = engine.run(gated, Plan(answers={"fit": OTHER}, function=lambda _: answer))
+    assert (done.status, done.error) == ("FAILED", "StepFailed")
+    assert done.cause == f"gate: {missing}"
+    assert not done.called("createModelPackage")
+
+
+def test_fails_for_a_text_that_a_missing_value_is_a_part_of(engine: Engine) -> None:
+    noted = pipeline(
+        training("fit"),
+        processing("note", environment={"AUC": join("auc is ", AUC, on="")}),
+        processing("tidy", DependsOn=failed("note")),
+    )
+    done = engine.run(noted, Plan(answers={"fit": OTHER}))
+    assert done.states() == ["fit", "tidy"]
+    assert done.cause == "note: fit has no FinalMetricDataList.auc.Value; "
+
+
+def test_a_value_is_proven_once(engine: Engine) -> None:
+    """The second reader comes after the first, which would have failed."""
+    chained = pipeline(
+        training("fit"),
+        processing("one", environment={"AUC": join("", AUC, on="")}),
+        processing("two", environment={"AUC": join("", AUC, on="")}, DependsOn=["one"]),
+    )
+    done = engine.run(
+        chained,
+        Plan(answers={"fit": {"FinalMetricDataList": [{"MetricName": "auc", "Value": 0.5}]}}),
+    )
+    assert done.status == "SUCCEEDED"
+    (called,) = [call for call in done.calls if call.state == "two"]
+    assert called.request["Environment"] == {"AUC": "0.5"}
+
+
 def test_metrics_and_answers_of_functions_are_compared(engine: Engine) -> None:
     asked = pipeline(
         training("fit"),

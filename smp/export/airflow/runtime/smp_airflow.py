@@ -145,7 +145,7 @@ class JsonGet:
     def value(self, context: Context) -> Any:
         location = resolve(self.location, context)
         bucket, key = S3Hook.parse_s3_url(location)
-        content = json.loads(S3Hook(CONNECTION).read_key(key, bucket))
+        content = json.loads(S3Hook(CONNECTION).read_key(key, bucket), parse_constant=_not_finite)
         return _lookup(content, self.path, location)
 
 
@@ -249,7 +249,15 @@ def _lookup(value: Any, path: str, what: str) -> Any:
             value = _named(value, part) if isinstance(value, list) else value[part]
         except (KeyError, IndexError, TypeError, StopIteration):
             raise AirflowFailException(f"{what} has no {part!r} (of {path}): {value}") from None
+    if value is None:
+        raise AirflowFailException(f"{path} of {what} is null: a step reads it and needs a value")
     return value
+
+
+def _not_finite(text: str) -> None:
+    raise AirflowFailException(
+        f"a report has {text}, which is not JSON: write a number or leave it out"
+    )
 
 
 def _named(items: Sequence[Any], part: str | int) -> Any:
