@@ -476,3 +476,31 @@ def test_the_pipeline_is_its_own_default_child_and_takes_a_removal_policy(tmp_pa
     assertions.Template.from_stack(scope).has_resource(
         "AWS::SageMaker::Pipeline", {"DeletionPolicy": "Retain"}
     )
+
+
+def test_a_pipeline_of_a_nested_stack_in_a_stage_serves_the_stack_around_it(tmp_path: Path) -> None:
+    env = cdk.Environment(account="123456789012", region="eu-west-1")
+    stage = cdk.Stage(cdk.App(), "Production", env=env)
+    scope = cdk.Stack(stage, "Own")
+    pipeline = created(cdk.NestedStack(scope, "Inner"), tmp_path)
+    pipeline.grant_start_execution(role(scope))
+    metric = pipeline.metric_executions_failed()
+    cloudwatch.Alarm(scope, "Alarm", metric=metric, threshold=1, evaluation_periods=1)
+    (alarm,) = resources(scope, "AWS::CloudWatch::Alarm")
+    assert alarm["MetricName"] == "ExecutionFailed"
+    (statement,) = statements(scope)
+    assert all(":pipeline/" in arn for arn in statement["Resource"])
+
+
+def test_fails_for_an_alarm_in_a_region_that_cannot_see_the_metric(tmp_path: Path) -> None:
+    app = cdk.App()
+    pipeline = created(stack(app, "Here", "123456789012", "eu-west-1"), tmp_path)
+    there = stack(app, "There", "123456789012", "us-east-1")
+    with pytest.raises(RuntimeError, match="based on metric 'ExecutionFailed' in 'eu-west-1'"):
+        cloudwatch.Alarm(
+            there,
+            "Alarm",
+            metric=pipeline.metric_executions_failed(),
+            threshold=1,
+            evaluation_periods=1,
+        )
