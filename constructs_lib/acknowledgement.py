@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import aws_cdk as cdk
@@ -17,9 +17,12 @@ def acknowledge(construct: IConstruct, findings: Mapping[str, str]) -> None:
         )
 
 
-def reported(construct: IConstruct, value: Any) -> str:
-    """Return a resource in the form in which a finding about a policy names it."""
-    return _flat(cdk.Stack.of(construct).resolve(value))
+def reported(construct: IConstruct, values: Sequence[str]) -> list[str]:
+    """Return resources in the form in which a finding about a policy names them.
+
+    All in one call: a call into the CDK costs more than to resolve a resource.
+    """
+    return [_flat(value) for value in cdk.Stack.of(construct).resolve(list(values))]
 
 
 def _flat(value: Any) -> str:

@@ -185,7 +185,7 @@ def _keys_beside(bucket: s3.IBucket) -> str:
 
 
 def _on(construct: IConstruct, arn: str) -> str:
-    return f"AwsSolutions-IAM5[Resource::{reported(construct, arn)}]"
+    return f"AwsSolutions-IAM5[Resource::{reported(construct, [arn])[0]}]"
 
 
 def _accept(role: iam.IRole, findings: Mapping[str, str]) -> None:

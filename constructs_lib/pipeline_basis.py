@@ -49,6 +49,8 @@ class PipelineBasis:
         self.permissions = plan_permissions(pipeline)
         self.needed_first: list[IDependable] = []
         """What has to be there before anything runs the pipeline."""
+        self._resolved: dict[str, str | list[str]] = {}
+        """Values asked for before: each costs a call into the CDK, and a definition has hundreds."""
         self._scope = scope
         self._stack = cdk.Stack.of(scope)
         self._files: PipelineFiles | None = None
@@ -110,6 +112,11 @@ class PipelineBasis:
 
     def resolve(self, name: str) -> str | list[str]:
         """Return the value of a deploy-time name, which comes without `${smp:` and `}`."""
+        if name not in self._resolved:
+            self._resolved[name] = self._value(name)
+        return self._resolved[name]
+
+    def _value(self, name: str) -> str | list[str]:
         if name.startswith(IMAGE_PREFIX):
             return self._images.uri(name.removeprefix(IMAGE_PREFIX))
         if name.startswith(FUNCTION_PREFIX):

@@ -40,7 +40,7 @@ class RolePolicy(Construct):
             },
             roles=[role.role_name],
         )
-        shown = [[reported(self, arn) for arn in statement.resources] for statement in granted]
+        shown = _reported(self, granted)
         _check_size(description, granted, shown)
         acknowledge(
             self.resource,
@@ -65,6 +65,12 @@ def write_logs(
         [log_group.log_group_arn],
         wildcard="The ARN of a log group ends in :*, which means its streams.",
     )
+
+
+def _reported(scope: Construct, statements: Sequence[Statement]) -> list[list[str]]:
+    """Return the resources of each statement as findings name them."""
+    every = iter(reported(scope, [arn for item in statements for arn in item.resources]))
+    return [[next(every) for _ in statement.resources] for statement in statements]
 
 
 def _check_size(description: str, statements: Sequence[Statement], shown: list[list[str]]) -> None:
