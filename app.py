@@ -23,10 +23,10 @@ def main() -> None:
     assembly = Assembly.of(WORKSPACE, environ, context, config_pattern(context, environ))
     if not assembly.is_current():
         with assembly.renewed():
-            synthesize(environ, context, assembly.directory)
+            synthesize(environ, context, assembly)
 
 
-def synthesize(environ: dict[str, str], context: dict[str, object], directory: Path) -> None:
+def synthesize(environ: dict[str, str], context: dict[str, object], assembly: Assembly) -> None:
     from smp.compiler.cache.compile_all import compile_all
     from smp.config.load import load_project
     from smp.definition.store import compiled_in
@@ -35,7 +35,7 @@ def synthesize(environ: dict[str, str], context: dict[str, object], directory: P
     from stacks.policy_checks import PolicyChecks
     from stacks.settings import check_all, load_deployment
 
-    checks = PolicyChecks()
+    checks = PolicyChecks(None if assembly.inputs is None else WORKSPACE / ".smp" / "passed.json")
     plan = (load_delivery if is_asked_for(context) else load_deployment)(
         context, environ, WORKSPACE
     )
@@ -49,11 +49,13 @@ def synthesize(environ: dict[str, str], context: dict[str, object], directory: P
     first, *others = graphs
     work = WORKSPACE / ".smp"
     compilation = compile_all(graphs[first], work)
+    if compilation.compiling:
+        checks.expect_changes()
 
     from stacks.environment import Environment, new_app
 
     checks.ready()
-    app = new_app(context, directory)
+    app = new_app(context, assembly.directory)
     compiled = {first: compilation.result()}
     compiled |= {
         name: compile_all(graphs[name], work, compiled_in(name)).result() for name in others

@@ -5,28 +5,45 @@ A finding is accepted by a construct, beside the resource that it is about.
 
 from __future__ import annotations
 
-from threading import Thread
+from functools import cached_property
+from pathlib import Path
+from threading import Event, Thread
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import aws_cdk as cdk
+    from cdk_nag import AwsSolutionsChecks
 
 
 class PolicyChecks:
     """CDK Nag's AwsSolutions pack and the CDK's own template validation.
 
-    The validation's engine takes longer to start than all stacks take to make. It starts in a thread;
-    until `ready` returned, nothing else may call the CDK, which is not made for threads.
+    A thread starts the CDK, and the validation's engine if changes are expected: that takes longer than
+    making all stacks. Until `ready` returns nothing else may call the CDK, which is not made for threads.
     """
 
-    def __init__(self) -> None:
-        self._plugins: list[cdk.IPolicyValidationPlugin] = []
+    def __init__(self, passed: Path | None = None) -> None:
+        """`passed` is the file that keeps which stacks passed: they are checked when they change.
+
+        Without it all stacks are checked.
+        """
+        self._passed = passed
+        self._changes = passed is None or not passed.exists()
+        self._decided = Event()
+        if self._changes:
+            self._decided.set()
         self._failure: BaseException | None = None
         self._thread = Thread(target=self._start, name="policy checks", daemon=True)
         self._thread.start()
 
+    def expect_changes(self) -> None:
+        """Start the engine now. A stack that changes unexpectedly waits for it."""
+        self._changes = True
+        self._decided.set()
+
     def ready(self) -> PolicyChecks:
         """Wait until the CDK may be called; raises what kept the checks from starting."""
+        self._decided.set()
         self._thread.join()
         if self._failure is not None:
             raise self._failure
@@ -35,15 +52,36 @@ class PolicyChecks:
     def add_to(self, app: cdk.App) -> None:
         """Have all stacks of the app checked when it is synthesized: a finding makes that fail."""
         import aws_cdk as cdk
+
+        plugins: list[cdk.IPolicyValidationPlugin] = []
+        if self._passed is None:
+            plugins += [self.nag, self.validation]
+        else:
+            from stacks.changed_stacks import changed_stacks_only
+
+            plugins += changed_stacks_only(self, self._passed)
+        cdk.Validations.of(app).add_plugins(*plugins)
+
+    @cached_property
+    def validation(self) -> cdk.CloudFormationValidatePlugin:
+        """The validation of templates against the schemas and rules of CloudFormation."""
+        import aws_cdk as cdk
+
+        return cdk.CloudFormationValidatePlugin()
+
+    @cached_property
+    def nag(self) -> AwsSolutionsChecks:
+        """The rules of AWS Solutions for resources."""
         from cdk_nag import AwsSolutionsChecks
 
-        cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app), *self._plugins)
+        return AwsSolutionsChecks()
 
     def _start(self) -> None:
         try:
-            import aws_cdk as cdk
-            import cdk_nag  # noqa: F401
+            import aws_cdk  # noqa: F401
 
-            self._plugins.append(cdk.CloudFormationValidatePlugin())
+            self._decided.wait()
+            if self._changes:
+                self.validation, self.nag  # noqa: B018
         except BaseException as error:
             self._failure = error
