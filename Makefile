@@ -12,7 +12,8 @@ CACHE := $(CURDIR)/.cache
 
 # Two workers on whole test modules, or what the machine has: make test WORKERS=4
 WORKERS ?= 2
-PYTEST := pytest -n $(WORKERS) --dist loadscope
+# Rewritten tests and compiled modules are kept, also if the caller's environment turns that off: it is half of a short run.
+PYTEST := PYTHONDONTWRITEBYTECODE= pytest -n $(WORKERS) --dist loadscope
 
 export PATH := $(VENV)/bin:$(PATH)
 export CDK_DISABLE_CLI_TELEMETRY := true
@@ -59,7 +60,7 @@ lint: setup
 	@vermin --quiet --no-tips --no-parse-comments --ignore --target=3.11- --violations --eval-annotations \
 		--exclude str.decode app.py smp constructs_lib stacks model_configs tests tools
 	@echo "==> types"
-	@mypy
+	@mypy --num-workers $(WORKERS)
 	@echo "==> imports"
 	@lint-imports --cache-dir $(CACHE)/import-linter
 

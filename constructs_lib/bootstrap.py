@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from aws_cdk import DefaultStackSynthesizer
+from aws_cdk import DefaultStackSynthesizer, Token
 from aws_cdk.region_info import RegionInfo
 
 
@@ -16,5 +16,7 @@ def bootstrap_role_arn(account: str, region: str, kind: Literal["deploy", "looku
 
 
 def partition_of(region: str) -> str:
-    """Return the partition of a region: `aws`, `aws-cn`."""
+    """Return the partition of a region: `aws`, `aws-cn`. Of a token only the deployment knows: `aws`."""
+    if Token.is_unresolved(region):
+        return "aws"
     return RegionInfo.get(region).partition or "aws"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
@@ -20,6 +21,9 @@ from constructs_lib.pipeline_files import PipelineFiles
 from constructs_lib.role_policy import RolePolicy
 from constructs_lib.session_host import SessionHost
 from smp.definition.permissions.plan import Statement
+
+AirflowRole = Literal["Admin", "Op", "User", "Viewer", "Public"]
+"""A role of Airflow's own access control, which every environment has."""
 
 REQUIREMENTS_PREFIX = "requirements"
 LOG_KINDS = {
@@ -114,6 +118,22 @@ class MwaaEnvironment(Construct):
     def webserver_url(self) -> str:
         """The host name of the web interface, in the network where it is private."""
         return self.resource.attr_webserver_url
+
+    def grant_web_login(self, grantee: iam.IGrantable, role: AirflowRole = "User") -> iam.Grant:
+        """Allow to open the web interface with a role of Airflow."""
+        return self._grant(grantee, "airflow:CreateWebLoginToken", role)
+
+    def grant_invoke_rest_api(
+        self, grantee: iam.IGrantable, role: AirflowRole = "User"
+    ) -> iam.Grant:
+        """Allow to call Airflow's REST API, which starts DAGs, with a role of Airflow."""
+        return self._grant(grantee, "airflow:InvokeRestApi", role)
+
+    def _grant(self, grantee: iam.IGrantable, action: str, role: AirflowRole) -> iam.Grant:
+        arn = self._stack.format_arn(
+            service="airflow", resource="role", resource_name=f"{self._name}/{role}"
+        )
+        return iam.Grant.add_to_principal(grantee=grantee, actions=[action], resource_arns=[arn])
 
     def _add_role(self) -> iam.Role:
         source = {

@@ -11,6 +11,7 @@ from aws_cdk import aws_sagemaker as sagemaker
 from aws_cdk.interfaces import aws_sagemaker as interfaces
 from constructs import Construct
 
+from constructs_lib.bootstrap import partition_of
 from constructs_lib.pipeline_arn import PipelineIdentity, identity_from_arn, identity_from_name
 from constructs_lib.pipeline_events import (
     EXECUTION_STATUS_CHANGE,
@@ -26,6 +27,7 @@ from constructs_lib.pipeline_metrics import (
     MetricOptions,
     pipeline_metric,
 )
+from smp.definition.console import console_page
 
 if TYPE_CHECKING:
     # Only who asks for a metric or a rule pays for loading these modules.
@@ -73,6 +75,13 @@ class ISageMakerPipeline(cdk.Resource):
     def pipeline_ref(self) -> interfaces.PipelineReference:
         """The reference by which the CDK's L1 constructs accept a pipeline."""
         return interfaces.PipelineReference(pipeline_name=self._identity.name)
+
+    @property
+    def console_url(self) -> str:
+        """The page in the console of its region, from which Studio opens with the pipeline in it."""
+        region = self.env.region
+        page = f"sagemaker/home?region={region}#/pipelines/{self._identity.name}"
+        return console_page(partition_of(region), region, page)
 
     def grant(self, grantee: iam.IGrantable, *actions: str) -> iam.Grant:
         """Allow actions on the pipeline itself: those with resource type `pipeline` in IAM."""

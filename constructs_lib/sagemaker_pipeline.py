@@ -95,13 +95,6 @@ class SageMakerPipeline(ISageMakerPipeline):
         """The role of the jobs, which is what reads and writes data."""
         return self.job_role.grant_principal
 
-    @property
-    def console_url(self) -> str:
-        """The SageMaker page of the region's console, from which Studio opens with the pipeline in it."""
-        stack = cdk.Stack.of(self)
-        host = f"https://{stack.region}.console.aws.amazon.com"
-        return f"{host}/sagemaker/home?region={stack.region}#/pipelines/{self.compiled.name}"
-
     def _add_pipeline_role(self) -> iam.IRole:
         pipeline_role = PipelineRole(
             self,

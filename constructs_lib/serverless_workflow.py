@@ -55,6 +55,18 @@ class ServerlessWorkflow(Construct):
         self.resource = self._add_resource(key, log_group)
         self.resource.node.add_dependency(*basis.needed_first, policy.resource, uploaded)
 
+    @property
+    def workflow_arn(self) -> str:
+        return self.resource.attr_workflow_arn
+
+    def grant_start_run(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Allow to start runs of the workflow."""
+        return iam.Grant.add_to_principal(
+            grantee=grantee,
+            actions=["airflow-serverless:StartWorkflowRun"],
+            resource_arns=[self.workflow_arn],
+        )
+
     def _add_resource(self, key: str, log_group: logs.LogGroup) -> serverless.CfnWorkflow:
         """Return the workflow; `key` is that of its definition in the bucket."""
         compiled, environment = self._basis.compiled, self._basis.environment

@@ -14,6 +14,7 @@ from aws_cdk import aws_stepfunctions as stepfunctions
 from constructs import Construct
 
 from constructs_lib.acknowledgement import acknowledge
+from constructs_lib.bootstrap import partition_of
 from constructs_lib.definition_text import (
     MAX_INLINE_CHARACTERS,
     compact,
@@ -25,6 +26,7 @@ from constructs_lib.pipeline_files import DEFINITION_PREFIX
 from constructs_lib.pipeline_triggers import PipelineTriggers
 from constructs_lib.role_policy import RolePolicy
 from constructs_lib.trigger_starts import StateMachineStart
+from smp.definition.console import console_page
 from smp.definition.deploy_values import substitute
 from smp.definition.permissions.plan import Statement
 from smp.definition.triggers import STEP_FUNCTIONS, state_machine_name
@@ -114,8 +116,8 @@ class StateMachine(Construct):
     @property
     def console_url(self) -> str:
         region = self._stack.region
-        host = f"https://{region}.console.aws.amazon.com"
-        return f"{host}/states/home?region={region}#/statemachines/view/{self.arn}"
+        page = f"states/home?region={region}#/statemachines/view/{self.arn}"
+        return console_page(partition_of(region), region, page)
 
     def _add_log_group(self) -> logs.LogGroup:
         return logs.LogGroup(

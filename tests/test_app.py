@@ -14,6 +14,8 @@ from pathlib import Path
 import cfnlint
 import pytest
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[1]
 COPIED = ("smp", "constructs_lib", "stacks", "model_configs", "app.py", "cdk.json")
 CHURN = Path("model_configs/churn_lightgbm")

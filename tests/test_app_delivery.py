@@ -11,6 +11,8 @@ import pytest
 
 from tests.test_app import ROOT, copy_of_the_app, run
 
+pytestmark = pytest.mark.slow
+
 CHURN = "model_configs/churn_lightgbm/conf/conf.yaml"
 PROD = "    prod:"
 PROD_ALONE = f"""\
@@ -45,7 +47,6 @@ def stack_texts(assembly: Path, stage: str) -> dict[str, str]:
     }
 
 
-@pytest.mark.slow
 def test_the_example_settings_deliver_every_example_to_dev_and_prod(app: Path) -> None:
     run(app, CDK_CONTEXT_JSON=context())
     for stage in ("dev", "prod"):
@@ -64,7 +65,6 @@ def test_the_example_settings_deliver_every_example_to_dev_and_prod(app: Path) -
     assert "missing" not in manifest
 
 
-@pytest.mark.slow
 def test_a_change_for_prod_alone_changes_nothing_in_dev(app: Path) -> None:
     run(app, CDK_CONTEXT_JSON=context(), CDK_OUTDIR="before")
     config = app / CHURN

@@ -12,6 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from smp.aws.faults import explained, fault, is_denied, is_missing
 from smp.definition.compiled import Json, nested_steps
+from smp.definition.console import console_page
 from smp.definition.step_types import FAIL, FOR_EACH
 from smp.errors import Problem, RunError, near_names
 
@@ -44,10 +45,8 @@ class DeployedPipeline:
     @property
     def console_url(self) -> str:
         """Its page in the region's console."""
-        hosts = {"aws-cn": "console.amazonaws.cn", "aws-us-gov": "console.amazonaws-us-gov.com"}
-        host = hosts.get(self.arn.split(":")[1], "console.aws.amazon.com")
-        place = f"sagemaker/home?region={self.region}#/pipelines/{self.name}"
-        return f"https://{self.region}.{host}/{place}"
+        page = f"sagemaker/home?region={self.region}#/pipelines/{self.name}"
+        return console_page(self.arn.split(":")[1], self.region, page)
 
 
 @dataclass(frozen=True)

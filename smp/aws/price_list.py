@@ -15,6 +15,7 @@ from typing import Any
 from smp.aws.faults import explained
 from smp.aws.session import Session, client
 from smp.definition.compiled import CompiledPipeline, Json
+from smp.definition.language import parameter_of
 from smp.definition.prices import Prices
 from smp.definition.step_types import row_of
 
@@ -133,7 +134,7 @@ def _types(value: Any, declared: Mapping[str, Json]) -> Iterator[str]:
 def _chosen(value: Any, declared: Mapping[str, Json]) -> Iterator[str]:
     if isinstance(value, str):
         yield value
-    elif isinstance(value, dict) and str(value.get("Get", "")).startswith("Parameters."):
-        parameter = declared.get(value["Get"].partition(".")[2], {})
+    elif (name := parameter_of(value)) is not None:
+        parameter = declared.get(name, {})
         texts = [parameter.get("DefaultValue"), *(parameter.get("EnumValues") or [])]
         yield from (text for text in texts if isinstance(text, str))

@@ -14,6 +14,7 @@ from typing import Any
 from smp.config.sections.parameters import ParameterConfig
 from smp.definition.compiled import CURRENT_ITEM, Json
 from smp.definition.expressions import BEGIN, ITEM, Reference, items_in, parts_of, whole_name
+from smp.definition.language import is_expression
 from smp.errors import CompileError
 
 _FIRST_NUMBER = 904_217_000_000_000
@@ -77,7 +78,7 @@ class _Placing:
         if isinstance(value, list):
             return [self.value(item) for item in value]
         if isinstance(value, dict):
-            if set(value) == {"Std:Join"}:
+            if is_expression(value) and "Std:Join" in value:
                 return self._flat(value["Std:Join"])
             self._refuse(value)
             return {key: self.value(item) for key, item in value.items()}

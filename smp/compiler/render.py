@@ -19,6 +19,7 @@ from smp.config.sections.jobs import JobSection
 from smp.config.sections.tune import TuneSection
 from smp.definition.code.store import CodeStore
 from smp.definition.compiled import CodeTree, Json, nested_steps
+from smp.definition.order import topological
 from smp.definition.step_types import row_of
 from smp.errors import CompileError, Problem, SmpError
 from smp.graph.nodes import PipelineGraph, StepNode
@@ -57,15 +58,14 @@ def render(
 
 def _inside_out(graph: PipelineGraph) -> Iterator[StepNode]:
     """Yield each step after all that it is rendered from; a loop after its steps, conditions last."""
-    conditions = [node for node in graph.in_order() if node.step_class == "Condition"]
-    waiting = [node for node in graph.in_order() if node.step_class != "Condition"]
-    done = {node.name for node in conditions}
-    while waiting:
-        ready = next(node for node in waiting if done.issuperset(_rendered_before(graph, node)))
-        waiting.remove(ready)
-        done.add(ready.name)
-        yield ready
-    yield from conditions
+    ordered = {node.name: node for node in graph.in_order()}
+    others = [name for name, node in ordered.items() if node.step_class != "Condition"]
+    before = {
+        name: [other for other in _rendered_before(graph, ordered[name]) if other in others]
+        for name in others
+    }
+    yield from (ordered[name] for name in topological(before))
+    yield from (node for node in ordered.values() if node.step_class == "Condition")
 
 
 def _rendered_before(graph: PipelineGraph, node: StepNode) -> Iterator[str]:

@@ -11,8 +11,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from smp.definition.language import steps_read
+from smp.definition.order import cycle_in, topological
 from smp.definition.triggers import SAGEMAKER, Trigger, read_triggers, write_triggers
 from smp.errors import CompileError
+from smp.text.messages import listed
 
 CODE_PREFIX = "code"
 """Key prefix of every code tree in the project's bucket: `code/<sha256>/<path>`."""
@@ -165,19 +168,16 @@ class CompiledPipeline:
     def order(self) -> tuple[str, ...]:
         """Return the step names so that each comes after all it waits for; ties keep list order.
 
-        Raises CompileError where steps wait for each other or for one that is not there.
+        Raises CompileError if steps wait for each other or for one that does not exist.
         """
-        waiting = {name: set(upstream) for name, upstream in self.edges().items()}
-        ordered: list[str] = []
-        while waiting:
-            ready = next((name for name, upstream in waiting.items() if not upstream), None)
-            if ready is None:
-                raise CompileError(f"these steps wait for each other: {', '.join(waiting)}")
-            ordered.append(ready)
-            del waiting[ready]
-            for upstream in waiting.values():
-                upstream.discard(ready)
-        return tuple(ordered)
+        edges = self.edges()
+        missing = {name for upstream in edges.values() for name in upstream} - edges.keys()
+        if missing:
+            raise CompileError(f"steps wait for steps that do not exist: {listed(sorted(missing))}")
+        cycle = cycle_in(edges)
+        if cycle is not None:
+            raise CompileError(f"these steps wait for each other: {' >> '.join(cycle)}")
+        return topological(edges)
 
 
 def _read_tree(value: Json) -> CodeTree:
@@ -212,18 +212,5 @@ def _upstream(step: Json) -> set[str]:
     for dependency in step.get("DependsOn", []):
         names.add(dependency["Step"] if isinstance(dependency, dict) else dependency)
     arguments = {k: v for k, v in step.get("Arguments", {}).items() if k not in CONTAINERS}
-    names.update(_referenced_steps({**step, "DependsOn": [], "Arguments": arguments}))
+    names.update(steps_read({**step, "DependsOn": [], "Arguments": arguments}))
     return names - {step["Name"]}
-
-
-def _referenced_steps(value: Any) -> Iterator[str]:
-    """Yield the step of each `{"Get": "Steps.NAME.…"}` and of each property file that is read."""
-    if isinstance(value, dict):
-        for key, item in value.items():
-            if key == "Get" and isinstance(item, str) and item.startswith("Steps."):
-                yield item.split(".", 2)[1]
-            else:
-                yield from _referenced_steps(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _referenced_steps(item)

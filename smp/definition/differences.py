@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from smp.definition.compiled import CONTAINERS, CodeTree, Json
+from smp.definition.language import is_expression
 
 NAMED_BY = ("ChannelName", "InputName", "OutputName", "Name", "PropertyFileName", "Key")
 """Members that name an item of a list: a difference is told by the name, not the position."""
@@ -116,11 +117,6 @@ def _items(items: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
             key = f"[{name} #{number}]"
         found[key] = item
     return found
-
-
-def is_expression(value: Mapping[str, Any]) -> bool:
-    """Whether a mapping is resolved while a pipeline runs."""
-    return any(key == "Get" or key.startswith("Std:") for key in value)
 
 
 def own_settings(step: Json) -> Json:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from smp.definition.language import is_expression, path_parts, property_file_of
 from smp.errors import RunError
 from smp.text.human import counted
 from smp.text.messages import listed, shown
-
-_PART = re.compile(r"\.?([^.\[\]]+)|\[(?:'([^']*)'|\"([^\"]*)\"|([0-9]+))\]")
 
 NAME_MEMBERS = frozenset({"MetricName", "OutputName", "InputName", "ChannelName"})
 """What an item of a list in a Describe answer is called by."""
@@ -38,37 +36,15 @@ def resolve(value: Any, scope: Scope) -> Any:
         return [resolve(item, scope) for item in value]
     if not isinstance(value, dict):
         return value
-    if len(value) == 1:
-        (key, inner) = next(iter(value.items()))
-        match key:
-            case "Get" if isinstance(inner, str):
-                return _get(inner, scope)
-            case "Std:Join":
-                return _join(inner, scope)
-            case "Std:JsonGet":
-                return _json_get(inner, scope)
+    if is_expression(value):
+        ((function, argument),) = value.items()
+        return _EVALUATE[function](argument, scope)
     return {key: resolve(item, scope) for key, item in value.items()}
-
-
-def path_parts(path: str) -> Iterator[str | int]:
-    """Split `a.b['c'][0]` into its names and indices; a leading `$` is the root itself."""
-    position = 1 if path.startswith("$") else 0
-    while position < len(path):
-        match = _PART.match(path, position)
-        if match is None:
-            raise RunError(f"cannot read the path {path!r} at character {position + 1}")
-        name, single, double, index = match.groups()
-        yield (
-            int(index)
-            if index is not None
-            else next(part for part in (name, single, double) if part is not None)
-        )
-        position = match.end()
 
 
 def lookup(value: Any, path: str, what: str) -> Any:
     """Follow a path into a JSON value; raises RunError naming the part that is not there."""
-    for part in path_parts(path):
+    for part in _parts(path):
         try:
             value = _member(value, part)
         except LookupError:
@@ -76,6 +52,13 @@ def lookup(value: Any, path: str, what: str) -> Any:
             there = _what_is_there(value, part)
             raise RunError(f"{what} has no {missing} (of {path}); {there}") from None
     return value
+
+
+def _parts(path: str) -> list[str | int]:
+    try:
+        return list(path_parts(path))
+    except ValueError as error:
+        raise RunError(str(error)) from None
 
 
 def _member(value: Any, part: str | int) -> Any:
@@ -128,9 +111,7 @@ def _join(inner: Mapping[str, Any], scope: Scope) -> str:
 def _json_get(inner: Mapping[str, Any], scope: Scope) -> Any:
     if scope.read_json is None:
         raise RunError("a property file is read where there is none")
-    reference = inner["PropertyFile"]
-    target = reference["Get"] if isinstance(reference, dict) else str(reference)
-    step, _, name = target.removeprefix("Steps.").partition(".PropertyFiles.")
+    step, name = property_file_of(inner)
     what, path = f"the report of step '{step}'", str(inner["Path"])
     return _not_null(lookup(scope.read_json(step, name), path, what), f"{path} in {what}")
 
@@ -151,3 +132,10 @@ def _text(value: Any, scope: Scope) -> str:
         kind = f"{shown(resolved)}, no text, number or flag"
         raise RunError(f"cannot join texts: {json.dumps(value)} is {kind}")
     return json.dumps(resolved)
+
+
+_EVALUATE: Mapping[str, Callable[[Any, Scope], Any]] = {
+    "Get": _get,
+    "Std:Join": _join,
+    "Std:JsonGet": _json_get,
+}

@@ -7,6 +7,7 @@ from typing import Any
 
 from smp.definition.compiled import Json, nested_steps
 from smp.definition.item_list import ItemError, items_of
+from smp.definition.language import parameter_of
 from smp.definition.parameter_text import MAX_VALUE, read_text
 from smp.definition.step_types import FOR_EACH
 from smp.errors import Problem, RunError, near_names
@@ -67,8 +68,7 @@ def _read_by_loops(definition: Json) -> set[str]:
     read = [
         step["Arguments"].get("IterableItems") for step in steps if step["Type"] == FOR_EACH.name
     ]
-    paths = [str(items["Get"]) for items in read if isinstance(items, dict) and "Get" in items]
-    return {path.removeprefix("Parameters.") for path in paths}
+    return {name for items in read if (name := parameter_of(items)) is not None}
 
 
 def _value(parameter: Json, given: str | None) -> Any:

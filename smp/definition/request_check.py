@@ -15,6 +15,7 @@ from typing import Any
 
 from smp.definition.compiled import CompiledPipeline, Json
 from smp.definition.deploy_values import PATTERN
+from smp.definition.language import filled, is_expression
 from smp.definition.request_shapes import Shape, input_shape
 from smp.definition.step_types import CALLS, STEP_TYPES, row_of
 from smp.errors import Problem
@@ -31,8 +32,6 @@ FILLED_IN = frozenset(
     )
 )
 """Required members that the service fills in when it starts a step."""
-
-EXPRESSIONS = {"Get", "Std:Join", "Std:JsonGet"}
 
 _TYPES: Mapping[str, tuple[type, ...]] = {
     "string": (str,),
@@ -71,7 +70,7 @@ def check_step_request(
     row = row_of(step)
     if row.call is None and not row.parts:
         return []
-    arguments = _with_defaults(step["Arguments"], defaults)
+    arguments = filled(step["Arguments"], defaults)
     if row.call is not None:
         shape = input_shape("sagemaker", row.call.operation, shapes)
         return list(_faults(arguments, shape, "Arguments"))
@@ -85,34 +84,6 @@ def check_step_request(
             f"Arguments.{member}",
         )
     ]
-
-
-def _with_defaults(value: Any, defaults: Mapping[str, Any]) -> Any:
-    if not defaults:
-        return value
-    if isinstance(value, list):
-        return [_with_defaults(item, defaults) for item in value]
-    if not isinstance(value, dict):
-        return value
-    if is_expression(value):
-        if "Std:Join" in value:
-            return _joined(value, defaults)
-        scope, _, name = str(value.get("Get", "")).partition(".")
-        return defaults.get(name, value) if scope == "Parameters" else value
-    return {key: _with_defaults(item, defaults) for key, item in value.items()}
-
-
-def _joined(join: Json, defaults: Mapping[str, Any]) -> Any:
-    """Return the text of a join of texts and parameters with defaults; any other as it is."""
-    values = [_with_defaults(item, defaults) for item in join["Std:Join"]["Values"]]
-    if any(isinstance(item, (dict, list)) for item in values):
-        return join
-    return str(join["Std:Join"].get("On", "")).join(map(str, values))
-
-
-def is_expression(value: Any) -> bool:
-    """Whether a JSON value is an expression of the definition language."""
-    return isinstance(value, dict) and len(value) == 1 and next(iter(value)) in EXPRESSIONS
 
 
 def _faults(value: Any, shape: Shape, path: str) -> Iterator[tuple[str, str]]:

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from smp.definition.compiled import CURRENT_ITEM, CompiledPipeline, Json
 from smp.definition.evaluate import lookup
 from smp.definition.item_list import ItemError, items_of
+from smp.definition.language import is_expression
 from smp.definition.step_types import FOR_EACH
 from smp.errors import RunError
 from smp.text.messages import shown
@@ -89,7 +90,7 @@ class _Unrolling:
             return [self._value(item, own) for item in value]
         if not isinstance(value, dict):
             return value
-        if set(value) == {"Get"} and isinstance(value["Get"], str):
+        if is_expression(value) and "Get" in value:
             return self._get(value["Get"], own)
         return {
             key: self._depends_on(item) if key == "DependsOn" else self._value(item, own)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from smp.export.workflow import PropertyFile, Workflow, is_expression
+from smp.definition.language import is_expression
+from smp.export.workflow import PropertyFile, Workflow
 
 
 def report_key(workflow: Workflow, file: PropertyFile) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from smp.definition.compiled import CONTAINERS, CompiledPipeline, Json
+from smp.definition.language import expressions_in, property_file_of
 from smp.definition.step_types import ServiceCall, StepType, row_of
 
 Trigger = Literal["Completed", "Failed", "Stopped", "Any"]
@@ -133,52 +134,6 @@ def read_workflow(compiled: CompiledPipeline) -> Workflow:
         compiled.name,
         tuple(_parameter(item) for item in compiled.definition.get("Parameters", [])),
         tuple(tasks[name] for name in order),
-    )
-
-
-def step_property(reference: str) -> tuple[str, str] | None:
-    """Split `Steps.NAME.PATH` into its step and the path of a property; None for another reference."""
-    kind, _, rest = reference.partition(".")
-    if kind != "Steps":
-        return None
-    step, _, path = rest.partition(".")
-    return step, path
-
-
-def property_file_of(get: Json) -> tuple[str, str]:
-    """Return the step and the name of the property file that a `Std:JsonGet` reads."""
-    reference = get["PropertyFile"]
-    target = reference["Get"] if isinstance(reference, dict) else str(reference)
-    step, _, name = target.removeprefix("Steps.").partition(".PropertyFiles.")
-    return step, name
-
-
-def expressions_in(value: Any) -> Iterator[Json]:
-    """Yield every expression in a JSON value, `Get`, `Std:Join` or `Std:JsonGet`, outer ones first.
-
-    The `Get` that names the property file of a `Std:JsonGet` is a part of that.
-    """
-    if isinstance(value, list):
-        for item in value:
-            yield from expressions_in(item)
-    elif isinstance(value, dict):
-        if is_expression(value):
-            yield value
-        if "Std:JsonGet" not in value:
-            for item in value.values():
-                yield from expressions_in(item)
-
-
-def is_expression(value: Any) -> bool:
-    """Tell whether a JSON value is an expression of the definition language."""
-    return (
-        isinstance(value, dict)
-        and len(value) == 1
-        and (
-            isinstance(value.get("Get"), str)
-            or isinstance(value.get("Std:Join"), dict)
-            or isinstance(value.get("Std:JsonGet"), dict)
-        )
     )
 
 

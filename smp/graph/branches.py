@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from smp.config.steps.base import StepBase
 from smp.config.steps.condition import ConditionStep
+from smp.definition.order import topological
 from smp.errors import near_names
 from smp.graph.findings import Findings, Sides
 from smp.graph.nodes import Branch, ChainedInput, StepNode
@@ -104,7 +105,9 @@ def _spread(findings: Findings, nodes: tuple[StepNode, ...], sides: Sides) -> Fo
     """Say where each step runs: where it is listed, and where the steps run that it waits for."""
     found: Found = {}
     classes = {node.name: node.step_class for node in nodes}
-    for node in _in_order(nodes, sides):
+    named = {node.name: node for node in nodes}
+    waits = {name: (*node.waits, *sides.get(name, {})) for name, node in named.items()}
+    for node in map(named.__getitem__, topological(waits)):
         branches = frozenset(
             Branch(condition, taken)
             for condition, taken_sides in sides.get(node.name, {}).items()
@@ -134,18 +137,6 @@ def _check_place(
                 f"it waits for the Condition step '{name}' and is on neither of its sides",
                 allowed=f"its name in if_steps, in else_steps, or in both of '{name}'",
             )
-
-
-def _in_order(nodes: tuple[StepNode, ...], sides: Sides) -> Iterable[StepNode]:
-    done: set[str] = set()
-    waiting = list(nodes)
-    while waiting:
-        ready = next(
-            node for node in waiting if done.issuperset((*node.waits, *sides.get(node.name, {})))
-        )
-        waiting.remove(ready)
-        done.add(ready.name)
-        yield ready
 
 
 def _on(node: StepNode, branch: Branch | None, found: Found) -> StepNode:

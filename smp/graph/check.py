@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from smp.config.project import Model, Pipeline, Project
 from smp.config.steps.base import Chaining, StepBase
+from smp.definition.order import cycle_in
 from smp.errors import near_names
 from smp.graph.branches import place_on_sides, read_sides, wait_for_failures
 from smp.graph.chains import ChainError, resolve_chain
 from smp.graph.condition_parameters import check_condition_parameters
 from smp.graph.declared import Declared
-from smp.graph.dependencies import find_cycle, links, read_line
+from smp.graph.dependencies import links, read_line
 from smp.graph.findings import Findings, Sides
 from smp.graph.followed import follow_failures, follow_sides
 from smp.graph.loop_items import check_items
@@ -195,7 +196,7 @@ class GraphChecker(Findings):
     def _check_cycle(self, nodes: tuple[StepNode, ...], sides: Sides) -> bool:
         """Report a cycle; return whether there is none."""
         waits = {node.name: [*node.waits, *sides.get(node.name, {})] for node in nodes}
-        cycle = find_cycle(waits)
+        cycle = cycle_in(waits)
         if cycle is None:
             return True
         reads = {node.name: node.reads for node in nodes}

@@ -12,6 +12,7 @@ from smp.config.sections.targets import Target
 from smp.config.sections.triggers import AnyTrigger
 from smp.config.steps.base import StepBase
 from smp.config.values.base import ConfigModel
+from smp.definition.order import topological
 from smp.errors import Problem
 from smp.text.messages import dotted
 
@@ -237,13 +238,9 @@ class PipelineGraph:
 
     def in_order(self) -> Iterator[StepNode]:
         """Yield each step after all it reads or waits for; ties keep the order as written."""
-        done: set[str] = set()
-        waiting = list(self.steps)
-        while waiting:
-            ready = next(n for n in waiting if done.issuperset(n.waits))
-            waiting.remove(ready)
-            done.add(ready.name)
-            yield ready
+        nodes = {node.name: node for node in self.steps}
+        for name in topological({name: node.waits for name, node in nodes.items()}):
+            yield nodes[name]
 
 
 def configured_name(emitted: str) -> str:

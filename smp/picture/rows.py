@@ -10,6 +10,8 @@ from bisect import bisect_right, insort
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
+from smp.definition.order import topological
+
 ORDER_SWEEPS = 24
 
 Rows = list[list[int]]
@@ -29,7 +31,7 @@ def rank(count: int, edges: Sequence[tuple[int, int]]) -> list[int]:
     """Give each node a row below all its sources, and pull sources down to where they are used."""
     sources, targets = neighbours_of(count, edges)
     ranks = [0] * count
-    ordered = _topological(sources, targets)
+    ordered = topological(dict(enumerate(sources)))
     for node in ordered:
         ranks[node] = max((ranks[source] + 1 for source in sources[node]), default=0)
     for node in reversed(ordered):
@@ -98,17 +100,6 @@ def _swap_neighbours(row: list[int], neighbours: Neighbours, position: dict[int,
             if sum(a > b for a in left for b in right) > sum(b > a for a in left for b in right):
                 row[index], row[index + 1] = row[index + 1], row[index]
                 improved = True
-
-
-def _topological(sources: Neighbours, targets: Neighbours) -> list[int]:
-    missing = [len(nodes) for nodes in sources]
-    ordered = [node for node, count in enumerate(missing) if count == 0]
-    for node in ordered:
-        for target in targets[node]:
-            missing[target] -= 1
-            if missing[target] == 0:
-                ordered.append(target)
-    return ordered
 
 
 def _mean(values: Sequence[float], default: float) -> float:

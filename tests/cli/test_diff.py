@@ -95,6 +95,7 @@ def test_a_changed_script_is_exit_3_and_its_lines_are_counted(
     assert all(not step["changes"] for step in pipeline["steps"])
 
 
+@pytest.mark.slow
 def test_the_process_s_own_exit_codes(repository: Path) -> None:
     def status(*arguments: str) -> int:
         command = [sys.executable, "-m", "smp", "diff", *arguments]

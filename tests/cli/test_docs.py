@@ -33,6 +33,7 @@ def test_the_command_reference_is_current() -> None:
     assert (ROOT / "docs" / "cli.md").read_text("utf-8") == render_reference()
 
 
+@pytest.mark.slow
 def test_the_picture_of_housing_is_current(run_smp: RunSmp, tmp_path: Path) -> None:
     """Draw it anew with `smp graph housing --format svg -o docs/housing.svg`."""
     shutil.copytree(ROOT / "model_configs", tmp_path / "model_configs")
@@ -40,6 +41,7 @@ def test_the_picture_of_housing_is_current(run_smp: RunSmp, tmp_path: Path) -> N
     assert (ROOT / "docs" / "housing.svg").read_text("utf-8") == done.out
 
 
+@pytest.mark.slow
 def test_every_smp_command_of_the_readme_runs(
     run_smp: RunSmp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

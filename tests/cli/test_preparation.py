@@ -74,6 +74,7 @@ def test_fails_with_every_problem_of_the_configuration(broken_workspace: Path) -
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_the_run_itself_reads_no_configuration(compiled_workspace: Path, tmp_path: Path) -> None:
     """What reads them takes longer to import than all that a run needs."""
     workspace = Path(shutil.copytree(compiled_workspace, tmp_path / "ready"))

@@ -44,6 +44,7 @@ def test_no_name_of_the_template_is_left(tmp_path: Path) -> None:
         assert "my-model" not in text
 
 
+@pytest.mark.slow
 def test_the_scripts_train_serve_and_evaluate(tmp_path: Path) -> None:
     directory = scaffold_model(tmp_path, "fraud_check")
     data, model, jobs = tmp_path / "data", tmp_path / "model", tmp_path / "processing"

@@ -235,6 +235,18 @@ def test_a_machine_is_started_as_the_cdk_starts_one(ran: dict[str, Example]) -> 
     assert statement["Resource"].endswith(":stateMachine:churn-lightgbm")
 
 
+def test_a_workflow_is_started_by_whom_it_granted(ran: dict[str, Example]) -> None:
+    (statement,) = ran["Amazon MWAA Serverless"].statements()
+    assert statement["Action"] == "airflow-serverless:StartWorkflowRun"
+    assert statement["Resource"].endswith(".WorkflowArn>")
+
+
+def test_a_viewer_logs_in_as_viewer(ran: dict[str, Example]) -> None:
+    (statement,) = ran["Amazon MWAA"].statements()
+    assert statement["Action"] == "airflow:CreateWebLoginToken"
+    assert statement["Resource"].endswith(":role/machine-learning/Viewer")
+
+
 def test_images_are_looked_up_when_they_are_deployed(ran: dict[str, Example]) -> None:
     (template,) = ran["Images that differ between regions"].templates
     (mapping,) = template["Mappings"].values()

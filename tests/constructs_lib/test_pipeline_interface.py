@@ -164,15 +164,14 @@ def test_a_pipeline_as_grantee_is_the_role_of_its_jobs(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("partition", "region"),
+    ("partition", "region", "console"),
     [
-        ("aws", "eu-west-1"),
-        ("aws-cn", "cn-north-1"),
-        ("aws-us-gov", "us-gov-west-1"),
-        ("aws-eusc", "eusc-de-east-1"),
+        ("aws", "eu-west-1", "eu-west-1.console.aws.amazon.com"),
+        ("aws-cn", "cn-north-1", "cn-north-1.console.amazonaws.cn"),
+        ("aws-us-gov", "us-gov-west-1", "us-gov-west-1.console.amazonaws-us-gov.com"),
     ],
 )
-def test_an_arn_of_any_partition_keeps_its_place(partition: str, region: str) -> None:
+def test_an_arn_of_any_partition_keeps_its_place(partition: str, region: str, console: str) -> None:
     arn = f"arn:{partition}:sagemaker:{region}:123456789012:pipeline/churn"
     scope = stack()
     pipeline = imported(scope, arn)
@@ -181,6 +180,13 @@ def test_an_arn_of_any_partition_keeps_its_place(partition: str, region: str) ->
     assert (pipeline.env.account, pipeline.env.region) == ("123456789012", region)
     metric = pipeline.metric_executions_failed()
     assert (metric.account, metric.region) == ("123456789012", region)
+    page = f"https://{console}/sagemaker/home?region={region}#/pipelines/churn"
+    assert pipeline.console_url == page
+
+
+def test_an_arn_of_a_partition_that_the_cdk_does_not_know_is_accepted() -> None:
+    arn = "arn:aws-eusc:sagemaker:eusc-de-east-1:123456789012:pipeline/churn"
+    assert imported(stack(), arn).pipeline_arn == arn
 
 
 def test_an_arn_with_tokens_in_it_is_read_by_its_parts() -> None:

@@ -88,7 +88,7 @@ def test_steps_inside_a_condition_wait_for_it() -> None:
 
 
 def test_fails_where_steps_wait_for_each_other() -> None:
-    with pytest.raises(CompileError, match="these steps wait for each other: a, b"):
+    with pytest.raises(CompileError, match="these steps wait for each other: a >> b >> a"):
         pipeline(reading("a", "b"), reading("b", "a"), reading("c")).order()
 
 

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from smp.definition.compiled import CompiledPipeline
-from smp.definition.request_check import check_step_request, is_expression
+from smp.definition.language import is_expression
+from smp.definition.request_check import check_step_request
 from smp.errors import CompileError
 from tests.compiler.compiling import Json, compile_demo, step
 from tests.graph.workspace import DIRECTORY, IMAGE

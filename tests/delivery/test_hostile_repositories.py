@@ -67,6 +67,7 @@ def test_fails_for_what_would_reach_a_command(
 
 
 @pytest.mark.parametrize("place", [".", "model_configs/fraud", "model_configs/fraud/scripts"])
+@pytest.mark.slow
 def test_no_command_imports_anything_of_a_model_wherever_it_runs(
     place: str, workspace: Path
 ) -> None:

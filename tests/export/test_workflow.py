@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from smp.definition.compiled import CompiledPipeline
+from smp.definition.language import expressions_in
 from smp.definition.step_types import CALLS
 from smp.errors import CompileError
 from smp.export.refusal import ExportError, refusal, refuse
-from smp.export.workflow import Edge, Parameter, PropertyFile, Side, expressions_in, read_workflow
+from smp.export.workflow import Edge, Parameter, PropertyFile, Side, read_workflow
 from tests.compiler.compiling import compile_demo
 
 Json = dict[str, Any]

@@ -71,6 +71,7 @@ def churn(
     return ChurnRun(bucket, model_dir, training.stdout, report)
 
 
+@pytest.mark.slow
 def test_staged_data_is_the_same_every_time(
     churn: ChurnRun, run_script: RunScript, tmp_path: Path
 ) -> None:

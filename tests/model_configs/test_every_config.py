@@ -58,6 +58,7 @@ def compiled(
     )
 
 
+@pytest.mark.slow
 def test_two_compilations_are_equal_to_the_byte(compiled: tuple[Compiled, Compiled]) -> None:
     first, second = compiled
     assert list(first) == list(second)

@@ -102,6 +102,7 @@ def mlp(preprocessed: Path, run_script: RunScript) -> MlpRun:
     return MlpRun(preprocessed, model_dir, training.stdout)
 
 
+@pytest.mark.slow
 def test_both_models_stage_the_same_data(
     pca: PcaRun, run_script: RunScript, tmp_path: Path
 ) -> None:
@@ -134,6 +135,7 @@ def test_components_are_served_from_the_artefact(pca: PcaRun, load_module: LoadM
     assert np.all(np.diff(components.std(axis=0)) <= 0)
 
 
+@pytest.mark.slow
 def test_parts_hold_every_sale_once(preprocessed: Path) -> None:
     output = preprocessed / "output" / "train"
     rows = {

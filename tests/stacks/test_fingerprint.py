@@ -275,6 +275,7 @@ def test_deciding_imports_nothing_large() -> None:
     assert printed.stdout.strip() == "[]"
 
 
+@pytest.mark.slow
 def test_importing_constructs_and_stacks_never_calls_the_cdk() -> None:
     """The template checks start in a thread while these are imported; the CDK knows no threads."""
     program = (

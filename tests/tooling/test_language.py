@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-FROM_CODE = {"docs/cli.md", "docs/benchmarks.md", "docs/architecture.md"}
+FROM_CODE = {"docs/cli.md", "docs/benchmarks.md"}
 FROM_CODE_AFTER = "<!-- keys:"
 """What follows is written from the code, in docs/configuration.md."""
 
@@ -21,8 +21,9 @@ PAGES = sorted(
     page
     for page in (
         ROOT / "CHANGELOG.md",
+        ROOT / "CONTRIBUTING.md",
         ROOT / "README.md",
-        *(ROOT / "docs").glob("*.md"),
+        *(ROOT / "docs").rglob("*.md"),
         *(ROOT / "model_configs").glob("*/README.md"),
         ROOT / "smp" / "cli" / "model_template" / "README.md",
     )

@@ -23,7 +23,7 @@ from smp.config.values.aws import (
     TrainingInstance,
     VolumeSize,
 )
-from smp.config.values.base import ConfigModel, Flag, S3Distribution, Text, fault
+from smp.config.values.base import TAKEN_AS_IT_IS, ConfigModel, Flag, S3Distribution, Text, fault
 from smp.config.values.channels import TrainingChannels
 from smp.config.values.images import ONE_OF_ALL, AlgorithmChoice, Framework
 from smp.config.values.varying import VARIES, Varying, fixed
@@ -100,7 +100,9 @@ class TrainSection(JobSection, AlgorithmChoice):
     """How data gets into the container."""
     distribution: Annotated[S3Distribution, VARIES] = "FullyReplicated"
     """Whether each instance gets all data or a part of it."""
-    hyperparameters: dict[HyperparameterName, Hyperparameter] = Field(default={}, max_length=100)
+    hyperparameters: Annotated[dict[HyperparameterName, Hyperparameter], TAKEN_AS_IT_IS] = Field(
+        default={}, max_length=100
+    )
     """Arguments of the script, `--name value`, or settings of the image's algorithm."""
     metric_definitions: tuple[MetricDefinition, ...] = Field(
         default=(), max_length=40, strict=False

@@ -7,7 +7,15 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from smp.config.values.aws import Hyperparameter, HyperparameterName, HyphenatedName
-from smp.config.values.base import ConfigModel, Number, ScalarText, Tags, Text, fault
+from smp.config.values.base import (
+    TAKEN_AS_IT_IS,
+    ConfigModel,
+    Number,
+    ScalarText,
+    Tags,
+    Text,
+    fault,
+)
 from smp.config.values.varying import VARIES, Varying
 from smp.definition.expressions import Reference
 
@@ -123,8 +131,8 @@ class TuneSection(ConfigModel):
     """What the search is for."""
     ranges: dict[HyperparameterName, Range] = Field(min_length=1, max_length=MAX_RANGES)
     """The hyperparameters that are searched."""
-    static_hyperparameters: dict[HyperparameterName, Hyperparameter] = Field(
-        default={}, max_length=100
+    static_hyperparameters: Annotated[dict[HyperparameterName, Hyperparameter], TAKEN_AS_IT_IS] = (
+        Field(default={}, max_length=100)
     )
     """Hyperparameters that stay as they are, over those of `train.hyperparameters`."""
     max_jobs: Varying[Annotated[int, Field(ge=1, le=750)]] | None = None

@@ -21,6 +21,7 @@ from smp.config.sections.spark import (
 from smp.config.steps.base import CacheDuration, Place, StepBase
 from smp.config.values.aws import S3Uri
 from smp.config.values.base import (
+    TAKEN_AS_IT_IS,
     ConfigModel,
     Flag,
     ScalarText,
@@ -140,7 +141,9 @@ class Application(ConfigModel):
     """The processors of its workers."""
     image_uri: ApplicationImage | None = None
     """An own image for its workers, in place of that of the release."""
-    initial_capacity: dict[WorkerType, Workers] = Field(default={}, max_length=10)
+    initial_capacity: Annotated[dict[WorkerType, Workers], TAKEN_AS_IT_IS] = Field(
+        default={}, max_length=10
+    )
     """Workers that are ready before the job starts, by type: `Driver` and `Executor`, or for Hive
     `HiveDriver` and `TezTask`."""
     maximum_capacity: Capacity | None = None
@@ -162,7 +165,9 @@ class SparkJob(ConfigModel):
     """Java archives for the driver and the executors."""
     files: Annotated[tuple[AnyFile, ...], SEVERAL, OneOrMore] = ()
     """Files that every executor finds in its working directory."""
-    properties: dict[PropertyName, Said] = Field(default={}, max_length=100)
+    properties: Annotated[dict[PropertyName, Said], TAKEN_AS_IT_IS] = Field(
+        default={}, max_length=100
+    )
     """Properties of Spark, such as `spark.executor.memory`."""
 
     @model_validator(mode="after")
@@ -182,7 +187,9 @@ class HiveJob(ConfigModel):
     """The file with the query, below the model's `source_directory`."""
     init_query: QueryFile | None = None
     """A file with what is run before it."""
-    properties: dict[PropertyName, Said] = Field(default={}, max_length=100)
+    properties: Annotated[dict[PropertyName, Said], TAKEN_AS_IT_IS] = Field(
+        default={}, max_length=100
+    )
     """Properties of Hive, such as `hive.exec.scratchdir`."""
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from smp.config.steps.base import StepBase
-from smp.config.values.base import ConfigModel, TextList, fault
+from smp.config.values.base import TAKEN_AS_IT_IS, ConfigModel, TextList, fault
 from smp.config.values.condition import (
     FINAL_METRICS,
     OUTPUTS,
@@ -98,7 +98,8 @@ class ForEachStep(StepBase):
     step_class: Literal["ForEach"]
     """What the step does."""
     items: Annotated[
-        Annotated[str, EVALUATED] | tuple[str | int | float | bool | dict[str, Scalar], ...],
+        Annotated[str, EVALUATED]
+        | tuple[str | int | float | bool | Annotated[dict[str, Scalar], TAKEN_AS_IT_IS], ...],
         BeforeValidator(_check_items),
     ]
     """The items: a list, or `${parameters.NAME}` or `${STEP.outputs.NAME}`, a text that holds one as

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from smp.config.steps.base import StepBase
-from smp.config.values.base import Text, TextList, fault, pattern
+from smp.config.values.base import TAKEN_AS_IT_IS, Text, TextList, fault, pattern
 from smp.config.values.message import check_message
 from smp.config.values.varying import TYPED
 from smp.definition.expressions import ParameterType, Written
@@ -72,7 +72,9 @@ Queue = Annotated[
 class OutsideStep(StepBase):
     """What steps have whose work is done outside SageMaker's jobs."""
 
-    inputs: dict[InputName, InputValue] = Field(default={}, max_length=50)
+    inputs: Annotated[dict[InputName, InputValue], TAKEN_AS_IT_IS] = Field(
+        default={}, max_length=50
+    )
     """What is handed over: texts, numbers, flags; `${parameters.NAME}`, `${STEP.metrics.PATH}`,
     `${STEP.final_metrics.NAME}`, `${STEP.final_metrics["NAME"]}` and `${STEP.outputs.NAME}` in a text are
     values of the execution."""

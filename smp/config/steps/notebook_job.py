@@ -13,7 +13,7 @@ from smp.config.sections.retry import RetrySection
 from smp.config.sections.spark import BELOW, PATH, AnyFile
 from smp.config.steps.base import Place, StepBase
 from smp.config.values.aws import ImageUri, TrainingEnvironment, TrainingInstance, VolumeSize
-from smp.config.values.base import ScalarText, Tags, TextList, fault, pattern
+from smp.config.values.base import TAKEN_AS_IT_IS, ScalarText, Tags, TextList, fault, pattern
 from smp.config.values.message import check_message
 from smp.config.values.varying import EVALUATED, VARIES, Varying
 
@@ -80,7 +80,9 @@ class NotebookJobStep(StepBase):
         ),
     ]
     """The kernel of the image that runs the notebook."""
-    parameters: dict[ParameterName, ParameterValue] = Field(default={}, max_length=100)
+    parameters: Annotated[dict[ParameterName, ParameterValue], TAKEN_AS_IT_IS] = Field(
+        default={}, max_length=100
+    )
     """What takes the place of the values in the cell tagged `parameters`: texts, with values of the
     execution as those in the message of a Fail step."""
     chain_input_source_step: TextList = ()

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
-from smp.config.values.base import ScalarText, Text, fault, pattern
+from smp.config.values.base import TAKEN_AS_IT_IS, ScalarText, Text, fault, pattern
 from smp.config.values.instance_types import InstanceKind, instance_types
 from smp.config.values.varying import VARIES, Varies, Varying
 from smp.errors import near_names
@@ -246,13 +246,19 @@ VariableName = Annotated[
     ),
 ]
 ProcessingEnvironment = Annotated[
-    dict[VariableName, Annotated[ScalarText, Field(max_length=256), VARIES]], Field(max_length=100)
+    dict[VariableName, Annotated[ScalarText, Field(max_length=256), VARIES]],
+    Field(max_length=100),
+    TAKEN_AS_IT_IS,
 ]
 TrainingEnvironment = Annotated[
-    dict[VariableName, Annotated[ScalarText, Field(max_length=512), VARIES]], Field(max_length=100)
+    dict[VariableName, Annotated[ScalarText, Field(max_length=512), VARIES]],
+    Field(max_length=100),
+    TAKEN_AS_IT_IS,
 ]
 TransformEnvironment = Annotated[
-    dict[VariableName, Annotated[ScalarText, Field(max_length=10240), VARIES]], Field(max_length=16)
+    dict[VariableName, Annotated[ScalarText, Field(max_length=10240), VARIES]],
+    Field(max_length=16),
+    TAKEN_AS_IT_IS,
 ]
 """Limits of CreateProcessingJob, CreateTrainingJob and CreateTransformJob (botocore 1.44.5)."""
 

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_core import PydanticCustomError
 
 from smp.definition.expressions import Written
+from smp.definition.language import FUNCTIONS
 from smp.text.messages import shown
 
 
@@ -74,6 +75,20 @@ def fault(
     """Return the error of a check; `at` leads from the value checked to what is at fault."""
     context = {"reason": reason, "allowed": allowed, "hint": hint, "at": at}
     return PydanticCustomError("smp", "{reason}", context)
+
+
+def _refuse_expression(mapping: dict[str, Any]) -> dict[str, Any]:
+    name = next(iter(mapping), None)
+    if len(mapping) == 1 and name in FUNCTIONS:
+        reason = (
+            f"has {name!r} as its only key: SageMaker evaluates such an object as an expression"
+        )
+        raise fault(reason, "another name, or further keys")
+    return mapping
+
+
+TAKEN_AS_IT_IS = AfterValidator(_refuse_expression)
+"""Of an object that a request holds as it is written: no execution may take it for an expression."""
 
 
 class EnvironmentText(str):

@@ -8,6 +8,7 @@ from typing import Any
 
 from smp.definition.compiled import CONTAINERS, CompiledPipeline, Json
 from smp.definition.emr_jobs import EmrJob, emr_jobs
+from smp.definition.language import is_expression, parameter_of
 from smp.definition.model_lookups import Lookup, lookups_in
 from smp.definition.permissions.pointed_data import pointed_data
 from smp.definition.step_types import EMR_SERVERLESS, REGISTER_MODEL, StepType, row_named, row_of
@@ -162,7 +163,7 @@ def _texts(value: Any, parameters: Json, path: Path = ()) -> Iterator[tuple[Path
         for item in value:
             yield from _texts(item, parameters, path)
     elif isinstance(value, dict):
-        if set(value) in ({"Get"}, {"Std:Join"}):
+        if is_expression(value):
             yield from ((path, start.text) for start in _known(value, parameters) if start.text)
             return
         for key, item in value.items():
@@ -233,8 +234,7 @@ def _allowed(reference: Json, parameters: Json) -> list[Any]:
 
 
 def _parameter(reference: Json, parameters: Json) -> Json:
-    scope, _, name = str(reference.get("Get", "")).partition(".")
-    found: Json = parameters.get(name, {}) if scope == "Parameters" else {}
+    found: Json = parameters.get(parameter_of(reference) or "", {})
     return found
 
 

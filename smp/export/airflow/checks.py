@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from smp.definition.compiled import CompiledPipeline
+from smp.definition.language import expressions_in, property_file_of, step_property
 from smp.definition.step_types import APPROVED_MODEL, CONDITION, FAIL, Refused
 from smp.errors import Problem
 from smp.export.airflow.conditions import OPERATORS
 from smp.export.airflow.schedule import schedule_problems, schedule_triggers
 from smp.export.airflow.step_types import dag_step
 from smp.export.refusal import refusal, refuse
-from smp.export.workflow import Task, Workflow, expressions_in, property_file_of, step_property
+from smp.export.workflow import Task, Workflow
 
 TARGET = "Airflow"
 CONDITIONS = frozenset({*OPERATORS, "In", "Not", "Or", "And"})
@@ -57,7 +58,7 @@ def _expression_problems(task: Task, workflow: Workflow) -> Iterator[Problem]:
     types = {other.name: other.type for other in workflow.tasks}
     for expression in expressions_in({**task.step, "Arguments": task.arguments}):
         reference = expression.get("Get", "")
-        place = step_property(reference) if reference else None
+        place = step_property(expression)
         if place and types.get(place[0]) in (CONDITION, FAIL):
             construct = f"{reference}: such a step has no result"
             yield refusal(TARGET, task.name, construct, "read what the condition reads")

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from smp.definition.compiled import Json
+from smp.definition.language import is_expression
 from smp.export.airflow.expressions import Expressions
 from smp.export.airflow.source import INDENT, WIDTH, Names, call, lines, one_line
-from smp.export.workflow import is_expression
 
 OPERATORS = {
     "Equals": "==",

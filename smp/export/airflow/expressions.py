@@ -7,8 +7,9 @@ from typing import Any
 
 from smp.definition.compiled import Json
 from smp.definition.deploy_values import LIST_VALUES, PATTERN
+from smp.definition.language import is_expression, property_file_of
 from smp.export.airflow.source import Group, Node, call, literal, mapping, sequence
-from smp.export.workflow import PropertyFile, is_expression, property_file_of
+from smp.export.workflow import PropertyFile
 
 
 class Expressions:

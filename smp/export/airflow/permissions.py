@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from smp.definition.compiled import CompiledPipeline
 from smp.definition.deploy_values import PARTITION
 from smp.definition.functions import APPROVED_MODEL
+from smp.definition.language import is_expression
 from smp.definition.permissions.access import analyse_access
 from smp.definition.permissions.lookup_role import NUMBERED, group_arns, package_arns
 from smp.definition.permissions.plan import plan_permissions
@@ -17,7 +18,7 @@ from smp.definition.permissions.statement import Statement, key_arns, regional_a
 from smp.definition.step_types import KNOWN_TYPES, LOGS_OF_TRAINING
 from smp.export.airflow.job_names import job_bases
 from smp.export.report_keys import report_key
-from smp.export.workflow import Task, Workflow, is_expression, read_workflow
+from smp.export.workflow import Task, Workflow, read_workflow
 
 NAMED_ANEW = "Each run and each try names its jobs and models anew."
 BY_RUN = "Each run writes its reports to a directory of its own."

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from smp.definition.compiled import CompiledPipeline
+from smp.definition.language import is_expression, reference_of
 from smp.definition.step_types import TUNING, Refused
 from smp.errors import Problem
 from smp.export.airflow.schedule import (
@@ -17,7 +18,7 @@ from smp.export.airflow.schedule import (
 from smp.export.airflow.step_types import MWAA, serverless_step
 from smp.export.airflow.templates import EXECUTION
 from smp.export.refusal import refusal
-from smp.export.workflow import Task, Workflow, is_expression
+from smp.export.workflow import Task, Workflow
 
 TARGET = "MWAA Serverless"
 MAX_TASK_SECONDS = 3600
@@ -65,7 +66,7 @@ def _value_problems(task: Task, workflow: Workflow) -> Iterator[Problem]:
                 )
             continue
         reference = value.get("Get", "")
-        kind, _, name = reference.partition(".")
+        kind, name = reference_of(value)
         if "Std:JsonGet" in value:
             yield refusal(TARGET, task.name, "a value in a property file", MWAA)
         elif kind == "Execution" and name not in EXECUTION:

@@ -6,7 +6,8 @@ import re
 from typing import Any
 
 from smp.definition.compiled import Json
-from smp.export.workflow import Workflow, is_expression, step_property
+from smp.definition.language import is_expression, path_parts, reference_of, step_property
+from smp.export.workflow import Workflow
 
 EXECUTION = {
     "PipelineName": "dag.dag_id",
@@ -25,8 +26,6 @@ NAMES = {
     "FinalMetricDataList": "MetricName",
 }
 """What the items of lists in descriptions are called by."""
-
-_PART = re.compile(r"\.?([^.\[\]]+)|\[(?:'([^']*)'|\"([^\"]*)\"|(\d+))\]")
 
 _IS_MEMBER = re.compile("[A-Z][A-Za-z0-9]*")
 """Names of the API begin with a capital letter, as no method of a dict does."""
@@ -54,24 +53,23 @@ def _template(value: Json, workflow: Workflow) -> str:
         return str(join.get("On", "")).join(
             str(templated(item, workflow)) for item in join["Values"]
         )
-    return f"{{{{ {_read(value['Get'], workflow)} }}}}"
+    return f"{{{{ {_read(value, workflow)} }}}}"
 
 
-def _read(reference: str, workflow: Workflow) -> str:
+def _read(reference: Json, workflow: Workflow) -> str:
     place = step_property(reference)
     if place is None:
-        kind, _, name = reference.partition(".")
+        kind, name = reference_of(reference)
         return f"params[{name!r}]" if kind == "Parameters" else EXECUTION[name]
     step, path = place
     read = f"ti.xcom_pull(task_ids={step!r}).{workflow.task(step).kind}"
     held_by = ""
-    for name, single, double, index in _PART.findall(path):
-        part = name or single or double
-        if index:
-            read = f"{read}[{index}]"
+    for part in path_parts(path):
+        if isinstance(part, int):
+            read = f"{read}[{part}]"
         elif held_by in NAMES:
             read = f"({read} | selectattr({NAMES[held_by]!r}, 'equalto', {part!r}) | first)"
         else:
             read = f"{read}.{part}" if _IS_MEMBER.fullmatch(part) else f"{read}[{part!r}]"
-        held_by = part
+        held_by = str(part)
     return read

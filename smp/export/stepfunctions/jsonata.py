@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from smp.definition.compiled import Json
-from smp.export.workflow import is_expression, property_file_of, step_property
+from smp.definition.language import (
+    Quoted,
+    is_expression,
+    path_parts,
+    property_file_of,
+    reference_of,
+    step_property,
+)
 
 INPUT = "$states.input"
 """What every state is given: a record for each step that has ended, by its name."""
@@ -37,7 +44,6 @@ EXECUTION: Mapping[str, str] = {
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _WORDS = frozenset({"and", "or", "in", "true", "false", "null", "function"})
-_PART = re.compile(r"\.?([^.\[\]]+)|\[(?:'([^']*)'|\"([^\"]*)\"|(\d+))\]")
 _CODE = re.compile(r"\{%.*%\}", re.DOTALL)
 
 
@@ -64,7 +70,7 @@ def rendered(value: Any) -> str:
     if not is_expression(value):
         return literal(value)
     if "Get" in value:
-        return _get(value["Get"])
+        return _get(value)
     if "Std:Join" in value:
         return _join(value["Std:Join"])
     step, key = report_key(value["Std:JsonGet"])
@@ -91,7 +97,7 @@ def member(value: str, name: str) -> str:
 
 def property_key(path: str) -> str:
     """Return the key that a property is kept by in its step's record: `Outputs['a'].X` as `Outputs.a.X`."""
-    return ".".join(str(part) for part, _ in path_parts(path))
+    return ".".join(str(part) for part in path_parts(path))
 
 
 def report_key(get: Json) -> tuple[str, str]:
@@ -103,10 +109,10 @@ def report_key(get: Json) -> tuple[str, str]:
 def follow(value: str, path: str) -> str:
     """Return the JSONata that follows a path of the definition language from a value on."""
     before = ""
-    for part, is_named in path_parts(path):
+    for part in path_parts(path):
         if isinstance(part, int):
             value = f"{value}[{part}]"
-        elif is_named and before in LIST_NAMES:
+        elif isinstance(part, Quoted) and before in LIST_NAMES:
             value = f"{value}[{LIST_NAMES[before]}={literal(part)}]"
         else:
             value = member(value, part)
@@ -114,28 +120,12 @@ def follow(value: str, path: str) -> str:
     return value
 
 
-def path_parts(path: str) -> Iterator[tuple[str | int, bool]]:
-    """Split `a.b['c'][0]` into names and indices, each with whether it stood in brackets and quotes."""
-    position = 1 if path.startswith("$") else 0
-    while position < len(path):
-        match = _PART.match(path, position)
-        if match is None:
-            raise ValueError(f"cannot read the path {path!r} at character {position + 1}")
-        name, single, double, index = match.groups()
-        if index is not None:
-            yield int(index), False
-        else:
-            quoted = single if single is not None else double
-            yield (name, False) if quoted is None else (quoted, True)
-        position = match.end()
-
-
-def _get(reference: str) -> str:
+def _get(reference: Json) -> str:
     found = step_property(reference)
     if found is not None:
         step, path = found
         return member(record(step), property_key(path))
-    kind, _, name = reference.partition(".")
+    kind, name = reference_of(reference)
     return member(PARAMETERS, name) if kind == "Parameters" else EXECUTION[name]
 
 

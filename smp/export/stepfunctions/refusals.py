@@ -9,13 +9,20 @@ import json
 from collections.abc import Iterator, Mapping
 
 from smp.definition.compiled import Json
+from smp.definition.language import (
+    expressions_in,
+    is_expression,
+    path_parts,
+    reference_of,
+    step_property,
+)
 from smp.definition.step_types import TUNING, Refused
 from smp.errors import Problem
 from smp.export.refusal import refusal
-from smp.export.stepfunctions.jsonata import EXECUTION, path_parts
+from smp.export.stepfunctions.jsonata import EXECUTION
 from smp.export.stepfunctions.states import COMPARISONS, used_properties
 from smp.export.stepfunctions.step_types import ON_SAGEMAKER, State, handling
-from smp.export.workflow import Task, Workflow, expressions_in, is_expression, step_property
+from smp.export.workflow import Task, Workflow
 
 TARGET = "Step Functions"
 MAX_DEFINITION = 1_048_576
@@ -58,9 +65,9 @@ def _expressions(task: Task) -> Iterator[Problem]:
     own = {**task.step, "Arguments": task.arguments}
     for expression in expressions_in(own):
         reference = expression.get("Get")
-        if reference is None or step_property(reference):
+        if reference is None or step_property(expression):
             continue
-        kind, _, name = reference.partition(".")
+        kind, name = reference_of(expression)
         if kind == "Execution" and name not in EXECUTION:
             instead = f"use one of {', '.join(sorted(EXECUTION))}"
             yield refusal(TARGET, task.name, f"the value {reference}", instead)
@@ -72,7 +79,7 @@ def _properties(task: Task, used: Mapping[str, tuple[str, ...]]) -> Iterator[Pro
     """Yield what other steps read of a step and its call does not answer."""
     call = task.type.call
     for path in used.get(task.name, ()):
-        first = str(next(path_parts(path))[0])
+        first = str(next(path_parts(path)))
         if call and call.answer and path != call.answer:
             construct = f"the property {path} of a {task.kind} step"
             yield refusal(TARGET, task.name, construct, f"read its {call.answer} instead")

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from smp.definition.compiled import Json
+from smp.definition.language import expressions_in, property_file_of, step_property
 from smp.definition.step_types import ServiceCall
 from smp.export.stepfunctions.jsonata import (
     INPUT,
@@ -24,14 +25,7 @@ from smp.export.stepfunctions.jsonata import (
 from smp.export.stepfunctions.names import job_name
 from smp.export.stepfunctions.retries import ATTEMPTS, JobRetry, call_retriers, job_retries
 from smp.export.stepfunctions.step_types import AWS_SDK, call_of, resource
-from smp.export.workflow import (
-    PropertyFile,
-    Task,
-    Workflow,
-    expressions_in,
-    property_file_of,
-    step_property,
-)
+from smp.export.workflow import PropertyFile, Task, Workflow
 
 REASON, STOPPED_MEMBER, SINCE = "FailureReason", "Stopped", "Since"
 """Members of the record of a step that failed."""
@@ -59,7 +53,7 @@ def used_properties(workflow: Workflow) -> dict[str, tuple[str, ...]]:
     for task in workflow.tasks:
         read = [task.step | {"Arguments": task.arguments}, *(file.location for file in task.reads)]
         for expression in expressions_in(read):
-            found = step_property(expression["Get"]) if "Get" in expression else None
+            found = step_property(expression)
             if found:
                 used.setdefault(found[0], {})[found[1]] = None
     return {step: tuple(paths) for step, paths in used.items()}

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from smp.definition.compiled import CompiledPipeline, Json
+from smp.definition.language import parameter_of, step_property
 from smp.errors import Problem, RunError
 from smp.local.engine.plan import Plan
 from smp.local.engine.step_support import runs_here
@@ -47,9 +48,8 @@ def _machines(step: Json, parameters: Mapping[str, Any]) -> Iterator[int]:
     jobs = {"Training": [arguments], "Tuning": _tuned(arguments)}.get(step["Type"], [])
     for job in jobs:
         count = job.get("ResourceConfig", {}).get("InstanceCount", 1)
-        if isinstance(count, dict):
-            count = parameters.get(str(count.get("Get")).removeprefix("Parameters."), 1)
-        yield int(count)
+        name = parameter_of(count)
+        yield int(count if name is None else parameters.get(name, 1))
 
 
 def refuse_images(
@@ -138,9 +138,10 @@ def _needed_images(step: Json) -> Iterator[str]:
 def _serving_images(plan: Plan, step: Json) -> Iterator[str]:
     """Yield the image of a Transform step's model of this pipeline that names no inference script."""
     named = step.get("Arguments", {}).get("ModelName") if step["Type"] == "Transform" else None
-    if not isinstance(named, dict):
+    place = step_property(named)
+    if place is None:
         return
-    model = plan.steps.get(str(named.get("Get")).removeprefix("Steps.").partition(".")[0], {})
+    model = plan.steps.get(place[0], {})
     container = model.get("Arguments", {}).get("PrimaryContainer", {})
     has_script = "SAGEMAKER_PROGRAM" in container.get("Environment", {})
     if "Image" in container and not has_script:

@@ -28,9 +28,9 @@ from smp.local.show.commands import duration
 from smp.local.store.file_hashes import FileHashes
 from smp.local.store.object_store import ObjectStore
 from smp.local.store.places import Places, local_value
+from smp.local.store.reports import read_report
 from smp.local.store.run_store import EXECUTING, FAILED, STOPPED, SUCCEEDED, Run, StepRecord
 from smp.local.store.step_data import StepData
-from smp.text.strict_json import read_json
 
 MACHINE_FAULTS = frozenset({"Step.SERVICE_FAULT", "SageMaker.JOB_INTERNAL_ERROR"})
 """Exception types of retry policies that a fault of this machine, not of the script, counts as."""
@@ -261,9 +261,9 @@ def read_property_file(
         uri = f"{outputs[item['OutputName']]['S3Output']['S3Uri'].rstrip('/')}/{item['FilePath']}"
         path = store.path_of(uri)
         try:
-            return read_json(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise RunError(f"the property file {uri} cannot be read: {error}") from error
+            return read_report(path)
+        except ValueError as error:
+            raise RunError(f"the property file {uri} {error}") from error
 
     return read
 

@@ -5,7 +5,6 @@ The local stand-in compares the data and writes what is wrong into constraint_vi
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -15,6 +14,7 @@ from smp.errors import RunError
 from smp.local.jobs.context import StepContext, StepFailure
 from smp.local.jobs.processing import run_processing
 from smp.local.store.places import BUCKET
+from smp.local.store.reports import read_report
 
 CODE = "/opt/ml/processing/input/code"
 VIOLATIONS = "constraint_violations.json"
@@ -76,9 +76,9 @@ def _violations(context: StepContext, uri: str) -> list[Any]:
     if not path.is_file():
         return []
     try:
-        content = json.loads(path.read_text("utf-8"))
+        content = read_report(path)
     except ValueError as error:
-        raise StepFailure(f"the stand-in's {VIOLATIONS} cannot be read: {error}") from error
+        raise StepFailure(f"the stand-in's {VIOLATIONS} {error}") from error
     found = content.get("violations") if isinstance(content, dict) else None
     if not isinstance(found, list):
         raise StepFailure(f"the stand-in's {VIOLATIONS} has no list 'violations'")

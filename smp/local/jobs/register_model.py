@@ -11,6 +11,7 @@ from typing import Any
 from smp.local.jobs.context import StepContext
 from smp.local.jobs.model import require_model_data
 from smp.local.store.model_registry import Registry, group_name
+from smp.local.store.reports import read_report
 
 
 def run_register(context: StepContext) -> dict[str, Any]:
@@ -22,8 +23,8 @@ def run_register(context: StepContext) -> dict[str, Any]:
     group = group_name(request)
     for container in request.get("InferenceSpecification", {}).get("Containers", []):
         require_model_data(container, context.store)
-    for uri in _missing_reports(context):
-        context.say(f"there is no object {uri}: the version will show no metrics from it")
+    for uri, problem in _unusable_reports(context):
+        context.say(f"the report {uri} {problem}: the version will show no metrics from it")
     described = {item.name: item.description for item in context.compiled.model_package_groups}
     package = Registry(context.places.registry).register(
         request,
@@ -35,9 +36,11 @@ def run_register(context: StepContext) -> dict[str, Any]:
     return package
 
 
-def _missing_reports(context: StepContext) -> Iterator[str]:
+def _unusable_reports(context: StepContext) -> Iterator[tuple[str, str]]:
     metrics: Mapping[str, Any] = context.arguments.get("ModelMetrics", {})
     for reports in metrics.values():
         for report in reports.values():
-            if not context.store.path_of(report["S3Uri"]).is_file():
-                yield report["S3Uri"]
+            try:
+                read_report(context.store.path_of(report["S3Uri"]))
+            except ValueError as error:
+                yield report["S3Uri"], str(error)

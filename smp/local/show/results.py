@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeGuard
 
 from smp.definition.compiled import CompiledPipeline
+from smp.local.store.reports import read_report
 from smp.local.store.run_store import SUCCEEDED, StepRecord
 from smp.local.store.step_data import StepData
 from smp.text.human import counted
@@ -104,9 +104,9 @@ def _read_report(name: str, uri: str, data: StepData) -> EvaluationReport:
     if stored.size > MAX_REPORT_BYTES:
         return EvaluationReport(name, uri, stored.path, problem="is too large to show")
     try:
-        content = json.loads(stored.path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        return EvaluationReport(name, uri, stored.path, problem=f"is not JSON: {error}")
+        content = read_report(stored.path)
+    except ValueError as error:
+        return EvaluationReport(name, uri, stored.path, problem=str(error))
     return EvaluationReport(name, uri, stored.path, content)
 
 

@@ -19,6 +19,7 @@ from typing import Any
 from smp.errors import Problem, RunError, near_names
 from smp.local.store.object_store import ObjectStore
 from smp.local.store.places import ACCOUNT_ID, REGION
+from smp.local.store.reports import read_report
 from smp.text.atomic_file import write_atomically
 
 APPROVED, REJECTED, PENDING = "Approved", "Rejected", "PendingManualApproval"
@@ -71,8 +72,8 @@ class Registry:
     def show(self, group: str, version: int, store: ObjectStore | None = None) -> Json:
         """Return a version; with an object store, its metrics too.
 
-        They stand under `MetricValues` by the path of the report (`ModelQuality.Statistics`): the
-        JSON that the report's URI holds, left out where the object is gone.
+        They are under `MetricValues` by the path of the report (`ModelQuality.Statistics`): the JSON
+        of the object, or its `Problem`; a report whose object is gone is left out.
         """
         self._group(group)
         package = self._read(group, version)
@@ -210,8 +211,14 @@ def _metric_values(package: Mapping[str, Any], store: ObjectStore) -> Iterator[t
         for name, report in reports.items():
             file = store.path_of(report["S3Uri"])
             if file.is_file():
-                with contextlib.suppress(ValueError):
-                    yield f"{kind}.{name}", json.loads(file.read_text(encoding="utf-8"))
+                yield f"{kind}.{name}", _metric_value(file)
+
+
+def _metric_value(file: Path) -> Any:
+    try:
+        return read_report(file)
+    except ValueError as error:
+        return {"Problem": str(error)}
 
 
 def _arn(kind: str, name: str) -> str:

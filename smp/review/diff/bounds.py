@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, get_args
 
 from smp.definition.compiled import CompiledPipeline, Json
+from smp.definition.language import filled
 from smp.definition.prices import Prices
 from smp.definition.step_types import FOR_EACH, Billing, row_of
 from smp.review.diff.changes import Bound, Bounds
@@ -56,7 +57,7 @@ def _bounds(pipeline: CompiledPipeline, prices: Prices | None) -> tuple[Bound, .
     grouped: dict[tuple[str, str], list[_Jobs]] = {}
     repeated = _repetitions(pipeline)
     for step in pipeline.steps():
-        for jobs in _jobs_of(_known(step, defaults)):
+        for jobs in _jobs_of(filled(step, defaults)):
             found = _repeated(jobs, *repeated[step["Name"]]) if step["Name"] in repeated else jobs
             grouped.setdefault((jobs.job, jobs.instance_type), []).append(found)
     return tuple(
@@ -96,16 +97,6 @@ def _repeated(jobs: _Jobs, loop: str, items: int | None) -> _Jobs:
 def _total(hours: list[float | None]) -> float | None:
     known = [item for item in hours if item is not None]
     return sum(known) if len(known) == len(hours) else None
-
-
-def _known(value: Any, defaults: Json) -> Any:
-    """Return a value with each parameter's default in its place."""
-    if isinstance(value, dict):
-        scope, _, name = str(value.get("Get", "")).partition(".")
-        if len(value) == 1 and scope == "Parameters" and defaults.get(name) is not None:
-            return defaults[name]
-        return {key: _known(item, defaults) for key, item in value.items()}
-    return [_known(item, defaults) for item in value] if isinstance(value, list) else value
 
 
 def _jobs_of(step: Json) -> Iterator[_Jobs]:

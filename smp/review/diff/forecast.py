@@ -7,13 +7,20 @@ succeeded. It never looks at contents in S3, as the service does not.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from smp.definition.compiled import CURRENT_ITEM, CompiledPipeline, Json
 from smp.definition.differences import differences, name_changed_trees, same
+from smp.definition.language import (
+    expressions_in,
+    filled,
+    path_parts,
+    property_file_of,
+    reference_of,
+    steps_read,
+)
 from smp.definition.step_types import FOR_EACH, key_attributes, row_named
 from smp.review.diff.changes import Outcome, Prediction, Section
 from smp.review.diff.code import trees_of
@@ -28,8 +35,6 @@ UNDOCUMENTED = "what a cached result of it depends on is not documented"
 EACH_ITEM = "once for each item of"
 ITEMS = "the items of"
 IN_A_BRANCH = "where its condition takes the branch"
-
-_PART = re.compile(r"\[(?:'([^']*)'|\"([^\"]*)\"|(\d+))\]|\.?([^.\[\]]+)")
 
 
 def forecast(
@@ -128,7 +133,7 @@ class _Forecast:
         ]
         new_defaults, old_defaults = self._defaults
         sides = [
-            name_changed_trees(_known(_only_key(s), defaults), before.code, self.after.code)
+            name_changed_trees(filled(_only_key(s), defaults), before.code, self.after.code)
             for s, defaults in ((old, old_defaults), (step, new_defaults))
         ]
         parts = [str(Section.CODE)] if used[0] != used[1] else []
@@ -140,21 +145,15 @@ class _Forecast:
 
     def _read_anew(self, value: Any) -> Iterator[str]:
         """Yield each reason why an expression in a value has another value than the last time."""
-        if isinstance(value, list):
-            for item in value:
-                yield from self._read_anew(item)
-        elif isinstance(value, dict):
-            reference = value.get("Get")
-            if isinstance(reference, str):
-                yield from self._reference(reference)
-            else:
-                for item in value.values():
-                    yield from self._read_anew(item)
+        for expression in expressions_in(value):
+            if "Std:JsonGet" in expression:
+                step, name = property_file_of(expression["Std:JsonGet"])
+                yield from self._reference("Steps", f"{step}.PropertyFiles.{name}")
+            yield from self._reference(*reference_of(expression))
 
-    def _reference(self, reference: str) -> Iterator[str]:
-        scope, _, rest = reference.partition(".")
+    def _reference(self, scope: str, rest: str) -> Iterator[str]:
         if scope == "Execution" and rest not in LASTING:
-            yield f"holds {reference}, another one each time"
+            yield f"holds {scope}.{rest}, another one each time"
         if scope != "Steps":
             return
         name, _, path = rest.partition(".")
@@ -172,7 +171,7 @@ class _Forecast:
         found, now = _lookup(self._steps[name].get("Arguments", {}), path)
         _, then = _lookup(self._old.get(name, {}).get("Arguments", {}), path)
         new_defaults, old_defaults = self._defaults
-        stays = same(_known(then, old_defaults), _known(now, new_defaults))
+        stays = same(filled(then, old_defaults), filled(now, new_defaults))
         return found and stays and not list(self._read_anew(now))
 
     def _hit_notes(self, step: Json, key: Json) -> Iterator[str]:
@@ -181,7 +180,7 @@ class _Forecast:
         ignored = self._ignored(step)
         if ignored:
             yield f"the new {', '.join(ignored)} count from the next run on"
-        for name in sorted({*_sources(key)}):
+        for name in sorted({*steps_read(key)}):
             source = self._found.get(name)
             if source is not None and source.outcome is not Outcome.HITS:
                 yield (
@@ -211,44 +210,12 @@ def _defaults(pipeline: CompiledPipeline | None) -> Json:
     return {item["Name"]: item.get("DefaultValue") for item in parameters}
 
 
-def _known(value: Any, defaults: Json) -> Any:
-    """Return a value as an execution without parameters resolves it, as far as that is known before."""
-    if isinstance(value, list):
-        return [_known(item, defaults) for item in value]
-    if not isinstance(value, dict):
-        return value
-    scope, _, name = str(value.get("Get", "")).partition(".")
-    if len(value) == 1 and scope == "Parameters" and defaults.get(name) is not None:
-        return defaults[name]
-    resolved = {key: _known(item, defaults) for key, item in value.items()}
-    joined = resolved.get("Std:Join")
-    if isinstance(joined, dict) and all(
-        isinstance(item, str) for item in joined.get("Values", [{}])
-    ):
-        return str(joined.get("On", "")).join(joined["Values"])
-    return resolved
-
-
-def _sources(value: Any) -> Iterator[str]:
-    """Yield the steps that expressions in a value read."""
-    if isinstance(value, list):
-        for item in value:
-            yield from _sources(item)
-    elif isinstance(value, dict):
-        reference = value.get("Get")
-        if isinstance(reference, str) and reference.startswith("Steps."):
-            yield reference.split(".", 2)[1]
-        for item in value.values():
-            yield from _sources(item)
-
-
 def _lookup(arguments: Any, path: str) -> tuple[bool, Any]:
     """Return whether a path of a Describe answer is an argument of the request too, and its value."""
     value = arguments
-    for quoted, double, index, name in _PART.findall(path):
-        key = quoted or double or name
-        if isinstance(value, list) and index and int(index) < len(value):
-            value = value[int(index)]
+    for key in path_parts(path):
+        if isinstance(value, list) and isinstance(key, int) and key < len(value):
+            value = value[key]
         elif isinstance(value, list):
             value = next((i for i in value if isinstance(i, dict) and key in i.values()), None)
         elif isinstance(value, dict) and key in value:

@@ -10,6 +10,7 @@ import re
 from typing import Any
 
 from smp.definition.differences import MISSING, NAMED_BY, differences, same
+from smp.definition.language import is_expression, property_file_of
 
 ABSENT = "not set"
 LONGEST = 64
@@ -39,12 +40,9 @@ def written(value: Any) -> str:
         return ABSENT
     if isinstance(value, str):
         return visible(value) if value else '""'
-    expression = _expression(value)
-    return (
-        expression
-        if expression is not None
-        else visible(json.dumps(_plain(value), ensure_ascii=False))
-    )
+    if is_expression(value):
+        return _expression(value)
+    return visible(json.dumps(_plain(value), ensure_ascii=False))
 
 
 def shortened(value: Any) -> str:
@@ -56,7 +54,7 @@ def shortened(value: Any) -> str:
 
 def _members_in_line(value: dict[str, Any]) -> str:
     """Return `S3Uri s3://…, S3DataType S3Prefix` for an item that its list names; the address first."""
-    if not value or _expression(value) is not None:
+    if not value or is_expression(value):
         return ""
     leaves = [
         (found.path[-1], written(found.after))
@@ -78,28 +76,23 @@ def _exact(value: Any) -> str:
 
 def _plain(value: Any) -> Any:
     """Return a value with each expression in it as the text that is shown for it."""
-    expression = _expression(value)
-    if expression is not None:
-        return expression
+    if is_expression(value):
+        return _expression(value)
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
     return [_plain(item) for item in value] if isinstance(value, list) else value
 
 
-def _expression(value: Any) -> str | None:
-    """Return `{Steps.train.ModelArtifacts…}`, or None for what is no expression known here."""
-    if not isinstance(value, dict) or len(value) != 1:
-        return None
-    (key, inner) = next(iter(value.items()))
-    if key == "Get" and isinstance(inner, str):
-        return visible(f"{{{inner}}}")
-    if key == "Std:Join" and isinstance(inner, dict) and isinstance(inner.get("Values"), list):
-        return str(inner.get("On", "")).join(written(item) for item in inner["Values"])
-    if key == "Std:JsonGet" and isinstance(inner, dict) and "Path" in inner:
-        file = inner.get("PropertyFile")
-        source = file.get("Get") if isinstance(file, dict) else file
-        return visible(f"{{{source} at {inner['Path']}}}")
-    return None
+def _expression(value: dict[str, Any]) -> str:
+    """Return `{Steps.train.ModelArtifacts…}`, and what a join makes of such parts."""
+    if "Get" in value:
+        return visible(f"{{{value['Get']}}}")
+    if "Std:JsonGet" in value:
+        step, name = property_file_of(value["Std:JsonGet"])
+        path = value["Std:JsonGet"].get("Path")
+        return visible(f"{{Steps.{step}.PropertyFiles.{name} at {path}}}")
+    join = value["Std:Join"]
+    return str(join.get("On", "")).join(written(item) for item in join.get("Values", []))
 
 
 def _cut(before: str, after: str) -> tuple[str, str]:

@@ -83,6 +83,7 @@ def test_where_nothing_changed_nothing_is_compiled(
     assert compilation.result() == compilation.result()
 
 
+@pytest.mark.slow
 def test_the_sdk_is_never_imported_by_the_caller(workspace: Path) -> None:
     script = (
         "import sys; from pathlib import Path; from smp.compiler.cache.compile_all import compile_all; "

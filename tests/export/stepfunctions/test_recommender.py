@@ -26,6 +26,7 @@ from tests.export.step_functions import BUCKET, Engine, deployed
 
 @pytest.mark.parametrize("setting", SETTINGS)
 @pytest.mark.parametrize("is_good", [True, False], ids=["registered", "refused"])
+@pytest.mark.slow
 def test_the_recommender_runs_on_step_functions(
     setting: str, is_good: bool, engine: Engine
 ) -> None:

@@ -120,6 +120,7 @@ def test_every_bundled_example_has_a_golden_state_machine(
     assert sorted(examples) == sorted(EXAMPLES)
 
 
+@pytest.mark.slow
 def test_both_validators_find_nothing_wrong(examples: dict[str, CompiledPipeline]) -> None:
     machines = [
         deployed(render_state_machine(compiled)) for compiled in (*examples.values(), everything())

@@ -108,7 +108,7 @@ def test_a_violation_may_be_let_through(members: Json, workspace: Workspace) -> 
         ("pass", "the stand-in wrote no statistics.json below /opt/ml/processing/output"),
         (
             WRITES + "(place / 'constraint_violations.json').write_text('[')",
-            "constraint_violations.json cannot be read",
+            "constraint_violations.json is not JSON",
         ),
         (
             WRITES + "(place / 'constraint_violations.json').write_text('[]')",

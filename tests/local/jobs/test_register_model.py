@@ -74,9 +74,22 @@ def test_says_that_a_report_is_missing(workspace: Workspace) -> None:
     report = {"ModelQuality": {"Statistics": {"S3Uri": f"{BUCKET}/gone.json"}}}
     arguments = request(workspace, ModelMetrics=report)
     run_register(workspace.context("register", "RegisterModel", arguments))
-    assert f"there is no object {BUCKET}/gone.json" in workspace.lines[0]
+    assert f"the report {BUCKET}/gone.json does not exist" in workspace.lines[0]
     registry = Registry(workspace.places.registry)
     assert registry.show("churn", 1, workspace.store)["MetricValues"] == {}
+
+
+def test_a_report_that_is_not_json_is_named_with_the_version(workspace: Workspace) -> None:
+    report = {"ModelQuality": {"Statistics": {"S3Uri": f"{BUCKET}/bad.json"}}}
+    arguments = request(workspace, ModelMetrics=report)
+    file = workspace.store.path_of(f"{BUCKET}/bad.json")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text('{"auc": NaN}')
+    run_register(workspace.context("register", "RegisterModel", arguments))
+    assert f"the report {BUCKET}/bad.json is not JSON" in workspace.lines[0]
+    shown = Registry(workspace.places.registry).show("churn", 1, workspace.store)
+    problem = {"Problem": "is not JSON: NaN is no finite number"}
+    assert shown["MetricValues"] == {"ModelQuality.Statistics": problem}
 
 
 def test_fails_without_the_artefact(workspace: Workspace) -> None:

@@ -37,6 +37,7 @@ def colours(png: bytes) -> Counter[bytes]:
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 390])
 @pytest.mark.parametrize("name", ["succeeded", "failed", "forty"])
+@pytest.mark.slow
 def test_it_fits_the_window_and_the_console_stays_empty(
     page: Page, request: pytest.FixtureRequest, name: str, width: int, dark: bool
 ) -> None:
@@ -267,6 +268,7 @@ def test_landmarks_headings_tables_and_controls_have_names(
     assert page.evaluate(ACCESSIBILITY) == ""
 
 
+@pytest.mark.slow
 def test_the_browser_writes_into_its_own_directory_only(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failed_report: Path
 ) -> None:
