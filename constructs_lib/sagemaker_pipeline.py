@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import aws_cdk as cdk
 import jsii
@@ -26,7 +26,9 @@ from constructs_lib.pipeline_role import PipelineRole
 from smp.definition.compiled import CompiledPipeline
 from smp.definition.deploy_values import substitute
 from smp.definition.triggers import SAGEMAKER
-from smp.graph import PipelineGraph
+
+if TYPE_CHECKING:
+    from smp.graph import PipelineGraph
 
 
 @jsii.implements(iam.IGrantable)

@@ -14,9 +14,8 @@ from smp.compiler.render_triggers import loops, render_triggers
 from smp.config.steps.base import StandInNaming
 from smp.definition.code.store import CodeStore
 from smp.definition.compiled import CompiledPipeline, ModelPackageGroup, StandIn
-from smp.definition.limits import check_limits
 from smp.definition.permissions.access import analyse_access
-from smp.definition.request_check import check_requests
+from smp.definition.request_check import check_limits, check_requests
 from smp.errors import CompileError, Problem, ScriptError
 from smp.graph.nodes import PipelineGraph, StepNode, model_package_group_name
 from smp.graph.step_classes import STEP_CLASSES

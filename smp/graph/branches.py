@@ -6,11 +6,14 @@ so such a step stands on both, under two names (docs/adr/0013).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from smp.config.steps.base import StepBase
 from smp.config.steps.condition import ConditionStep
+from smp.config.steps.for_each import ForEachStep
+from smp.config.values.condition import Reference
+from smp.config.values.message import message_parts
 from smp.definition.order import topological
 from smp.errors import near_names
 from smp.graph.findings import Findings, Sides
@@ -182,3 +185,48 @@ def _reading(chain: ChainedInput, source: str) -> ChainedInput:
 def _name(name: str, branch: Branch | None, found: Found) -> str:
     twice = len(found[name]) > 1
     return f"{name}{COPY_SUFFIX}" if twice and branch is not None and not branch.taken else name
+
+
+def follow_sides(
+    findings: Findings, listed: Sides, after: Mapping[str, Sequence[str]]
+) -> dict[str, dict[str, frozenset[bool]]]:
+    """Return the sides of each step: where it is listed, and where the steps run that it waits for."""
+    found = {name: dict(listed.get(name, {})) for name in findings.steps}
+    changed = True
+    while changed:
+        changed = False
+        for name, own in found.items():
+            for before in _before(findings, name, after):
+                for condition, taken in found.get(before, {}).items():
+                    merged = own.get(condition, frozenset()) | taken
+                    changed = changed or merged != own.get(condition)
+                    own[condition] = merged
+    return found
+
+
+def follow_failures(findings: Findings, after: Mapping[str, Sequence[str]]) -> frozenset[str]:
+    """Return the steps that run only when another has failed, and those that wait for them."""
+    found = {
+        name
+        for step in findings.steps.values()
+        for name in getattr(step.config, "on_failure", ())
+        if name in findings.steps
+    }
+    while True:
+        others = findings.steps.keys() - found
+        following = {n for n in others if found.intersection(_before(findings, n, after))}
+        if not following:
+            return frozenset(found)
+        found |= following
+
+
+def _before(findings: Findings, name: str, after: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    """Yield what a step is written to wait for, before its class finds more."""
+    config = findings.config_of(name)
+    yield from after.get(name, ())
+    yield from getattr(config, "chain_input_source_step", ())
+    if name in findings.loops:
+        yield findings.loops[name]
+    if isinstance(config, ForEachStep) and isinstance(config.items, str):
+        parts = message_parts(config.items)
+        yield from (part.owner for part in parts if isinstance(part, Reference))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from smp.errors import near_names
-from smp.graph.declared import Declared, Outputs
+from smp.graph.findings import Declared, Outputs
 from smp.graph.nodes import ChainedInput
 from smp.graph.step_classes import STEP_CLASSES
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from smp.config.sections.jobs import DEFAULT_CHANNEL, EvaluateSection, TrainSection
-from smp.graph.declared import Declared
+from smp.graph.findings import Declared
 from smp.graph.nodes import ChainedInput
 
 

@@ -9,21 +9,23 @@ from smp.config.project import Model, Pipeline, Project
 from smp.config.steps.base import Chaining, StepBase
 from smp.definition.order import cycle_in
 from smp.errors import near_names
-from smp.graph.branches import place_on_sides, read_sides, wait_for_failures
+from smp.graph.branches import (
+    follow_failures,
+    follow_sides,
+    place_on_sides,
+    read_sides,
+    wait_for_failures,
+)
 from smp.graph.chains import ChainError, resolve_chain
 from smp.graph.condition_parameters import check_condition_parameters
-from smp.graph.declared import Declared
 from smp.graph.dependencies import links, read_line
-from smp.graph.findings import Findings, Sides
-from smp.graph.followed import follow_failures, follow_sides
+from smp.graph.findings import Declared, Findings, Sides
 from smp.graph.loop_items import check_items
 from smp.graph.loops import place_in_loops, read_loops
 from smp.graph.nodes import ChainedInput, PipelineGraph, StepNode, configured_name
 from smp.graph.parameters import check_parameters, unused_parameters
-from smp.graph.sections import check_sections, section_name
-from smp.graph.steps import check_step
+from smp.graph.steps import check_sections, check_step, check_unused_keys, section_name
 from smp.graph.triggers import check_triggers
-from smp.graph.unused_keys import check_unused_keys
 
 MAX_STEP_NAME = 64
 """CreatePipeline's limit on a step's name (botocore 1.44.5)."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from smp.config.project import Model, Pipeline, Project
 from smp.config.steps.base import StepBase
+from smp.config.values.base import ConfigModel
 from smp.errors import Problem
-from smp.graph.declared import Declared
 from smp.text.messages import dotted
 
 Sides = Mapping[str, Mapping[str, frozenset[bool]]]
@@ -97,3 +98,22 @@ class Findings:
         """Return the last of these steps, if there is one."""
         candidates = self.before(step, model, *step_classes)
         return candidates[-1] if candidates else None
+
+
+Outputs = tuple[tuple[str, str], ...]
+"""The (output, channel) pairs that a step offers to others; empty where it has none."""
+
+
+@dataclass(frozen=True)
+class Declared:
+    """A step as declared, with the model whose section it uses."""
+
+    config: StepBase
+    model: Model
+    section_name: str | None = None
+    """The section that it uses: its `step_type`, else the one of its class."""
+
+    @property
+    def section(self) -> ConfigModel | None:
+        """What its model says in that section; None where no file has it."""
+        return self.model.config.section(self.section_name) if self.section_name else None

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from smp.definition.compiled import CompiledPipeline, Json
-from smp.definition.limits import check_limits
+from smp.definition.request_check import check_limits
 from smp.errors import CompileError
 from tests.compiler.compiling import compile_demo
 from tests.graph.workspace import SECTIONS

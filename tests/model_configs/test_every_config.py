@@ -18,8 +18,7 @@ from smp.config.project import Project
 from smp.config.read.files import DEFAULT_PATTERN, find_files, model_directory
 from smp.config.read.scripts import is_inside
 from smp.definition.compiled import CompiledPipeline
-from smp.definition.limits import check_limits
-from smp.definition.request_check import check_requests
+from smp.definition.request_check import check_limits, check_requests
 from smp.graph import PipelineGraph, build_graphs
 from stacks.context import config_pattern, read_context
 

@@ -6,7 +6,6 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import ConfigDict, Field, model_validator
 
-from smp.config.sections.distributed import DistributedTraining
 from smp.config.sections.job_section import (
     RUNTIME_SPELLINGS,
     TWENTY_EIGHT_DAYS,
@@ -23,10 +22,41 @@ from smp.config.values.aws import (
     TrainingInstance,
     VolumeSize,
 )
-from smp.config.values.base import TAKEN_AS_IT_IS, ConfigModel, Flag, S3Distribution, Text, fault
+from smp.config.values.base import (
+    TAKEN_AS_IT_IS,
+    ConfigModel,
+    Flag,
+    S3Distribution,
+    Text,
+    fault,
+    pattern,
+)
 from smp.config.values.channels import TrainingChannels
 from smp.config.values.images import ONE_OF_ALL, AlgorithmChoice, Framework
 from smp.config.values.varying import VARIES, Varying, fixed
+
+Option = Annotated[
+    Text,
+    Field(pattern=pattern(r"^[A-Za-z0-9_.,:=/@%+-]+$", "one word of mpirun's, without blanks")),
+]
+
+
+class DistributedTraining(ConfigModel):
+    """What starts the script: one process for each GPU, or as many as are asked for, on each machine."""
+
+    type: Literal["torchrun", "mpi"]
+    """`torchrun` of PyTorch, or `mpirun`, which the image has to bring."""
+    processes_per_node: Annotated[int, Field(ge=1, le=256)] | None = None
+    """The processes on each machine; without it one for each GPU, or one."""
+    mpi_options: Annotated[tuple[Option, ...], Field(strict=False)] = ()
+    """Further words of the command `mpirun`."""
+
+    @model_validator(mode="after")
+    def _check_options(self) -> DistributedTraining:
+        if self.mpi_options and self.type != "mpi":
+            raise fault("is for mpirun", "type: mpi, or no mpi_options", at=("mpi_options",))
+        return self
+
 
 LAUNCHED: dict[str, tuple[Framework | None, ...]] = {
     "torchrun": (None, "pytorch"),

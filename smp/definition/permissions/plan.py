@@ -5,19 +5,19 @@ What only a deployment knows is in a statement as a deploy-time name.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from smp.definition import functions
 from smp.definition.compiled import CompiledPipeline
+from smp.definition.deploy_values import KMS_KEY_ARN, TRIGGER_QUEUE_ARN
 from smp.definition.permissions.access import Access, analyse_access
 from smp.definition.permissions.job_role import data_statements, runtime_statements
 from smp.definition.permissions.lookup_role import lookup_statements
 from smp.definition.permissions.pipeline_role import pipeline_statements, unknown_step_types
-from smp.definition.permissions.statement import Statement
-from smp.definition.permissions.triggers import trigger_statements
+from smp.definition.permissions.statement import Statement, regional_arn
 from smp.definition.step_types import row_of
-from smp.definition.triggers import AIRFLOW
+from smp.definition.triggers import AIRFLOW, STEP_FUNCTIONS, Schedule, Trigger, state_machine_name
 
 __all__ = ["Permissions", "Statement", "plan_permissions"]
 
@@ -75,3 +75,34 @@ FUNCTION_STATEMENTS: Mapping[str, Callable[[Access], Iterable[Statement]]] = {
 
 def _granting(statements: Iterable[Statement]) -> tuple[Statement, ...]:
     return tuple(statement for statement in statements if statement.resources)
+
+
+def trigger_statements(pipeline_name: str, trigger: Trigger) -> Iterator[Statement]:
+    """Yield the statements of the role of a trigger that EventBridge or Scheduler keeps.
+
+    EventBridge's rules write to a queue by the queue's own policy; schedules do so in their role, with
+    the key of the queue and their own.
+    """
+    yield from (_start_machine if trigger.target == STEP_FUNCTIONS else _start)(pipeline_name)
+    if isinstance(trigger, Schedule):
+        yield Statement("KeepFailedStarts", ["sqs:SendMessage"], [TRIGGER_QUEUE_ARN])
+        yield Statement("UseKey", ["kms:Decrypt", "kms:GenerateDataKey"], [KMS_KEY_ARN])
+
+
+def _start(pipeline_name: str) -> Iterator[Statement]:
+    """ARNs of pipelines are in lower case; the name in a request need not be."""
+    names = sorted({pipeline_name, pipeline_name.lower()})
+    yield Statement(
+        "StartPipeline",
+        ["sagemaker:StartPipelineExecution"],
+        [regional_arn("sagemaker", f"pipeline/{name}") for name in names],
+    )
+
+
+def _start_machine(pipeline_name: str) -> Iterator[Statement]:
+    """What an execution is given is encrypted with the state machine's key."""
+    arn = regional_arn("states", f"stateMachine:{state_machine_name(pipeline_name)}")
+    yield Statement("StartStateMachine", ["states:StartExecution"], [arn])
+    context = {"StringEquals": {"kms:EncryptionContext:aws:states:stateMachineArn": arn}}
+    actions = ["kms:Decrypt", "kms:GenerateDataKey"]
+    yield Statement("EncryptInput", actions, [KMS_KEY_ARN], context)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from smp.config.steps.approved_model import ApprovedModelStep
-from smp.graph.declared import Declared
-from smp.graph.findings import Findings
+from smp.graph.findings import Declared, Findings
 from smp.graph.nodes import ChainedInput
 from smp.graph.package_sources import check_source, find_source
 from smp.graph.step_classes.base import Implied, InLoop, StepClass

@@ -8,8 +8,7 @@ from enum import Enum
 from typing import Literal, TypedDict
 
 from smp.config.steps.base import StepBase
-from smp.graph.declared import Declared, Outputs
-from smp.graph.findings import Findings
+from smp.graph.findings import Declared, Findings, Outputs
 from smp.graph.nodes import ChainedInput, PackageSource
 
 Retries = Literal["call", "job"]

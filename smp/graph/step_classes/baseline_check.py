@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from smp.config.steps.baseline_check import CheckStep
 from smp.errors import near_names
-from smp.graph.declared import Declared
-from smp.graph.findings import Findings
+from smp.graph.findings import Declared, Findings
 from smp.graph.nodes import ChainedInput
 from smp.graph.step_classes.base import Implied
 from smp.graph.step_classes.function import check_stand_in

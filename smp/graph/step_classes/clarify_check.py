@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from smp.config.steps.clarify_check import ClarifyCheckStep
-from smp.graph.declared import Declared
-from smp.graph.findings import Findings
+from smp.graph.findings import Declared, Findings
 from smp.graph.nodes import ChainedInput
 from smp.graph.step_classes.base import Implied, InLoop, StepClass
 from smp.graph.step_classes.baseline_check import check_against_baseline

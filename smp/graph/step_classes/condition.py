@@ -5,8 +5,7 @@ from __future__ import annotations
 from smp.config.steps.condition import ConditionStep, FailStep
 from smp.config.values.condition import Reference, parse_condition, references
 from smp.config.values.message import message_parts
-from smp.graph.declared import Declared
-from smp.graph.findings import Findings
+from smp.graph.findings import Declared, Findings
 from smp.graph.nodes import ChainedInput
 from smp.graph.step_classes.base import Implied, InLoop, StepClass
 from smp.graph.step_classes.references import check_references

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from smp.config.steps.emr_serverless import EMRServerlessStep
 from smp.config.values.condition import Reference
 from smp.config.values.message import message_parts
-from smp.graph.declared import Declared
-from smp.graph.findings import Findings
+from smp.graph.findings import Declared, Findings
 from smp.graph.nodes import ChainedInput
 from smp.graph.step_classes.base import Implied, StepClass
 from smp.graph.step_classes.references import check_references

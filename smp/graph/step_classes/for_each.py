@@ -6,8 +6,7 @@ from smp.config.steps.for_each import ForEachStep
 from smp.config.steps.function import OutsideStep
 from smp.config.values.condition import FINAL_METRICS, PARAMETERS, Reference
 from smp.config.values.message import message_parts
-from smp.graph.declared import Declared
-from smp.graph.findings import Findings
+from smp.graph.findings import Declared, Findings
 from smp.graph.nodes import ChainedInput
 from smp.graph.step_classes.base import Implied, InLoop, StepClass
 from smp.graph.step_classes.references import check_references

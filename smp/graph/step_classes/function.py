@@ -6,8 +6,7 @@ from smp.config.read.scripts import script_faults
 from smp.config.steps.function import CallbackStep, LambdaStep, OutsideStep
 from smp.config.values.condition import Reference
 from smp.config.values.message import message_parts
-from smp.graph.declared import Declared
-from smp.graph.findings import Findings
+from smp.graph.findings import Declared, Findings
 from smp.graph.nodes import ChainedInput
 from smp.graph.step_classes.base import Implied, StepClass
 from smp.graph.step_classes.references import check_references

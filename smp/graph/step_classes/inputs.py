@@ -7,8 +7,7 @@ from collections.abc import Iterable
 
 from smp.config.sections.jobs import Channel
 from smp.definition.expressions import BEGIN, items_in
-from smp.graph.declared import Declared
-from smp.graph.findings import Findings
+from smp.graph.findings import Declared, Findings
 
 MAX_PROCESSING_INPUTS = 10
 MAX_TRAINING_CHANNELS = 20

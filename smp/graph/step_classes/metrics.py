@@ -5,8 +5,7 @@ from __future__ import annotations
 from smp.config.sections.jobs import EvaluateSection
 from smp.config.steps.section_step import StepConfig
 from smp.graph.channels import evaluate_channel
-from smp.graph.declared import Declared, Outputs
-from smp.graph.findings import Findings
+from smp.graph.findings import Declared, Findings, Outputs
 from smp.graph.nodes import REPORT_OUTPUT, ChainedInput
 from smp.graph.step_classes.base import Implied, StepClass
 from smp.graph.step_classes.inputs import CODE_INPUT, MAX_PROCESSING_INPUTS, check_names

@@ -6,8 +6,7 @@ from smp.config.project import Model
 from smp.config.steps.approved_model import ApprovedModelStep
 from smp.config.steps.base import StepBase
 from smp.config.steps.section_step import StepConfig
-from smp.graph.declared import Declared
-from smp.graph.findings import Findings
+from smp.graph.findings import Declared, Findings
 from smp.graph.nodes import ChainedInput
 from smp.graph.step_classes.base import Implied, StepClass
 from smp.graph.step_classes.baseline_check import checks_before

@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from smp.config.read.scripts import is_inside
-from smp.graph.declared import Declared
-from smp.graph.findings import Findings
+from smp.graph.findings import Declared, Findings
 from smp.text.messages import shown
 
 

@@ -8,8 +8,7 @@ from pathlib import Path
 from smp.config.steps.notebook_job import NotebookJobStep
 from smp.config.values.condition import Reference
 from smp.config.values.message import message_parts
-from smp.graph.declared import Declared
-from smp.graph.findings import Findings
+from smp.graph.findings import Declared, Findings
 from smp.graph.nodes import ChainedInput
 from smp.graph.step_classes.base import Implied, InLoop, StepClass
 from smp.graph.step_classes.inputs import MAX_TRAINING_CHANNELS, check_names

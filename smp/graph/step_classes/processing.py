@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from smp.config.sections.jobs import DEFAULT_CHANNEL, PreprocessSection
 from smp.config.steps.section_step import StepConfig
-from smp.graph.declared import Declared, Outputs
-from smp.graph.findings import Findings
+from smp.graph.findings import Declared, Findings, Outputs
 from smp.graph.nodes import ChainedInput
 from smp.graph.step_classes.base import Implied, StepClass
 from smp.graph.step_classes.inputs import (

@@ -15,8 +15,7 @@ from smp.config.values.condition import (
     metric_name,
 )
 from smp.errors import near_names
-from smp.graph.declared import Declared
-from smp.graph.findings import Findings
+from smp.graph.findings import Declared, Findings
 from smp.graph.package_sources import find_source
 
 CLASS_OF_KIND = {METRICS: "Metrics", FINAL_METRICS: "Training"}

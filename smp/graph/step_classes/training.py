@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from smp.config.steps.section_step import StepConfig
 from smp.graph.channels import only_channel, taken_outputs, training_channel
-from smp.graph.declared import Declared, Outputs
-from smp.graph.findings import Findings
+from smp.graph.findings import Declared, Findings, Outputs
 from smp.graph.nodes import MODEL_OUTPUT, ChainedInput
 from smp.graph.step_classes.base import Implied, StepClass
 from smp.graph.step_classes.inputs import (

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from smp.config.steps.section_step import StepConfig
 from smp.graph.channels import transform_channel
-from smp.graph.declared import Declared, Outputs
-from smp.graph.findings import Findings
+from smp.graph.findings import Declared, Findings, Outputs
 from smp.graph.nodes import PREDICTIONS_OUTPUT, ChainedInput
 from smp.graph.step_classes.base import Implied, StepClass
 

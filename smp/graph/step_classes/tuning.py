@@ -5,8 +5,7 @@ from __future__ import annotations
 from smp.config.steps.section_step import StepConfig
 from smp.errors import near_names
 from smp.graph.channels import taken_outputs
-from smp.graph.declared import Declared
-from smp.graph.findings import Findings
+from smp.graph.findings import Declared, Findings
 from smp.graph.nodes import ChainedInput
 from smp.graph.step_classes.base import Implied, StepClass
 from smp.graph.step_classes.training import check_training, training_outputs

@@ -20,7 +20,7 @@ from smp.local.show.commands import (
     trial_command,
     ways_on,
 )
-from smp.local.show.log_tail import read_tail
+from smp.local.show.progress import read_tail
 from smp.local.store.run_store import FAILED, StepRecord
 
 FOLDED_LINES, FOLDED_BYTES = 100, 16 * 1024

@@ -12,12 +12,14 @@ import os
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
 from smp.definition.compiled import CompiledPipeline
 from smp.definition.step_types import FOR_EACH
 from smp.local.show.commands import (
+    clean_line,
     counted,
     duration,
     printable,
@@ -26,7 +28,6 @@ from smp.local.show.commands import (
     shown_state,
     ways_on,
 )
-from smp.local.show.log_tail import read_tail
 from smp.local.show.results import came_to
 from smp.local.store.places import Places
 from smp.local.store.run_store import (
@@ -243,3 +244,29 @@ def _short(path: Path) -> str:
     """Write a path relative to the current directory where it is below it."""
     here = Path.cwd()
     return str(path.relative_to(here) if path.is_relative_to(here) else path)
+
+
+@dataclass(frozen=True)
+class LogTail:
+    """The last lines of a log; `size` is the whole file's, and `is_whole` says that nothing is cut."""
+
+    lines: tuple[str, ...] = ()
+    size: int = 0
+    is_whole: bool = True
+
+
+def read_tail(log: Path, max_lines: int, max_bytes: int) -> LogTail:
+    """Read at most so many lines and bytes from the end; a log that is not there is empty."""
+    try:
+        with log.open("rb") as file:
+            size = file.seek(0, 2)
+            start = max(size - max_bytes, 0)
+            file.seek(start)
+            text = file.read(max_bytes).decode("utf-8", "replace")
+    except FileNotFoundError:
+        return LogTail()
+    lines = text.removesuffix("\n").split("\n") if text else []
+    if start and len(lines) > 1:
+        lines = lines[1:]
+    kept = lines[-max_lines:]
+    return LogTail(tuple(map(clean_line, kept)), size, start == 0 and len(kept) == len(lines))

@@ -18,7 +18,7 @@ from smp.local.show.commands import (
     step_command,
     ways_on,
 )
-from smp.local.show.log_tail import read_tail
+from smp.local.show.progress import read_tail
 from smp.local.store.run_store import RunRecord, StepRecord
 
 
