@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -129,3 +131,12 @@ def test_fails_for_a_policy_that_iam_would_refuse() -> None:
             description="too much",
             statements=[Statement("Read", ["s3:GetObject"], resources)],
         )
+
+
+def test_constructs_load_neither_the_graph_nor_the_configuration() -> None:
+    program = (
+        "import sys, constructs_lib.sagemaker_pipeline\n"
+        "print([m for m in sys.modules if m.startswith(('smp.graph', 'smp.config', 'smp.compiler'))])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout == "[]\n", done.stderr
