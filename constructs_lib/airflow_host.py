@@ -22,7 +22,7 @@ from constructs_lib.airflow_place import AirflowPlace, Firewall
 from constructs_lib.dag_bucket import DAGS_PREFIX
 from constructs_lib.role_policy import write_logs
 from constructs_lib.session_host import SessionHost
-from smp.definition.permissions.plan import Statement
+from smp.definition.permissions.statement import Statement
 
 SCRIPT = Path(__file__).with_name("airflow_host.sh")
 PYTHON = "3.12"

@@ -20,7 +20,7 @@ from constructs_lib.dag_bucket import DAGS_PREFIX
 from constructs_lib.pipeline_files import PipelineFiles
 from constructs_lib.role_policy import RolePolicy
 from constructs_lib.session_host import SessionHost
-from smp.definition.permissions.plan import Statement
+from smp.definition.permissions.statement import Statement
 
 AirflowRole = Literal["Admin", "Op", "User", "Viewer", "Public"]
 """A role of Airflow's own access control, which every environment has."""

@@ -22,7 +22,7 @@ from constructs_lib.acknowledgement import acknowledge
 from constructs_lib.job_environment import JobEnvironment
 from constructs_lib.role_policy import RolePolicy, write_logs
 from smp.definition.compiled import CODE_PREFIX, CodeTree
-from smp.definition.permissions.plan import Statement
+from smp.definition.permissions.statement import Statement
 
 DEFINITION_PREFIX = "definitions"
 

@@ -18,8 +18,7 @@ from constructs_lib.acknowledgement import acknowledge
 from constructs_lib.role_policy import RolePolicy
 from constructs_lib.trigger_starts import Start
 from smp.definition.deploy_values import substitute
-from smp.definition.permissions.plan import Statement
-from smp.definition.permissions.statement import Resolve
+from smp.definition.permissions.statement import Resolve, Statement
 from smp.definition.triggers import (
     ApprovedModel,
     DataArrival,

@@ -9,7 +9,7 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from constructs_lib.acknowledgement import acknowledge, reported
-from smp.definition.permissions.plan import Statement
+from smp.definition.permissions.statement import Statement
 from smp.errors import Problem, SetupError
 
 MAX_POLICY_CHARACTERS = 6144

@@ -17,7 +17,7 @@ from constructs_lib.pipeline_basis import PipelineBasis
 from constructs_lib.pipeline_files import DEFINITION_PREFIX
 from constructs_lib.role_policy import RolePolicy, write_logs
 from smp.definition.deploy_values import substitute
-from smp.definition.permissions.plan import Statement
+from smp.definition.permissions.statement import Statement
 from smp.export.airflow import render_serverless, serverless_permissions
 
 

@@ -13,7 +13,7 @@ from constructs import Construct, IDependable
 
 from constructs_lib.acknowledgement import acknowledge
 from constructs_lib.role_policy import RolePolicy
-from smp.definition.permissions.plan import Statement
+from smp.definition.permissions.statement import Statement
 
 IMAGE = "resolve:ssm:/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-arm64"
 """Amazon Linux 2023 as it is when the instance starts: a new image alone replaces no instance."""

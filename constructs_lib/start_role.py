@@ -14,7 +14,7 @@ from constructs import Construct
 from constructs_lib.pipeline_arn import identity_from_name
 from constructs_lib.role_policy import RolePolicy
 from constructs_lib.trust import named_roles
-from smp.definition.permissions.plan import Statement
+from smp.definition.permissions.statement import Statement
 
 PIPELINES_IN_A_POLICY = 8
 """A managed policy holds 6,144 characters; a name may have 256 of them."""

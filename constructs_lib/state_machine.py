@@ -28,7 +28,7 @@ from constructs_lib.role_policy import RolePolicy
 from constructs_lib.trigger_starts import StateMachineStart
 from smp.definition.console import console_page
 from smp.definition.deploy_values import substitute
-from smp.definition.permissions.plan import Statement
+from smp.definition.permissions.statement import Statement
 from smp.definition.triggers import STEP_FUNCTIONS, state_machine_name
 from smp.export.stepfunctions import render_state_machine, state_machine_permissions
 

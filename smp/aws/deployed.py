@@ -16,7 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from smp.aws.deployed_code import read_tree
 from smp.aws.deployed_stack import function_name, job_role_name
 from smp.aws.deployed_triggers import deployed_triggers
-from smp.aws.deployed_values import CODE_URI, Values, find_values, turn_back
+from smp.aws.deployed_values import CODE_URI, Values, find_values, restore_placeholders
 from smp.aws.faults import fault, is_denied, is_missing
 from smp.aws.session import Session, client
 from smp.definition.code.store import CodeStore
@@ -107,7 +107,7 @@ class _Deployed:
 
     def compiled(self) -> CompiledPipeline:
         """Return all of it as a compiled pipeline."""
-        definition = turn_back(self._name, self._deployed, self._values, self._known)
+        definition = restore_placeholders(self._name, self._deployed, self._values, self._known)
         described = self._described
         shown = described.get("PipelineDisplayName")
         parallel = (described.get("ParallelismConfiguration") or {}).get(

@@ -105,7 +105,7 @@ def find_values(
     )
 
 
-def turn_back(
+def restore_placeholders(
     name: str, definition: Json, values: Values, known: Iterable[CompiledPipeline] = ()
 ) -> Json:
     """Return the definition with deploy-time names in the place of the values.
@@ -113,7 +113,7 @@ def turn_back(
     Where `known` has a text that would be deployed as this one, that text is taken: first the one at the
     same place of the pipeline of that name. So what a config spells out, such as a region, stays.
     """
-    turned: Json = _Turning(values, known).turn(definition, (name,))
+    turned: Json = _Restoring(values, known).turn(definition, (name,))
     return turned
 
 
@@ -122,7 +122,7 @@ def turn_text_back(text: str, values: Values) -> str:
     return _by_rule(text, values)
 
 
-class _Turning:
+class _Restoring:
     def __init__(self, values: Values, known: Iterable[CompiledPipeline]) -> None:
         self._values = values
         self._at: dict[tuple[Place, str], str] = {}

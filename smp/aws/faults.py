@@ -89,7 +89,7 @@ def is_denied(error: ClientError) -> bool:
     return code_of(error) in DENIED
 
 
-def may_pass(error: SmpError) -> bool:
+def is_transient(error: SmpError) -> bool:
     """Whether the same call may well succeed in a while: the network, the service or its pace failed."""
     cause = error.__cause__
     if isinstance(cause, ClientError):

@@ -16,7 +16,7 @@ from smp.aws.executions import (
     describe_execution,
     list_steps,
 )
-from smp.aws.faults import may_pass
+from smp.aws.faults import is_transient
 from smp.aws.progress import Progress
 from smp.errors import SmpError
 
@@ -79,7 +79,7 @@ class _Watch:
                     del self.pending[index]
         except SmpError as error:
             self._failed += 1
-            if not may_pass(error) or self._failed >= MAX_FAILED_LOOKS:
+            if not is_transient(error) or self._failed >= MAX_FAILED_LOOKS:
                 raise
             self._progress.note(f"{error.problems[0].reason}; trying again")
         else:

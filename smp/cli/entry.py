@@ -32,7 +32,7 @@ MODULES: Mapping[str, tuple[str, ...]] = {
 }
 """The commands by the module of this package that adds them: only the one in use is imported."""
 
-FINE, FAULT, USAGE = 0, 1, 2
+OK, FAILED, USAGE_ERROR = 0, 1, 2
 INTERRUPTED = 128 + 2
 OUTPUT_CLOSED = 128 + 13
 
@@ -80,10 +80,10 @@ def _run(argv: Sequence[str] | None) -> int:
         finish_output()
     except SmpError as error:
         print_problems(error.problems)
-        return FAULT
+        return FAILED
     except OSError as error:
         print_problems([_problem_of(error)])
-        return FAULT
+        return FAILED
     return status
 
 
@@ -92,7 +92,7 @@ def _run_command(argv: Sequence[str] | None) -> int:
         words = sys.argv[1:] if argv is None else argv
         arguments = build_parser(words[0] if words else None).parse_args(words)
     except SystemExit as stop:
-        return stop.code if isinstance(stop.code, int) else USAGE
+        return stop.code if isinstance(stop.code, int) else USAGE_ERROR
     status: int = arguments.run(arguments)
     return status
 

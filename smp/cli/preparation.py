@@ -124,13 +124,13 @@ def _be_child(arguments: argparse.Namespace, write_end: int) -> None:
     import pickle
     import traceback
 
-    from smp.compiler.exit_with_parent import end_with_reader
+    from smp.compiler.exit_with_parent import exit_when_parent_dies
 
     status = 1
     try:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         gc.disable()
-        end_with_reader(write_end)
+        exit_when_parent_dies(write_end)
         try:
             outcome: object = prepare(arguments)
         except Exception as error:

@@ -7,7 +7,7 @@ import select
 import threading
 
 
-def end_with_reader(descriptor: int) -> None:
+def exit_when_parent_dies(descriptor: int) -> None:
     """From now on end this process at once when nobody can read what it would write there."""
     threading.Thread(target=_wait, args=(descriptor,), daemon=True).start()
 

@@ -15,7 +15,7 @@ from smp.compiler.retries import add_retry_policies
 from smp.compiler.sdk.constants import to_names
 from smp.compiler.sdk.offline_session import OfflineSession, Pipeline, offline_environment
 from smp.compiler.steps.context import StepContext
-from smp.config.sections.jobs import JobSection
+from smp.config.sections.job_section import JobSection
 from smp.config.sections.tune import TuneSection
 from smp.definition.code.store import CodeStore
 from smp.definition.compiled import CodeTree, Json, nested_steps

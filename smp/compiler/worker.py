@@ -12,7 +12,7 @@ import signal
 import sys
 
 from smp.compiler.compile import compile_pipeline
-from smp.compiler.exit_with_parent import end_with_reader
+from smp.compiler.exit_with_parent import exit_when_parent_dies
 from smp.compiler.sdk.light_imports import leave_out_unused
 from smp.errors import SmpError
 
@@ -24,7 +24,7 @@ def main() -> None:
     gc.disable()  # a short life, most of it spent on making classes that stay
     answer = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    end_with_reader(answer.fileno())
+    exit_when_parent_dies(answer.fileno())
     request = pickle.load(sys.stdin.buffer)
     outcomes: list[str | SmpError] = []
     for graph in request.graphs:

@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from smp.config.merge import MODELS, MergedModel, check_group_names, merge_models, merge_pipelines
-from smp.config.overlays import Chosen, check_overlays, overlay_names, with_overlay
+from smp.config.overlays import SelectedEnvironment, check_overlays, overlay_names, with_overlay
 from smp.config.project import (
     KIND,
     SCRIPT_KEYS,
@@ -60,7 +60,9 @@ def load_project(
     """
     workspace = workspace.resolve()
     found = find_files(workspace, pattern)
-    loading = _Loading(workspace, found, environ, Chosen(environment, tuple(environments)))
+    loading = _Loading(
+        workspace, found, environ, SelectedEnvironment(environment, tuple(environments))
+    )
     project = loading.project()
     if loading.problems:
         raise ConfigError(_in_order(loading.problems + loading.script_problems))
@@ -79,7 +81,11 @@ class _Loading:
     """One run over all files; `problems` grow as it goes."""
 
     def __init__(
-        self, workspace: Path, found: FileSet, environ: Mapping[str, str], chosen: Chosen
+        self,
+        workspace: Path,
+        found: FileSet,
+        environ: Mapping[str, str],
+        chosen: SelectedEnvironment,
     ) -> None:
         self.problems: list[Problem] = []
         self.script_problems: list[Problem] = []

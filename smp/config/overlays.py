@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from smp.config.read.yaml_tree import Document, Path_
-from smp.config.validation_errors import meant_by
+from smp.config.validation_errors import keys_with_spelling
 from smp.errors import Location, Problem, near_names
 from smp.text.messages import dotted, shown
 
@@ -22,7 +22,7 @@ tags and data files."""
 
 
 @dataclass(frozen=True)
-class Chosen:
+class SelectedEnvironment:
     """The environment that the files are read for, and all there are, where that is known."""
 
     name: str | None = None
@@ -195,7 +195,9 @@ class _Merging:
         """Return the key of the base that an overlay's key means, which may be spelt otherwise."""
         if key in base:
             return key
-        return next((other for other in base if meant_by(other) & meant_by(key)), key)
+        return next(
+            (other for other in base if keys_with_spelling(other) & keys_with_spelling(key)), key
+        )
 
 
 def _all_have(items: list[Any], key: str) -> bool:

@@ -11,13 +11,9 @@ from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
 from smp.config.pipeline import PipelineConfig
 from smp.config.read.yaml_tree import Document
-from smp.config.sections.jobs import (
-    EvaluateSection,
-    PreprocessSection,
-    TrainSection,
-    TransformSection,
-)
+from smp.config.sections.jobs import EvaluateSection, PreprocessSection, TransformSection
 from smp.config.sections.registry import RegistrySection
+from smp.config.sections.train import TrainSection
 from smp.config.sections.tune import TuneSection
 from smp.config.validation_errors import as_written
 from smp.config.values.aws import (

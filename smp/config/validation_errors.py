@@ -35,7 +35,7 @@ def problems_of(error: ValidationError, document: Document) -> list[Problem]:
     ]
 
 
-def said_of(details: ErrorDetails, value: Any) -> tuple[str, str | None, str | None]:
+def describe_error(details: ErrorDetails, value: Any) -> tuple[str, str | None, str | None]:
     """Return the reason of a fault, what is allowed and a hint, for a value that stands in no file."""
     context = details.get("ctx", {})
     reason, allowed = _words(details["type"], context, value) or (details["msg"], None)
@@ -140,7 +140,7 @@ def _key_problem(fault: KeyFault, path: Path_, document: Document) -> Problem:
 
 
 @cache
-def meant_by(key: str) -> frozenset[str]:
+def keys_with_spelling(key: str) -> frozenset[str]:
     """Return a key and the keys that it is another spelling of."""
     models = _models(ConfigModel)
     return frozenset({key, *(model.spellings[key] for model in models if key in model.spellings)})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from smp.errors import near_names
-from smp.graph.findings import Declared, Outputs
+from smp.graph.findings import DeclaredStep, Outputs
 from smp.graph.nodes import ChainedInput
 from smp.graph.step_classes import STEP_CLASSES
 
@@ -19,7 +19,7 @@ class ChainError(Exception):
 
 
 def resolve_chain(
-    consumer: Declared, source_name: str, steps: Mapping[str, Declared]
+    consumer: DeclaredStep, source_name: str, steps: Mapping[str, DeclaredStep]
 ) -> tuple[ChainedInput, ...]:
     """Return what a step reads of a named source; raises ChainError."""
     source = steps.get(source_name)
@@ -41,9 +41,9 @@ def resolve_chain(
 
 
 def _select(
-    consumer: Declared,
+    consumer: DeclaredStep,
     source_name: str,
-    source: Declared,
+    source: DeclaredStep,
     offered: Outputs,
 ) -> tuple[ChainedInput, ...]:
     step_class = STEP_CLASSES[consumer.config.step_class]

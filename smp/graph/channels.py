@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from smp.config.sections.jobs import DEFAULT_CHANNEL, EvaluateSection, TrainSection
-from smp.graph.findings import Declared
+from smp.config.sections.jobs import DEFAULT_CHANNEL, EvaluateSection
+from smp.config.sections.train import TrainSection
+from smp.graph.findings import DeclaredStep
 from smp.graph.nodes import ChainedInput
 
 
@@ -15,7 +16,7 @@ def only_channel(channels: Iterable[str]) -> str:
     return DEFAULT_CHANNEL if not names or DEFAULT_CHANNEL in names else names[0]
 
 
-def taken_outputs(step: Declared) -> tuple[str, ...]:
+def taken_outputs(step: DeclaredStep) -> tuple[str, ...]:
     """Return the outputs of processing steps that an image's own algorithm takes as channels.
 
     Such an algorithm refuses channels that it does not know: its channels without files say which it
@@ -27,13 +28,13 @@ def taken_outputs(step: Declared) -> tuple[str, ...]:
     return tuple(name for name, channel in section.channels.items() if not channel.data_files)
 
 
-def transform_channel(step: Declared) -> str:
+def transform_channel(step: DeclaredStep) -> str:
     """Return the one channel of the transform section of a step's model."""
     section = step.model.config.transform
     return only_channel(section.channels if section else ())
 
 
-def evaluate_channel(step: Declared) -> str:
+def evaluate_channel(step: DeclaredStep) -> str:
     """Return the one channel of the evaluation that a Metrics step is."""
     section = step.section
     return only_channel(section.channels if isinstance(section, EvaluateSection) else ())

@@ -19,7 +19,7 @@ from smp.graph.branches import (
 from smp.graph.chains import ChainError, resolve_chain
 from smp.graph.condition_parameters import check_condition_parameters
 from smp.graph.dependencies import links, read_line
-from smp.graph.findings import Declared, Findings, Sides
+from smp.graph.findings import DeclaredStep, Findings, Sides
 from smp.graph.loop_items import check_items
 from smp.graph.loops import place_in_loops, read_loops
 from smp.graph.nodes import ChainedInput, PipelineGraph, StepNode, configured_name
@@ -94,7 +94,7 @@ class GraphChecker(Findings):
             return
         self.places[step.step_name] = (model_name, index)
         if model is not None:
-            declared = Declared(step, model, section_name(self, step, model))
+            declared = DeclaredStep(step, model, section_name(self, step, model))
             self.steps[step.step_name] = declared
             check_sections(self, declared)
 
@@ -133,7 +133,7 @@ class GraphChecker(Findings):
         self.report(reason, "dependencies", index, found=line, hint=hint)
         return False
 
-    def _node(self, step: Declared, after: dict[str, list[str]]) -> StepNode:
+    def _node(self, step: DeclaredStep, after: dict[str, list[str]]) -> StepNode:
         chained = self._chains(step)
         implied = check_step(self, step, chained)
         return StepNode(
@@ -145,7 +145,7 @@ class GraphChecker(Findings):
             **implied,
         )
 
-    def _chains(self, step: Declared) -> tuple[ChainedInput, ...]:
+    def _chains(self, step: DeclaredStep) -> tuple[ChainedInput, ...]:
         found: list[ChainedInput] = []
         seen: set[str] = set()
         written: tuple[str, ...] = ()

@@ -24,7 +24,7 @@ class Findings:
         self.problems: list[Problem] = []
         self.places: dict[str, tuple[str, int]] = {}
         """The model section and the position in it of each step."""
-        self.steps: dict[str, Declared] = {}
+        self.steps: dict[str, DeclaredStep] = {}
         self.sides: Sides = {}
         self.followed: Sides = {}
         """The sides of conditions that steps run on, also those that none lists."""
@@ -105,7 +105,7 @@ Outputs = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
-class Declared:
+class DeclaredStep:
     """A step as declared, with the model whose section it uses."""
 
     config: StepBase

@@ -31,7 +31,7 @@ def check_items(findings: Findings) -> None:
         config = findings.config_of(loop) if loop is not None else None
         assert config is None or isinstance(config, ForEachStep)
         for use, location, path in _uses(findings, name):
-            reason = _why_not(use, name, config)
+            reason = _item_violation(use, name, config)
             if reason is not None:
                 said, allowed, hint = reason
                 findings.problems.append(
@@ -62,7 +62,7 @@ def _uses_of_section(model: Model, key: str) -> Iterator[Placed]:
 Reason = tuple[str, str | None, str | None]
 
 
-def _why_not(use: Use, name: str, loop: ForEachStep | None) -> Reason | None:
+def _item_violation(use: Use, name: str, loop: ForEachStep | None) -> Reason | None:
     """Return what is wrong with an item at a place, what is allowed, a hint; None where nothing is."""
     if loop is None:
         reason = f"step '{name}' is in no loop, so there is no item"

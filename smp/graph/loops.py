@@ -23,7 +23,7 @@ def read_loops(findings: Findings) -> dict[str, str]:
     found: dict[str, str] = {}
     for loop in _loops(findings):
         for index, name in enumerate(loop.steps):
-            problem = _why_not(findings, loop, name, found)
+            problem = _loop_violation(findings, loop, name, found)
             if problem is None:
                 found[name] = loop.step_name
             else:
@@ -46,7 +46,7 @@ def _loops(findings: Findings) -> Iterator[ForEachStep]:
             yield step.config
 
 
-def _why_not(
+def _loop_violation(
     findings: Findings, loop: ForEachStep, name: str, found: Mapping[str, str]
 ) -> tuple[str, str | None] | None:
     """Return why a step cannot be in a loop, and what to do; None where it can."""
@@ -59,9 +59,9 @@ def _why_not(
         return f"'{name}' is a step of the loop '{found[name]}' already", None
     step_class = findings.config_of(name).step_class
     rule = STEP_CLASSES[step_class].in_loop
-    if rule is InLoop.REFUSED:
+    if rule is InLoop.UNSUPPORTED:
         return f"'{name}' is of class {step_class}, which the service takes in no loop", None
-    if rule is InLoop.AT_ONE_PLACE:
+    if rule is InLoop.NOT_ALLOWED:
         return (
             f"'{name}' is of class {step_class}, whose results would be at one place for all items",
             "put it before or after the loop",

@@ -7,8 +7,9 @@ from dataclasses import replace
 
 from smp.config.project import Model, Pipeline, Project
 from smp.config.read.placeholders import SMP_NAMES
-from smp.config.sections.jobs import EvaluateChannel, EvaluateSection
+from smp.config.sections.jobs import EvaluateSection
 from smp.config.steps.approved_model import ApprovedModelStep
+from smp.config.values.channels import EvaluateChannel
 from smp.definition.expressions import fixed_part
 from smp.errors import near_names
 from smp.graph.findings import Findings

@@ -12,10 +12,10 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from smp.config.sections.parameters import ParameterConfig
-from smp.config.validation_errors import said_of, written_path
+from smp.config.validation_errors import describe_error, written_path
 from smp.config.values.base import ConfigModel
 from smp.config.values.channels import Channel
-from smp.config.values.varying import Known, Use, filled, uses_in
+from smp.config.values.varying import Known, Use, resolve_section, uses_in
 from smp.definition.expressions import BEGIN, Reference, names_in
 from smp.definition.parameter_text import Value
 from smp.errors import Location, Problem, near_names
@@ -193,7 +193,7 @@ def _assignments(
 
 def _refused(part: Part, uses: list[Use], changed: str, known: Known) -> Iterator[Problem]:
     """Yield what the section's own checks find with these values in place of its references."""
-    values = filled(part.section, known)
+    values = resolve_section(part.section, known)
     try:
         type(part.section).model_validate(values)
     except ValidationError as error:
@@ -216,7 +216,7 @@ def _at_fault(uses: list[Use], at: Path_, beside: Path_, changed: str) -> Use | 
 
 def _refusal(details: ErrorDetails, use: Use, part: Part, known: Known) -> Problem:
     location, path = part.place(use.path)
-    reason, allowed, hint = said_of(details, details["input"])
+    reason, allowed, hint = describe_error(details, details["input"])
     values = ", ".join(f"'{name}' is {shown(known(name))}" for name in dict.fromkeys(use.names))
     found = f"{shown(str(use.value))}, where {values}"
     return Problem(reason, location, dotted(path), found, allowed, hint)

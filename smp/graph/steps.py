@@ -10,7 +10,7 @@ from smp.config.sections.retry import RetrySection
 from smp.config.steps.base import Cached, Retried, StepBase
 from smp.config.steps.section_step import StepConfig
 from smp.errors import Problem, near_names
-from smp.graph.findings import Declared, Findings
+from smp.graph.findings import DeclaredStep, Findings
 from smp.graph.nodes import ChainedInput, StepNode
 from smp.graph.step_classes import STEP_CLASSES
 from smp.graph.step_classes.base import Implied
@@ -18,7 +18,9 @@ from smp.graph.step_classes.named_files import check_named_files
 from smp.text.messages import dotted
 
 
-def check_step(findings: Findings, step: Declared, chained: tuple[ChainedInput, ...]) -> Implied:
+def check_step(
+    findings: Findings, step: DeclaredStep, chained: tuple[ChainedInput, ...]
+) -> Implied:
     """Report what is wrong with a step and return the steps that it relies on by its class."""
     step_class = STEP_CLASSES[step.config.step_class]
     if isinstance(step.config, StepConfig):
@@ -102,7 +104,7 @@ def section_name(findings: Findings, step: StepBase, model: Model) -> str | None
     return usual
 
 
-def check_sections(findings: Findings, step: Declared) -> None:
+def check_sections(findings: Findings, step: DeclaredStep) -> None:
     """Report the sections that a step needs and that no file has."""
     for needed in STEP_CLASSES[step.config.step_class].sections(step):
         if step.model.config.section(needed) is None:

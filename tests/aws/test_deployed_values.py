@@ -11,7 +11,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from smp.aws.deployed_values import Values, find_values, turn_back
+from smp.aws.deployed_values import Values, find_values, restore_placeholders
 from smp.compiler.cache.compile_all import compile_all
 from smp.config.load import load_project
 from smp.definition.compiled import CompiledPipeline
@@ -80,7 +80,7 @@ def test_a_deployed_example_comes_back_as_it_was_compiled(name: str, values: Val
     definition = deployed(pipeline, values)
     found = find_values(definition, values.account_id, values.region, [pipeline])
 
-    assert turn_back(name, definition, found, [pipeline]) == pipeline.definition
+    assert restore_placeholders(name, definition, found, [pipeline]) == pipeline.definition
 
 
 @pytest.mark.parametrize("name", EXAMPLES_WITHOUT_NAMED_IMAGES)
@@ -96,7 +96,7 @@ def test_nothing_has_to_be_known_where_the_config_spells_out_no_value(
     definition = deployed(pipeline, values)
     found = find_values(definition, values.account_id, values.region)
 
-    assert turn_back(name, definition, found) == pipeline.definition
+    assert restore_placeholders(name, definition, found) == pipeline.definition
 
 
 VALUES = Values(
@@ -124,7 +124,7 @@ def step(name: str, **arguments: Any) -> dict[str, Any]:
 def turned(*steps: dict[str, Any], known: tuple[CompiledPipeline, ...] = ()) -> Any:
     definition = {"Steps": list(steps)}
     values = find_values(definition, VALUES.account_id, VALUES.region, known)
-    back = turn_back("p", definition, values, known)
+    back = restore_placeholders("p", definition, values, known)
     return [step["Arguments"] for step in back["Steps"]]
 
 

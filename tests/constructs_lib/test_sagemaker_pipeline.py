@@ -21,7 +21,7 @@ from constructs_lib.role_policy import RolePolicy
 from constructs_lib.sagemaker_pipeline import SageMakerPipeline
 from smp.definition.assembly import read_assembly
 from smp.definition.compiled import CompiledPipeline
-from smp.definition.permissions.plan import Statement
+from smp.definition.permissions.statement import Statement
 from smp.errors import SetupError
 from tests.stacks.pipelines import definition, full_pipeline, processing_only
 from tests.stacks.synthesis import ROOT

@@ -17,7 +17,7 @@ from smp.compiler.steps.lambda_step import function_step
 from smp.config.steps.approved_model import APPROVED_OUTPUTS, ApprovedModelStep
 from smp.config.steps.base import StepBase
 from smp.config.steps.condition import ConditionStep, FailStep
-from smp.config.steps.function import OutsideStep
+from smp.config.steps.function import ExternalStep
 from smp.config.values.condition import METRICS, Reference, parse_condition, references
 from smp.config.values.message import message_parts
 from smp.definition.expressions import ParameterType
@@ -95,7 +95,7 @@ def _read_by(config: StepBase) -> Iterator[Reference]:
         yield from references(parse_condition(config.condition))
         return
     texts: list[Any] = [config.message] if isinstance(config, FailStep) else []
-    texts += config.inputs.values() if isinstance(config, OutsideStep) else ()
+    texts += config.inputs.values() if isinstance(config, ExternalStep) else ()
     for text in texts:
         if isinstance(text, str):
             yield from (part for part in message_parts(text) if isinstance(part, Reference))

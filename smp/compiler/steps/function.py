@@ -49,5 +49,5 @@ def render_callback(context: StepContext, node: StepNode) -> list[Any]:
     ]
 
 
-def _inputs(context: StepContext, node: StepNode, outside: config.OutsideStep) -> dict[str, Any]:
+def _inputs(context: StepContext, node: StepNode, outside: config.ExternalStep) -> dict[str, Any]:
     return {name: input_of(context, node, value) for name, value in outside.inputs.items()}

@@ -9,7 +9,8 @@ from sagemaker.core.workflow.properties import PropertyFile
 
 from smp.compiler.steps.context import StepContext, sdk_view
 from smp.compiler.steps.processing import file_input, script_step
-from smp.config.sections.jobs import EvaluateChannel, EvaluateSection
+from smp.config.sections.jobs import EvaluateSection
+from smp.config.values.channels import EvaluateChannel
 from smp.graph.nodes import REPORT_OUTPUT, StepNode
 
 EVALUATION_REPORT = "EvaluationReport"

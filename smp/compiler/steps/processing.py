@@ -20,11 +20,8 @@ from smp.compiler.steps.context import StepContext, sdk_tags, sdk_view
 from smp.compiler.steps.images import section_image
 from smp.compiler.steps.manifest import add_manifest
 from smp.compiler.steps.spark import submit_command, submitted_inputs
-from smp.config.sections.jobs import (
-    EvaluateSection,
-    PreprocessChannel,
-    PreprocessSection,
-)
+from smp.config.sections.jobs import EvaluateSection, PreprocessSection
+from smp.config.values.channels import PreprocessChannel
 from smp.definition.compiled import CodeTree
 from smp.graph.nodes import StepNode
 from smp.graph.step_classes.inputs import CODE_INPUT, MANIFEST_FROM, MANIFEST_INPUT

@@ -21,7 +21,7 @@ from sagemaker.train.distributed import MPI, Torchrun
 from smp.compiler.steps.context import StepContext, sdk_view
 from smp.compiler.steps.images import section_image, sklearn_image
 from smp.compiler.steps.manifest import add_manifest
-from smp.config.sections.jobs import TrainSection
+from smp.config.sections.train import TrainSection
 from smp.definition.compiled import CodeTree
 from smp.graph.channels import training_channel
 from smp.graph.nodes import StepNode

@@ -9,8 +9,9 @@ from sagemaker.core.workflow.functions import Join
 from sagemaker.mlops.workflow.steps import TransformStep
 
 from smp.compiler.steps.context import StepContext, sdk_tags, sdk_view
-from smp.config.sections.jobs import Channel, TransformSection
+from smp.config.sections.jobs import TransformSection
 from smp.config.steps.section_step import StepConfig
+from smp.config.values.channels import Channel
 from smp.graph.nodes import StepNode
 
 

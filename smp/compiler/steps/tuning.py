@@ -21,7 +21,7 @@ from sagemaker.train.tuner import HyperparameterTuner
 
 from smp.compiler.steps.context import StepContext, sdk_tags, sdk_view
 from smp.compiler.steps.training import data_channels, job_channel, job_trainer
-from smp.config.sections.jobs import TrainSection
+from smp.config.sections.train import TrainSection
 from smp.config.sections.tune import CategoryRange, Range, TuneSection
 from smp.definition.compiled import Json
 from smp.graph.nodes import StepNode

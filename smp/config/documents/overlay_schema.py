@@ -45,7 +45,7 @@ def _partial(schema: Schema, sections: set[str]) -> Schema:
         if not _holds_sections(schema, sections):
             return schema
         by_name = {"type": "object", "additionalProperties": _partial(schema["items"], sections)}
-        described, plain = _told_apart(schema)
+        described, plain = _discriminated(schema)
         return {**described, "anyOf": [plain, by_name]}
     partial = dict(schema)
     if isinstance(schema.get("additionalProperties"), dict):
@@ -79,12 +79,12 @@ def _or_null(schema: Schema) -> Schema:
         return schema
     choices = schema.get("anyOf")
     if choices is None:
-        described, plain = _told_apart(schema)
+        described, plain = _discriminated(schema)
         return {**described, "anyOf": [plain, NULL]}
     return schema if NULL in choices else {**schema, "anyOf": [*choices, NULL]}
 
 
-def _told_apart(schema: Schema) -> tuple[Schema, Schema]:
+def _discriminated(schema: Schema) -> tuple[Schema, Schema]:
     """Return what is said about a key, and what may stand there."""
     described: Schema = {key: schema[key] for key in ("description", "default") if key in schema}
     return described, {key: value for key, value in schema.items() if key not in described}

@@ -9,11 +9,8 @@ from pydantic import ConfigDict, Field, model_validator
 from smp.config.sections.job_section import NINE_DAYS, RUNTIME_SPELLINGS, JobSection
 from smp.config.sections.registry import (
     DEFAULT_INSTANCE_TYPE,
-    InferenceSpecification,
-    RegistrySection,
 )
 from smp.config.sections.spark import SparkSection
-from smp.config.sections.train import MetricDefinition, TrainSection
 from smp.config.values.aws import (
     ContainerPath,
     ContentType,
@@ -26,36 +23,12 @@ from smp.config.values.aws import (
 )
 from smp.config.values.base import ConfigModel, S3Distribution, Text, fault
 from smp.config.values.channels import (
-    Channel,
-    DataFile,
-    EvaluateChannel,
     EvaluateChannels,
-    PreprocessChannel,
     PreprocessChannels,
-    TransformChannel,
     TransformChannels,
 )
 from smp.config.values.images import SPARK, Framework, ImageChoice, ProcessingFramework
 from smp.config.values.varying import VARIES, Varying
-
-__all__ = [
-    "DEFAULT_CHANNEL",
-    "DEFAULT_INSTANCE_TYPE",
-    "Channel",
-    "DataFile",
-    "EvaluateChannel",
-    "EvaluateSection",
-    "InferenceSpecification",
-    "JobSection",
-    "MetricDefinition",
-    "OutputLocation",
-    "PreprocessChannel",
-    "PreprocessSection",
-    "RegistrySection",
-    "TrainSection",
-    "TransformChannel",
-    "TransformSection",
-]
 
 DEFAULT_CHANNEL = "train"
 

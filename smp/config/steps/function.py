@@ -69,7 +69,7 @@ Queue = Annotated[
 """CreateQueue's limit on a name; a FIFO queue wants a message group, and the service names none."""
 
 
-class OutsideStep(StepBase):
+class ExternalStep(StepBase):
     """What steps have whose work is done outside SageMaker's jobs."""
 
     inputs: Annotated[dict[InputName, InputValue], TAKEN_AS_IT_IS] = Field(
@@ -91,7 +91,7 @@ class OutsideStep(StepBase):
         return self.outputs
 
 
-class LambdaStep(OutsideStep):
+class LambdaStep(ExternalStep):
     """A step that calls a Lambda function."""
 
     step_class: Literal["Lambda"]
@@ -100,7 +100,7 @@ class LambdaStep(OutsideStep):
     """The function by its name, in the account and region of the deployment, or by its ARN."""
 
 
-class CallbackStep(OutsideStep):
+class CallbackStep(ExternalStep):
     """A step that puts a message into a queue and waits until its reader answers."""
 
     step_class: Literal["Callback"]

@@ -35,7 +35,7 @@ ParameterValue = Annotated[
 ]
 """Limits of HyperParameters in CreateTrainingJob (botocore 1.44.5)."""
 
-OF_THE_JOB = frozenset(
+RESERVED_ENV_VARS = frozenset(
     {
         "AWS_DEFAULT_REGION",
         "SM_ENV_NAME",
@@ -53,12 +53,14 @@ MAX_VARIABLES = 100
 
 
 def _check_environment(env: dict[str, str]) -> dict[str, str]:
-    taken = next((name for name in env if name in OF_THE_JOB), None)
+    taken = next((name for name in env if name in RESERVED_ENV_VARS), None)
     if taken is not None:
         raise fault(f"'{taken}' is a variable that the job sets itself", at=(taken,))
-    if len(env) > MAX_VARIABLES - len(OF_THE_JOB):
-        reason = f"has too many entries: the job sets {len(OF_THE_JOB)} of {MAX_VARIABLES} itself"
-        raise fault(reason, f"at most {MAX_VARIABLES - len(OF_THE_JOB)}")
+    if len(env) > MAX_VARIABLES - len(RESERVED_ENV_VARS):
+        reason = (
+            f"has too many entries: the job sets {len(RESERVED_ENV_VARS)} of {MAX_VARIABLES} itself"
+        )
+        raise fault(reason, f"at most {MAX_VARIABLES - len(RESERVED_ENV_VARS)}")
     return env
 
 

@@ -21,7 +21,7 @@ OF_MODELS = (
     "ground_truth_attribute",
 )
 """Keys that only a check of a model's quality has."""
-OF_THE_JOB = frozenset(
+RESERVED_ENV_VARS = frozenset(
     {
         "analysis_type",
         "dataset_format",
@@ -40,7 +40,7 @@ OF_THE_JOB = frozenset(
 
 
 def _check_environment(env: dict[str, str]) -> dict[str, str]:
-    taken = next((name for name in env if name in OF_THE_JOB), None)
+    taken = next((name for name in env if name in RESERVED_ENV_VARS), None)
     if taken is not None:
         raise fault(f"'{taken}' is a variable that the check sets itself", at=(taken,))
     return env

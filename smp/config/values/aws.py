@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field
 
 from smp.config.values.base import TAKEN_AS_IT_IS, ScalarText, Text, fault, pattern
 from smp.config.values.instance_types import InstanceKind, instance_types
-from smp.config.values.varying import VARIES, Varies, Varying
+from smp.config.values.varying import VARIES, ParameterizableText, Varying
 from smp.errors import near_names
 from smp.text.messages import shown
 
@@ -127,17 +127,17 @@ S3Uri = Annotated[
     Field(max_length=1024),
     AfterValidator(_check_uri),
     _in_schema("^s3://[^/]"),
-    Varies(bucket="uri"),
+    ParameterizableText(bucket="uri"),
 ]
 FileName = Annotated[
     Text,
     Field(max_length=1024),
     AfterValidator(_check_file_name),
     _in_schema("^(s3://[^/]|(?!/|[A-Za-z][A-Za-z0-9+.-]*:))"),
-    Varies(bucket="uri"),
+    ParameterizableText(bucket="uri"),
 ]
 S3Prefix = Annotated[str, Field(max_length=1024), AfterValidator(_check_prefix), VARIES]
-DataBucket = Annotated[BucketName, Varies(bucket="name")]
+DataBucket = Annotated[BucketName, ParameterizableText(bucket="name")]
 CheckpointPath = Annotated[Text, Field(max_length=4096), AfterValidator(_check_checkpoint_path)]
 ContainerPath = Annotated[Text, Field(max_length=256), AfterValidator(_check_container_path)]
 

@@ -53,7 +53,7 @@ class _Mark:
 
 
 @dataclass(frozen=True)
-class Varies(_Mark):
+class ParameterizableText(_Mark):
     """Of a type of text: references may stand in it, and the value keeps them as written."""
 
     bucket: Literal["", "uri", "name"] = ""
@@ -62,10 +62,10 @@ class Varies(_Mark):
     def __get_pydantic_core_schema__(
         self, source: Any, handler: GetCoreSchemaHandler
     ) -> CoreSchema:
-        return _taking(handler(source), _known_text)
+        return _accept_expressions(handler(source), _known_text)
 
 
-class _Whole(_Mark):
+class _ParameterizableValue(_Mark):
     """Of a number or flag: a reference may stand for the whole of it."""
 
     def __get_pydantic_core_schema__(
@@ -73,11 +73,13 @@ class _Whole(_Mark):
     ) -> CoreSchema:
         plain = get_args(source)[0]
         kind = TYPES[_bare(plain)]
-        return _taking(handler.generate_schema(plain), lambda written: _whole(written, kind))
+        return _accept_expressions(
+            handler.generate_schema(plain), lambda written: _whole(written, kind)
+        )
 
 
 @dataclass(frozen=True)
-class _Evaluated(_Mark):
+class _EvaluatedText(_Mark):
     """Of a text with expressions of its own, which the field's checks know."""
 
     typed: bool = False
@@ -92,14 +94,14 @@ class _Evaluated(_Mark):
         )
 
 
-VARIES = Varies()
-EVALUATED = _Evaluated()
-TYPED = _Evaluated(typed=True)
-Varying = Annotated[Union[T, Reference], _Whole()]  # noqa: UP007  Varying[int] needs a generic alias
+VARIES = ParameterizableText()
+EVALUATED = _EvaluatedText()
+TYPED = _EvaluatedText(typed=True)
+Varying = Annotated[Union[T, Reference], _ParameterizableValue()]  # noqa: UP007  Varying[int] needs a generic alias
 """A number or flag for which a parameter may stand: `Varying[int]`; limits go inside the brackets."""
 
 
-def _taking(inner: CoreSchema, read: Callable[[Written], Any]) -> CoreSchema:
+def _accept_expressions(inner: CoreSchema, read: Callable[[Written], Any]) -> CoreSchema:
     def validate(value: Any, check: core_schema.ValidatorFunctionWrapHandler) -> Any:
         return read(value) if isinstance(value, Written) else check(value)
 
@@ -202,9 +204,9 @@ def _uses(value: Any, path: Path_, owners: tuple[ConfigModel, ...]) -> Iterator[
 
 def _marked(use: Use, name: str) -> Use:
     mark = mark_of(type(use.owners[-1]), name)
-    if isinstance(mark, _Evaluated):
+    if isinstance(mark, _EvaluatedText):
         return replace(use, typed=mark.typed and whole_name(str(use.value)) is not None)
-    return replace(use, bucket=mark.bucket) if isinstance(mark, Varies) else use
+    return replace(use, bucket=mark.bucket) if isinstance(mark, ParameterizableText) else use
 
 
 @cache
@@ -225,16 +227,16 @@ def _find(annotations: tuple[Any, ...]) -> _Mark | None:
     return None
 
 
-def filled(section: ConfigModel, known: Known) -> dict[str, Any]:
+def resolve_section(section: ConfigModel, known: Known) -> dict[str, Any]:
     """Return a section as a file could have it, with what is known in place of its references."""
     return {
-        field.alias or name: _filled(getattr(section, name), known)
+        field.alias or name: _resolve_value(getattr(section, name), known)
         for name, field in type(section).model_fields.items()
         if name in section.model_fields_set
     }
 
 
-def _filled(value: Any, known: Known) -> Any:
+def _resolve_value(value: Any, known: Known) -> Any:
     if isinstance(value, Reference):
         found = known(value.name)
         return Written(str(value)) if found is None else found
@@ -242,11 +244,11 @@ def _filled(value: Any, known: Known) -> Any:
         text = filled_in(value, lambda name: _text(known(name)))
         return Written(text) if _has_expression(text) else text
     if isinstance(value, ConfigModel):
-        return filled(value, known)
+        return resolve_section(value, known)
     if isinstance(value, dict):
-        return {key: _filled(item, known) for key, item in value.items()}
+        return {key: _resolve_value(item, known) for key, item in value.items()}
     if isinstance(value, tuple):
-        return [_filled(item, known) for item in value]
+        return [_resolve_value(item, known) for item in value]
     return value
 
 

@@ -74,7 +74,7 @@ class Access:
     """Jobs on EMR Serverless, which have roles of their own."""
     emr_logs: tuple[str, ...]
     """Prefixes below which those jobs' logs lie."""
-    asks_models: bool
+    invokes_endpoint: bool
     """Whether a check makes an endpoint of a model and asks it."""
     uses_network: bool
     """Whether a job runs in a VPC."""
@@ -128,7 +128,7 @@ def analyse_access(pipeline: CompiledPipeline) -> Access:
         ),
         emr_jobs=emr_jobs(pipeline.steps()),
         emr_logs=_shortest(_emr_logs(pipeline, parameters)),
-        asks_models=any("ModelName" in step for step in checks),
+        invokes_endpoint=any("ModelName" in step for step in checks),
         uses_network=any("VpcConfig" in path for path, _ in leaves),
         reads_results=any(_reads_results(row_named(name)) for name in types)
         or any(step.get("PropertyFiles") for step in pipeline.steps()),

@@ -57,7 +57,7 @@ def runtime_statements(access: Access, images: Images) -> Iterator[Statement]:
     yield from _keys(access)
     yield from _images(access, images)
     yield from _logs(access)
-    if access.asks_models:
+    if access.invokes_endpoint:
         yield from _endpoints()
     if access.uses_network:
         yield from _network()

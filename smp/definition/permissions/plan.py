@@ -19,8 +19,6 @@ from smp.definition.permissions.statement import Statement, regional_arn
 from smp.definition.step_types import row_of
 from smp.definition.triggers import AIRFLOW, STEP_FUNCTIONS, Schedule, Trigger, state_machine_name
 
-__all__ = ["Permissions", "Statement", "plan_permissions"]
-
 
 @dataclass(frozen=True)
 class Permissions:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from smp.config.steps.approved_model import ApprovedModelStep
-from smp.graph.findings import Declared, Findings
+from smp.graph.findings import DeclaredStep, Findings
 from smp.graph.nodes import ChainedInput
 from smp.graph.package_sources import check_source, find_source
 from smp.graph.step_classes.base import Implied, InLoop, StepClass
 
 
-def _check(findings: Findings, step: Declared, _: tuple[ChainedInput, ...]) -> Implied:
+def _check(findings: Findings, step: DeclaredStep, _: tuple[ChainedInput, ...]) -> Implied:
     assert isinstance(step.config, ApprovedModelStep)
     check_source(findings, step.config)
     return {"packages": find_source(findings, step.config)}
@@ -21,5 +21,5 @@ APPROVED_MODEL = StepClass(
     becomes="ApprovedModel",
     check=_check,
     takes_chains=False,
-    in_loop=InLoop.AT_ONE_PLACE,
+    in_loop=InLoop.NOT_ALLOWED,
 )

@@ -8,7 +8,7 @@ from enum import Enum
 from typing import Literal, TypedDict
 
 from smp.config.steps.base import StepBase
-from smp.graph.findings import Declared, Findings, Outputs
+from smp.graph.findings import DeclaredStep, Findings, Outputs
 from smp.graph.nodes import ChainedInput, PackageSource
 
 Retries = Literal["call", "job"]
@@ -26,7 +26,7 @@ class Implied(TypedDict, total=False):
     reports: tuple[tuple[str, str], ...]
 
 
-def _no_outputs(_: Declared) -> Outputs:
+def _no_outputs(_: DeclaredStep) -> Outputs:
     return ()
 
 
@@ -34,9 +34,9 @@ class InLoop(Enum):
     """Whether steps of a class may be in a loop."""
 
     ALLOWED = "allowed"
-    REFUSED = "refused"
+    UNSUPPORTED = "unsupported"
     """The service accepts them in no loop."""
-    AT_ONE_PLACE = "at one place"
+    NOT_ALLOWED = "not allowed"
     """Their results cannot be kept apart by iteration, or mean one thing for the whole pipeline."""
 
 
@@ -56,17 +56,17 @@ class StepClass:
     section: str | None = None
     """The section of a model that it uses if `step_type` does not name a further one of this kind; none
     for a class that has only keys of its own."""
-    check: Callable[[Findings, Declared, tuple[ChainedInput, ...]], Implied]
+    check: Callable[[Findings, DeclaredStep, tuple[ChainedInput, ...]], Implied]
     """Reports what is wrong with a step and returns the steps that it relies on by its class."""
-    outputs: Callable[[Declared], Outputs] = _no_outputs
+    outputs: Callable[[DeclaredStep], Outputs] = _no_outputs
     """What other steps can chain."""
     needs: str | None = None
     """A further section that its model must have."""
     takes_chains: bool = True
     """Whether it reads what other steps put out."""
-    reads_channel: Callable[[Declared], str] | None = None
+    reads_channel: Callable[[DeclaredStep], str] | None = None
     """The one channel that it reads of a chained step; without it, all outputs are read."""
-    takes_outputs: Callable[[Declared], tuple[str, ...]] | None = None
+    takes_outputs: Callable[[DeclaredStep], tuple[str, ...]] | None = None
     """Those outputs of chained processing steps that it takes; all of them where it names none."""
     cacheable: bool = False
     """Whether its step type takes a CacheConfig.
@@ -88,10 +88,10 @@ class StepClass:
         """Whether its steps have something that others can chain."""
         return self.outputs is not _no_outputs
 
-    def sections(self, step: Declared) -> tuple[str, ...]:
+    def sections(self, step: DeclaredStep) -> tuple[str, ...]:
         """Return the names of the sections of its model that a step uses."""
         return tuple(name for name in (step.section_name, self.needs) if name is not None)
 
-    def script_section(self, step: Declared) -> str | None:
+    def script_section(self, step: DeclaredStep) -> str | None:
         """Return the name of the section whose script a step runs, or puts into what it makes."""
         return step.section_name if self.script == self.section else self.script

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from smp.config.steps.baseline_check import CheckStep
 from smp.errors import near_names
-from smp.graph.findings import Declared, Findings
+from smp.graph.findings import DeclaredStep, Findings
 from smp.graph.nodes import ChainedInput
 from smp.graph.step_classes.base import Implied
 from smp.graph.step_classes.function import check_stand_in
@@ -15,7 +15,7 @@ SUPPLIED = ("supplied_baseline_statistics", "supplied_baseline_constraints")
 
 
 def check_against_baseline(
-    findings: Findings, step: Declared, chained: tuple[ChainedInput, ...]
+    findings: Findings, step: DeclaredStep, chained: tuple[ChainedInput, ...]
 ) -> Implied:
     """Report what is wrong with the data of a check, its baseline and its stand-in."""
     assert isinstance(step.config, CheckStep)
@@ -55,7 +55,7 @@ def _check_chain(findings: Findings, config: CheckStep, chained: tuple[ChainedIn
         )
 
 
-def _check_baseline(findings: Findings, step: Declared, config: CheckStep) -> None:
+def _check_baseline(findings: Findings, step: DeclaredStep, config: CheckStep) -> None:
     has_group = config.model_package_group or step.model.config.registry is not None
     if config.skip_check is not True and not config.supplies_baseline and not has_group:
         supplied = " and ".join(key for key in SUPPLIED if key in type(config).model_fields)
@@ -67,7 +67,7 @@ def _check_baseline(findings: Findings, step: Declared, config: CheckStep) -> No
         )
 
 
-def checks_before(findings: Findings, step: Declared) -> tuple[tuple[str, str], ...]:
+def checks_before(findings: Findings, step: DeclaredStep) -> tuple[tuple[str, str], ...]:
     """Return the checks whose baselines a RegisterModel step registers: the last before it of each kind."""
     order = list(findings.steps)
     names = findings.steps_of(step.model, "QualityCheck", "ClarifyCheck")

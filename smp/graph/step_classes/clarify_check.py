@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from smp.config.steps.clarify_check import ClarifyCheckStep
-from smp.graph.findings import Declared, Findings
+from smp.graph.findings import DeclaredStep, Findings
 from smp.graph.nodes import ChainedInput
 from smp.graph.step_classes.base import Implied, InLoop, StepClass
 from smp.graph.step_classes.baseline_check import check_against_baseline
 
 
-def _check(findings: Findings, step: Declared, chained: tuple[ChainedInput, ...]) -> Implied:
+def _check(findings: Findings, step: DeclaredStep, chained: tuple[ChainedInput, ...]) -> Implied:
     assert isinstance(step.config, ClarifyCheckStep)
     check_against_baseline(findings, step, chained)
     if not step.config.asks_model:
@@ -31,5 +31,5 @@ CLARIFY_CHECK = StepClass(
     renderer="clarify_check.render_clarify_check",
     becomes="ClarifyCheck",
     check=_check,
-    in_loop=InLoop.AT_ONE_PLACE,
+    in_loop=InLoop.NOT_ALLOWED,
 )

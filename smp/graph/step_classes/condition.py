@@ -5,19 +5,21 @@ from __future__ import annotations
 from smp.config.steps.condition import ConditionStep, FailStep
 from smp.config.values.condition import Reference, parse_condition, references
 from smp.config.values.message import message_parts
-from smp.graph.findings import Declared, Findings
+from smp.graph.findings import DeclaredStep, Findings
 from smp.graph.nodes import ChainedInput
 from smp.graph.step_classes.base import Implied, InLoop, StepClass
 from smp.graph.step_classes.references import check_references
 
 
-def _check_condition(findings: Findings, step: Declared, _: tuple[ChainedInput, ...]) -> Implied:
+def _check_condition(
+    findings: Findings, step: DeclaredStep, _: tuple[ChainedInput, ...]
+) -> Implied:
     assert isinstance(step.config, ConditionStep)
     read = references(parse_condition(step.config.condition))
     return _reading(check_references(findings, step, ("condition",), read))
 
 
-def _check_fail(findings: Findings, step: Declared, _: tuple[ChainedInput, ...]) -> Implied:
+def _check_fail(findings: Findings, step: DeclaredStep, _: tuple[ChainedInput, ...]) -> Implied:
     assert isinstance(step.config, FailStep)
     read = [part for part in message_parts(step.config.message) if isinstance(part, Reference)]
     return _reading(check_references(findings, step, ("message",), read))
@@ -33,7 +35,7 @@ CONDITION = StepClass(
     becomes="Condition",
     check=_check_condition,
     takes_chains=False,
-    in_loop=InLoop.REFUSED,
+    in_loop=InLoop.UNSUPPORTED,
 )
 FAIL = StepClass(
     config=FailStep,
@@ -41,5 +43,5 @@ FAIL = StepClass(
     becomes="Fail",
     check=_check_fail,
     takes_chains=False,
-    in_loop=InLoop.REFUSED,
+    in_loop=InLoop.UNSUPPORTED,
 )

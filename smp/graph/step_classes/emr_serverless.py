@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from smp.config.steps.emr_serverless import EMRServerlessStep
 from smp.config.values.condition import Reference
 from smp.config.values.message import message_parts
-from smp.graph.findings import Declared, Findings
+from smp.graph.findings import DeclaredStep, Findings
 from smp.graph.nodes import ChainedInput
 from smp.graph.step_classes.base import Implied, StepClass
 from smp.graph.step_classes.references import check_references
@@ -15,7 +15,7 @@ from smp.graph.step_classes.references import check_references
 Place = tuple[str | int, ...]
 
 
-def _check(findings: Findings, step: Declared, _: tuple[ChainedInput, ...]) -> Implied:
+def _check(findings: Findings, step: DeclaredStep, _: tuple[ChainedInput, ...]) -> Implied:
     assert isinstance(step.config, EMRServerlessStep)
     steps: list[str] = []
     for place, text in _said(step.config):

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from smp.config.steps.for_each import ForEachStep
-from smp.config.steps.function import OutsideStep
+from smp.config.steps.function import ExternalStep
 from smp.config.values.condition import FINAL_METRICS, PARAMETERS, Reference
 from smp.config.values.message import message_parts
-from smp.graph.findings import Declared, Findings
+from smp.graph.findings import DeclaredStep, Findings
 from smp.graph.nodes import ChainedInput
 from smp.graph.step_classes.base import Implied, InLoop, StepClass
 from smp.graph.step_classes.references import check_references
@@ -14,7 +14,7 @@ from smp.graph.step_classes.references import check_references
 NUMBERS = ("Integer", "Float")
 
 
-def _check(findings: Findings, step: Declared, _: tuple[ChainedInput, ...]) -> Implied:
+def _check(findings: Findings, step: DeclaredStep, _: tuple[ChainedInput, ...]) -> Implied:
     config = step.config
     assert isinstance(config, ForEachStep)
     _check_selector(findings, step, config)
@@ -37,7 +37,7 @@ def _check(findings: Findings, step: Declared, _: tuple[ChainedInput, ...]) -> I
     return {"reports": tuple((name, name) for name in steps)}
 
 
-def _check_selector(findings: Findings, step: Declared, config: ForEachStep) -> None:
+def _check_selector(findings: Findings, step: DeclaredStep, config: ForEachStep) -> None:
     compared = config.selected
     if compared is None:
         return
@@ -55,7 +55,7 @@ def _check_selector(findings: Findings, step: Declared, config: ForEachStep) -> 
     if source is None or compared.kind == FINAL_METRICS:
         return
     kind = source.config.typed_outputs.get(compared.path)
-    if isinstance(source.config, OutsideStep) and kind is not None and kind not in NUMBERS:
+    if isinstance(source.config, ExternalStep) and kind is not None and kind not in NUMBERS:
         model, index = findings.places[config.step_name]
         findings.report(
             f"compares '{compared}', which is of type {kind}",
@@ -70,5 +70,5 @@ FOR_EACH = StepClass(
     becomes="ForEach",
     check=_check,
     takes_chains=False,
-    in_loop=InLoop.REFUSED,
+    in_loop=InLoop.UNSUPPORTED,
 )

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from smp.config.read.scripts import script_faults
-from smp.config.steps.function import CallbackStep, LambdaStep, OutsideStep
+from smp.config.steps.function import CallbackStep, ExternalStep, LambdaStep
 from smp.config.values.condition import Reference
 from smp.config.values.message import message_parts
-from smp.graph.findings import Declared, Findings
+from smp.graph.findings import DeclaredStep, Findings
 from smp.graph.nodes import ChainedInput
 from smp.graph.step_classes.base import Implied, StepClass
 from smp.graph.step_classes.references import check_references
@@ -14,8 +14,8 @@ from smp.graph.step_classes.references import check_references
 STAND_IN = "local_stand_in"
 
 
-def _check(findings: Findings, step: Declared, _: tuple[ChainedInput, ...]) -> Implied:
-    assert isinstance(step.config, OutsideStep)
+def _check(findings: Findings, step: DeclaredStep, _: tuple[ChainedInput, ...]) -> Implied:
+    assert isinstance(step.config, ExternalStep)
     steps: list[str] = []
     for name, value in step.config.inputs.items():
         if isinstance(value, str):
@@ -25,7 +25,7 @@ def _check(findings: Findings, step: Declared, _: tuple[ChainedInput, ...]) -> I
     return {"reports": tuple((name, name) for name in dict.fromkeys(steps))}
 
 
-def check_stand_in(findings: Findings, step: Declared, script: str | None) -> None:
+def check_stand_in(findings: Findings, step: DeclaredStep, script: str | None) -> None:
     """Report a script that a step names to run in its place, and that is not there."""
     if script is None:
         return

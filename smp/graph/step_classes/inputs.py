@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from smp.config.sections.jobs import Channel
+from smp.config.values.channels import Channel
 from smp.definition.expressions import BEGIN, items_in
-from smp.graph.findings import Declared, Findings
+from smp.graph.findings import DeclaredStep, Findings
 
 MAX_PROCESSING_INPUTS = 10
 MAX_TRAINING_CHANNELS = 20
@@ -23,7 +23,7 @@ TRAINING_CODE_CHANNELS = ("code", "sm_drivers")
 
 
 def check_names(
-    findings: Findings, step: Declared, names: list[str], limit: int, what: str
+    findings: Findings, step: DeclaredStep, names: list[str], limit: int, what: str
 ) -> None:
     """Report inputs or channels of the same name, with too long a name, or too many of them."""
     for name, count in Counter(names).items():
@@ -42,7 +42,7 @@ def check_names(
 
 
 def check_manifest(
-    findings: Findings, step: Declared, channels: Iterable[Channel], what: str
+    findings: Findings, step: DeclaredStep, channels: Iterable[Channel], what: str
 ) -> None:
     """Several files in one input become a manifest: objects of one bucket, no prefixes."""
     uris = [channel.uri_of(file) for channel in channels for file in channel.data_files]

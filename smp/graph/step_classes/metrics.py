@@ -5,17 +5,17 @@ from __future__ import annotations
 from smp.config.sections.jobs import EvaluateSection
 from smp.config.steps.section_step import StepConfig
 from smp.graph.channels import evaluate_channel
-from smp.graph.findings import Declared, Findings, Outputs
+from smp.graph.findings import DeclaredStep, Findings, Outputs
 from smp.graph.nodes import REPORT_OUTPUT, ChainedInput
 from smp.graph.step_classes.base import Implied, StepClass
 from smp.graph.step_classes.inputs import CODE_INPUT, MAX_PROCESSING_INPUTS, check_names
 
 
-def _outputs(step: Declared) -> Outputs:
+def _outputs(step: DeclaredStep) -> Outputs:
     return ((REPORT_OUTPUT, evaluate_channel(step)),)
 
 
-def _check(findings: Findings, step: Declared, chained: tuple[ChainedInput, ...]) -> Implied:
+def _check(findings: Findings, step: DeclaredStep, chained: tuple[ChainedInput, ...]) -> Implied:
     section = step.section
     if not findings.steps_of(step.model, "Transform"):
         findings.report_step(

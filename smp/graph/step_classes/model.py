@@ -6,7 +6,7 @@ from smp.config.project import Model
 from smp.config.steps.approved_model import ApprovedModelStep
 from smp.config.steps.base import StepBase
 from smp.config.steps.section_step import StepConfig
-from smp.graph.findings import Declared, Findings
+from smp.graph.findings import DeclaredStep, Findings
 from smp.graph.nodes import ChainedInput
 from smp.graph.step_classes.base import Implied, StepClass
 from smp.graph.step_classes.baseline_check import checks_before
@@ -15,7 +15,7 @@ MAKERS = ("Training", "Tuning")
 """The classes whose steps make a model's artefact."""
 
 
-def _check_create(findings: Findings, step: Declared, _: tuple[ChainedInput, ...]) -> Implied:
+def _check_create(findings: Findings, step: DeclaredStep, _: tuple[ChainedInput, ...]) -> Implied:
     if not findings.steps_of(step.model, *MAKERS):
         approved = findings.last_before(step.config, step.model, "ApprovedModel")
         if approved is not None:
@@ -29,7 +29,7 @@ def _check_create(findings: Findings, step: Declared, _: tuple[ChainedInput, ...
     return _need_training(findings, step)
 
 
-def _take_approved(findings: Findings, step: Declared, approved: str) -> Implied:
+def _take_approved(findings: Findings, step: DeclaredStep, approved: str) -> Implied:
     """Make the model of an approved version: it brings artefact, image and inference script."""
     config = findings.config_of(approved)
     assert isinstance(config, ApprovedModelStep)
@@ -51,7 +51,7 @@ def _take_approved(findings: Findings, step: Declared, approved: str) -> Implied
     return {"approved": approved}
 
 
-def _check_register(findings: Findings, step: Declared, _: tuple[ChainedInput, ...]) -> Implied:
+def _check_register(findings: Findings, step: DeclaredStep, _: tuple[ChainedInput, ...]) -> Implied:
     return {
         **_need_training(findings, step),
         "create_model": _packed_by(findings, step),
@@ -60,7 +60,7 @@ def _check_register(findings: Findings, step: Declared, _: tuple[ChainedInput, .
     }
 
 
-def _need_training(findings: Findings, step: Declared) -> Implied:
+def _need_training(findings: Findings, step: DeclaredStep) -> Implied:
     makers = _makers(findings, step.config, step.model)
     if not makers:
         findings.report_step(
@@ -93,7 +93,7 @@ def _makers(findings: Findings, step: StepBase, model: Model) -> tuple[str, ...]
     return (last, *[name for name in makers if findings.are_opposite(last, name)][-1:])
 
 
-def _packed_by(findings: Findings, step: Declared) -> str | None:
+def _packed_by(findings: Findings, step: DeclaredStep) -> str | None:
     """Return the CreateModel step that packs the very artefact which a RegisterModel step registers."""
     registry = step.model.config.registry
     name = findings.last_before(step.config, step.model, "CreateModel")

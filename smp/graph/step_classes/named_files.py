@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from smp.config.read.scripts import is_inside
-from smp.graph.findings import Declared, Findings
+from smp.graph.findings import DeclaredStep, Findings
 from smp.text.messages import shown
 
 
-def check_named_files(findings: Findings, step: Declared, directories: tuple[str, ...]) -> None:
+def check_named_files(findings: Findings, step: DeclaredStep, directories: tuple[str, ...]) -> None:
     """Report each path that does not lead to a file; `directories` are keys that may name directories."""
     model, index = findings.places[step.config.step_name]
     source = step.model.source_directory

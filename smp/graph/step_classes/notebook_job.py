@@ -8,7 +8,7 @@ from pathlib import Path
 from smp.config.steps.notebook_job import NotebookJobStep
 from smp.config.values.condition import Reference
 from smp.config.values.message import message_parts
-from smp.graph.findings import Declared, Findings
+from smp.graph.findings import DeclaredStep, Findings
 from smp.graph.nodes import ChainedInput
 from smp.graph.step_classes.base import Implied, InLoop, StepClass
 from smp.graph.step_classes.inputs import MAX_TRAINING_CHANNELS, check_names
@@ -21,7 +21,7 @@ CHANNEL = "sagemaker_headless_execution_pipelinestep"
 FORMAT = 4
 
 
-def _check(findings: Findings, step: Declared, chained: tuple[ChainedInput, ...]) -> Implied:
+def _check(findings: Findings, step: DeclaredStep, chained: tuple[ChainedInput, ...]) -> Implied:
     config = step.config
     assert isinstance(config, NotebookJobStep)
     steps: list[str] = []
@@ -39,7 +39,7 @@ def notebook_channel(chain: ChainedInput) -> str:
     return f"{chain.label}-{chain.output}".replace("-", "_").replace(".", "_")
 
 
-def _check_notebook(findings: Findings, step: Declared, config: NotebookJobStep) -> None:
+def _check_notebook(findings: Findings, step: DeclaredStep, config: NotebookJobStep) -> None:
     """Report a file that is no notebook; that there is one is checked for every step that names files."""
     path = step.model.source_directory / config.input_notebook
     reason = None if file_error(path, step.model.directory) else _notebook_error(path)
@@ -71,6 +71,6 @@ NOTEBOOK_JOB = StepClass(
     becomes="NotebookJob",
     check=_check,
     retries="job",
-    in_loop=InLoop.AT_ONE_PLACE,
+    in_loop=InLoop.NOT_ALLOWED,
     directories=("additional_dependencies",),
 )

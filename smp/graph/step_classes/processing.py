@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from smp.config.sections.jobs import DEFAULT_CHANNEL, PreprocessSection
 from smp.config.steps.section_step import StepConfig
-from smp.graph.findings import Declared, Findings, Outputs
+from smp.graph.findings import DeclaredStep, Findings, Outputs
 from smp.graph.nodes import ChainedInput
 from smp.graph.step_classes.base import Implied, StepClass
 from smp.graph.step_classes.inputs import (
@@ -19,13 +19,13 @@ from smp.graph.step_classes.inputs import (
 )
 
 
-def _outputs(step: Declared) -> Outputs:
+def _outputs(step: DeclaredStep) -> Outputs:
     section = step.section
     channels = tuple(section.channels if isinstance(section, PreprocessSection) else ())
     return tuple((name, name) for name in channels or (DEFAULT_CHANNEL,))
 
 
-def _check(findings: Findings, step: Declared, chained: tuple[ChainedInput, ...]) -> Implied:
+def _check(findings: Findings, step: DeclaredStep, chained: tuple[ChainedInput, ...]) -> Implied:
     section = step.section
     if not isinstance(section, PreprocessSection):
         return {}

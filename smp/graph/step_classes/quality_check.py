@@ -11,5 +11,5 @@ QUALITY_CHECK = StepClass(
     renderer="quality_check.render_quality_check",
     becomes="QualityCheck",
     check=check_against_baseline,
-    in_loop=InLoop.AT_ONE_PLACE,
+    in_loop=InLoop.NOT_ALLOWED,
 )

@@ -15,7 +15,7 @@ from smp.config.values.condition import (
     metric_name,
 )
 from smp.errors import near_names
-from smp.graph.findings import Declared, Findings
+from smp.graph.findings import DeclaredStep, Findings
 from smp.graph.package_sources import find_source
 
 CLASS_OF_KIND = {METRICS: "Metrics", FINAL_METRICS: "Training"}
@@ -23,7 +23,7 @@ CLASS_OF_KIND = {METRICS: "Metrics", FINAL_METRICS: "Training"}
 
 
 def check_references(
-    findings: Findings, step: Declared, place: tuple[str | int, ...], read: Iterable[Reference]
+    findings: Findings, step: DeclaredStep, place: tuple[str | int, ...], read: Iterable[Reference]
 ) -> list[str]:
     """Report what is read of steps that have no such value; return the steps that are read."""
     steps: list[str] = []
@@ -42,7 +42,7 @@ def check_references(
 
 
 def _is_item(
-    findings: Findings, step: Declared, place: tuple[str | int, ...], reference: Reference
+    findings: Findings, step: DeclaredStep, place: tuple[str | int, ...], reference: Reference
 ) -> bool:
     """Tell whether an item of a loop is read; what a condition asks of one is reported."""
     if reference.kind == ITEM and step.config.step_class == "Condition":
@@ -50,7 +50,7 @@ def _is_item(
     return reference.kind == ITEM
 
 
-def _has_kind(source: Declared, kind: str) -> bool:
+def _has_kind(source: DeclaredStep, kind: str) -> bool:
     if kind == OUTPUTS:
         return bool(source.config.typed_outputs)
     if kind == METRICS and isinstance(source.config, ApprovedModelStep):
@@ -59,7 +59,7 @@ def _has_kind(source: Declared, kind: str) -> bool:
 
 
 def _report_owner(
-    findings: Findings, step: Declared, place: tuple[str | int, ...], reference: Reference
+    findings: Findings, step: DeclaredStep, place: tuple[str | int, ...], reference: Reference
 ) -> None:
     wanted = CLASS_OF_KIND.get(reference.kind)
     what = f"is no {wanted} step" if wanted else "has no outputs"
@@ -78,10 +78,10 @@ def _report_owner(
 
 def _check_name(
     findings: Findings,
-    step: Declared,
+    step: DeclaredStep,
     place: tuple[str | int, ...],
     reference: Reference,
-    source: Declared,
+    source: DeclaredStep,
 ) -> None:
     if reference.kind == METRICS:
         if isinstance(source.config, ApprovedModelStep):
@@ -111,7 +111,7 @@ def _check_name(
 
 def _check_reports(
     findings: Findings,
-    step: Declared,
+    step: DeclaredStep,
     place: tuple[str | int, ...],
     reference: Reference,
     source: ApprovedModelStep,
@@ -130,7 +130,7 @@ def _check_reports(
 
 def _report(
     findings: Findings,
-    step: Declared,
+    step: DeclaredStep,
     place: tuple[str | int, ...],
     reason: str,
     **details: str | None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from smp.config.steps.section_step import StepConfig
 from smp.graph.channels import only_channel, taken_outputs, training_channel
-from smp.graph.findings import Declared, Findings, Outputs
+from smp.graph.findings import DeclaredStep, Findings, Outputs
 from smp.graph.nodes import MODEL_OUTPUT, ChainedInput
 from smp.graph.step_classes.base import Implied, StepClass
 from smp.graph.step_classes.inputs import (
@@ -15,14 +15,14 @@ from smp.graph.step_classes.inputs import (
 )
 
 
-def training_outputs(step: Declared) -> Outputs:
+def training_outputs(step: DeclaredStep) -> Outputs:
     """Return the one output: the model's artefact."""
     section = step.model.config.train
     return ((MODEL_OUTPUT, only_channel(section.channels if section else ())),)
 
 
 def check_training(
-    findings: Findings, step: Declared, chained: tuple[ChainedInput, ...]
+    findings: Findings, step: DeclaredStep, chained: tuple[ChainedInput, ...]
 ) -> Implied:
     """Report channels that are too many, of the same name, or cannot be joined."""
     section = step.model.config.train

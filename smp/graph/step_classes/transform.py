@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from smp.config.steps.section_step import StepConfig
 from smp.graph.channels import transform_channel
-from smp.graph.findings import Declared, Findings, Outputs
+from smp.graph.findings import DeclaredStep, Findings, Outputs
 from smp.graph.nodes import PREDICTIONS_OUTPUT, ChainedInput
 from smp.graph.step_classes.base import Implied, StepClass
 
 
-def _outputs(step: Declared) -> Outputs:
+def _outputs(step: DeclaredStep) -> Outputs:
     return ((PREDICTIONS_OUTPUT, transform_channel(step)),)
 
 
-def _check(findings: Findings, step: Declared, _: tuple[ChainedInput, ...]) -> Implied:
+def _check(findings: Findings, step: DeclaredStep, _: tuple[ChainedInput, ...]) -> Implied:
     section = step.model.config.transform
     create_model = findings.last_before(step.config, step.model, "CreateModel")
     if create_model is None:

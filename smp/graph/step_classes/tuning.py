@@ -5,13 +5,13 @@ from __future__ import annotations
 from smp.config.steps.section_step import StepConfig
 from smp.errors import near_names
 from smp.graph.channels import taken_outputs
-from smp.graph.findings import Declared, Findings
+from smp.graph.findings import DeclaredStep, Findings
 from smp.graph.nodes import ChainedInput
 from smp.graph.step_classes.base import Implied, StepClass
 from smp.graph.step_classes.training import check_training, training_outputs
 
 
-def _check(findings: Findings, step: Declared, chained: tuple[ChainedInput, ...]) -> Implied:
+def _check(findings: Findings, step: DeclaredStep, chained: tuple[ChainedInput, ...]) -> Implied:
     check_training(findings, step, chained)
     train, tune = step.model.config.train, step.model.config.tune
     if train is None or tune is None:

@@ -24,13 +24,13 @@ from smp.local.jobs.context import StepContext, StepFailure
 from smp.local.jobs.kinds import job_of
 from smp.local.sandbox.base import Sandbox
 from smp.local.sandbox.process import Stop
-from smp.local.show.commands import duration
 from smp.local.store.file_hashes import FileHashes
 from smp.local.store.object_store import ObjectStore
 from smp.local.store.places import Places, local_value
 from smp.local.store.reports import read_report
 from smp.local.store.run_store import EXECUTING, FAILED, STOPPED, SUCCEEDED, Run, StepRecord
 from smp.local.store.step_data import StepData
+from smp.text.human import duration
 
 MACHINE_FAULTS = frozenset({"Step.SERVICE_FAULT", "SageMaker.JOB_INTERNAL_ERROR"})
 """Exception types of retry policies that a fault of this machine, not of the script, counts as."""

@@ -97,7 +97,7 @@ def image_command(
     return given or without_any
 
 
-def said_in(opt_ml: Path, path: str) -> str:
+def read_failure_file(opt_ml: Path, path: str) -> str:
     """Return what a job wrote of its failure to a path in the container; a link says nothing.
 
     As in the service, the first 1,024 characters.

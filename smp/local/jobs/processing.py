@@ -11,7 +11,12 @@ from typing import Any
 
 from smp.errors import RunError
 from smp.local.jobs.container import directories, host_names, inside, resource_config, write_json
-from smp.local.jobs.context import StepContext, image_command, raise_unless_succeeded, said_in
+from smp.local.jobs.context import (
+    StepContext,
+    image_command,
+    raise_unless_succeeded,
+    read_failure_file,
+)
 from smp.local.sandbox.base import Job
 from smp.local.sandbox.process import Ended, run_job
 
@@ -32,7 +37,7 @@ def run_processing(context: StepContext) -> dict[str, Any]:
         endings = _run_all(context, hosts, places)
     limit = _max_seconds(arguments)
     for ended, place in zip(endings, places, strict=True):
-        raise_unless_succeeded(ended, limit, said_in(place, "/opt/ml/output/message"))
+        raise_unless_succeeded(ended, limit, read_failure_file(place, "/opt/ml/output/message"))
     for output in outputs:
         _upload(context, places, output)
     return _describe(context, outputs)

@@ -20,7 +20,7 @@ from smp.local.jobs.context import (
     StepFailure,
     image_command,
     raise_unless_succeeded,
-    said_in,
+    read_failure_file,
     too_long,
 )
 from smp.local.jobs.metric_scraper import MetricScraper
@@ -75,7 +75,9 @@ def run_training(context: StepContext) -> dict[str, Any]:
         context.say(f"not all checkpoints were uploaded: {error}")
     if ended.timed_out and _has_model(context):
         raise StepFailure(f"{too_long(limit)}; {_saved(context)}")
-    raise_unless_succeeded(ended, limit, said_in(context.opt_ml, "/opt/ml/output/failure"))
+    raise_unless_succeeded(
+        ended, limit, read_failure_file(context.opt_ml, "/opt/ml/output/failure")
+    )
     return {
         **arguments,
         "TrainingJobName": context.job_name,

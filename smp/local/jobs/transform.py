@@ -14,7 +14,12 @@ from smp.definition.compiled import Json
 from smp.errors import Problem
 from smp.local.jobs.archive import unpack
 from smp.local.jobs.container import directories, host_names, inside
-from smp.local.jobs.context import StepContext, StepFailure, raise_unless_succeeded, said_in
+from smp.local.jobs.context import (
+    StepContext,
+    StepFailure,
+    raise_unless_succeeded,
+    read_failure_file,
+)
 from smp.local.jobs.model import containers, find_model, model_data_uri
 from smp.local.sandbox.base import Job
 from smp.local.sandbox.process import Ended, run_job
@@ -203,7 +208,7 @@ def _environment(arguments: Mapping[str, Any], container: Json) -> dict[str, str
 
 
 def _raise_unless_succeeded(ended: Ended, place: Path) -> None:
-    failure = said_in(place, "/opt/ml/output/failure")
+    failure = read_failure_file(place, "/opt/ml/output/failure")
     if ended.exit_code and not (ended.stopped or ended.timed_out) and failure:
         raise StepFailure(f"AlgorithmError: {failure}")
     raise_unless_succeeded(ended, MAX_SECONDS, "")

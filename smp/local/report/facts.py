@@ -13,7 +13,7 @@ from urllib.parse import quote
 from smp.definition.compiled import CompiledPipeline
 from smp.definition.step_types import row_of
 from smp.errors import RunError
-from smp.local.show.commands import REUSED, WAITING, duration, shown_state, workspace_command
+from smp.local.show.commands import REUSED, WAITING, shown_state, workspace_command
 from smp.local.show.results import EvaluationReport, evaluation_reports
 from smp.local.store.places import Places
 from smp.local.store.run_store import (
@@ -27,6 +27,7 @@ from smp.local.store.run_store import (
     StepRecord,
 )
 from smp.local.store.step_data import StepData
+from smp.text.human import duration
 
 NOT_IN_RUN = "Not in this run"
 

@@ -20,10 +20,10 @@ from smp.local.report.markup import (
     join,
     link,
 )
-from smp.local.show.commands import counted, size
 from smp.local.show.results import RegisteredVersion, hyperparameters, registered_version
 from smp.local.store.run_store import StepRecord
 from smp.local.store.step_data import Stored
+from smp.text.human import counted, size
 
 SHORT_HASH = 12
 MAKERS = ("Training", "Tuning")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from html import escape
 
-from smp.local.show.commands import clean_text
+from smp.text.human import clean_text
 
 VOID = frozenset({"meta", "input", "br", "link"})
 

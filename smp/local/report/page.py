@@ -22,13 +22,14 @@ from smp.local.report.results import render_results
 from smp.local.report.states import badge, icon_of, state_class
 from smp.local.report.steps import render_failures, render_steps
 from smp.local.report.timeline import render_timeline
-from smp.local.show.commands import STATES, duration, moment, resume_command, shown_state
-from smp.local.show.results import came_to, registered_version
+from smp.local.show.commands import STATES, resume_command, shown_state
+from smp.local.show.results import outcome_summary, registered_version
 from smp.local.store.places import Places
 from smp.local.store.run_store import EXECUTING, FAILED, STOPPED, SUCCEEDED, Run
 from smp.picture.dag import read_dag
 from smp.picture.svg import px
 from smp.picture.svg_picture import HEADER, MARGIN, Mark, render_svg
+from smp.text.human import duration, moment
 
 PICTURE_SIZE = re.compile(r'viewBox="0 0 ([\d.]+) ([\d.]+)" width="[\d.]+" height="[\d.]+"')
 STROKE_ROOM = 6.0
@@ -211,7 +212,7 @@ def _mark(report: Facts, name: str) -> Mark:
         return Mark(state_class(state), icon_of(state), "not in this run")
     step = report.steps[name]
     stand_in = "stand-in" if step and step.stand_in else ""
-    decided = came_to(step).removeprefix("the condition ") if step else ""
+    decided = outcome_summary(step).removeprefix("the condition ") if step else ""
     parts = (state, decided, report.took(step), stand_in)
     words = " · ".join(part for part in parts if part)
     return Mark(state_class(state), icon_of(state), words, f"#{report.anchor(name)}")

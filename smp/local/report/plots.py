@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from smp.local.report.markup import Html, element
-from smp.local.show.commands import number
 from smp.picture.svg import px
+from smp.text.human import number
 
 WIDTH, HEIGHT = 340.0, 170.0
 LEFT, RIGHT, TOP, BOTTOM = 52.0, 14.0, 12.0, 26.0

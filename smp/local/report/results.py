@@ -9,7 +9,7 @@ from typing import Any
 from smp.local.report.facts import Facts
 from smp.local.report.markup import Html, code, data_table, element, fold, join, link
 from smp.local.report.plots import plot
-from smp.local.show.commands import counted, number, trial_command
+from smp.local.show.commands import trial_command
 from smp.local.show.results import (
     EvaluationReport,
     Trial,
@@ -20,6 +20,7 @@ from smp.local.show.results import (
     trials,
 )
 from smp.local.store.run_store import StepRecord
+from smp.text.human import counted, number
 
 MAX_TILES = 8
 MAX_ROWS = 200

@@ -11,17 +11,10 @@ from smp.local.report.lineage import digest, inputs_table, told
 from smp.local.report.markup import Child, Html, code, command, element, facts, fold, join, link
 from smp.local.report.states import badge, state_class
 from smp.local.report.timeline import why
-from smp.local.show.commands import (
-    counted,
-    log_command,
-    moment,
-    shown_state,
-    size,
-    trial_command,
-    ways_on,
-)
+from smp.local.show.commands import log_command, recovery_commands, shown_state, trial_command
 from smp.local.show.progress import read_tail
 from smp.local.store.run_store import FAILED, StepRecord
+from smp.text.human import counted, moment, size
 
 FOLDED_LINES, FOLDED_BYTES = 100, 16 * 1024
 FAILED_LINES, FAILED_BYTES = 300, 48 * 1024
@@ -45,7 +38,7 @@ def render_failures(report: Facts) -> Html:
 def _failure(report: Facts, step: StepRecord) -> Html:
     record = report.record
     commands: list[tuple[str, Child]] = [
-        (what.capitalize(), command(line)) for what, line in ways_on(record, step)
+        (what.capitalize(), command(line)) for what, line in recovery_commands(record, step)
     ]
     if report.run.log_path(step.name).exists():
         commands.append(("See the whole log", command(log_command(record, step.name))))

@@ -7,7 +7,7 @@ from smp.local.report.markup import Html, element, link
 from smp.local.report.plots import nice_ticks
 from smp.local.report.states import icon, state_class
 from smp.local.show.commands import shown_state
-from smp.local.show.results import came_to
+from smp.local.show.results import outcome_summary
 from smp.local.store.run_store import SKIPPED, StepRecord
 
 SCALES = ((7200.0, 3600.0, "h"), (120.0, 60.0, "min"), (0.0995, 1.0, "s"), (0.0, 0.001, "ms"))
@@ -75,7 +75,7 @@ def why(step: StepRecord | None) -> str:
     """Say in words where a step's result comes from, or what became of it."""
     if step is None:
         return ""
-    decided = came_to(step).capitalize()
+    decided = outcome_summary(step).capitalize()
     if step.reused_from:
         source = f"Cache hit: the result of run {step.reused_from}"
         return f"{decided}. {source}" if decided else source

@@ -15,41 +15,6 @@ from smp.local.store.run_store import (
     RunRecord,
     StepRecord,
 )
-from smp.text.human import (
-    clean_line,
-    clean_text,
-    counted,
-    duration,
-    moment,
-    number,
-    printable,
-    size,
-    table,
-)
-
-__all__ = [
-    "REUSED",
-    "STATES",
-    "WAITING",
-    "clean_line",
-    "clean_text",
-    "counted",
-    "duration",
-    "log_command",
-    "moment",
-    "number",
-    "parameter_text",
-    "printable",
-    "resume_command",
-    "run_command",
-    "shown_state",
-    "size",
-    "step_command",
-    "table",
-    "trial_command",
-    "ways_on",
-    "workspace_command",
-]
 
 WAITING = "Waiting"
 """What is shown for a step of the run that has no record yet."""
@@ -78,7 +43,7 @@ def step_command(run: RunRecord, step: str) -> str:
     return shlex.join(["smp", "run", run.pipeline, "--only", step, *given, *_where(run)])
 
 
-def ways_on(run: RunRecord, step: StepRecord) -> list[tuple[str, str]]:
+def recovery_commands(run: RunRecord, step: StepRecord) -> list[tuple[str, str]]:
     """Return what to do about a failed step, each with its command.
 
     A Fail step ran nothing by itself, a step of an iteration runs with its loop only, and a Tuning step

@@ -16,12 +16,13 @@ from smp.definition.differences import (
     own_settings,
     trees_by_origin,
 )
-from smp.local.show.commands import counted, duration, number, parameter_text, shown_state, size
+from smp.local.show.commands import parameter_text, shown_state
 from smp.local.show.results import all_metrics
 from smp.local.show.text import clean_table, run_fields
 from smp.local.store.places import Places
 from smp.local.store.run_store import Run
 from smp.local.store.step_data import StepData
+from smp.text.human import counted, duration, number, size
 
 SIDES = ("before", "after")
 SHORT_HASH = 12

@@ -12,16 +12,8 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import TextIO
 
-from smp.local.show.commands import (
-    REUSED,
-    WAITING,
-    clean_line,
-    counted,
-    duration,
-    printable,
-    shown_state,
-)
-from smp.local.show.results import came_to
+from smp.local.show.commands import REUSED, WAITING, shown_state
+from smp.local.show.results import outcome_summary
 from smp.local.store.run_store import (
     EXECUTING,
     FAILED,
@@ -32,6 +24,7 @@ from smp.local.store.run_store import (
     SUCCEEDED,
     StepRecord,
 )
+from smp.text.human import clean_line, counted, duration, printable
 
 MARKS: Mapping[str, tuple[str, str, str]] = {
     SUCCEEDED: ("✓", "+", "32"),
@@ -133,7 +126,7 @@ class LiveView:
         if step.reused_from:
             return f"from run {step.reused_from}"
         if step.status in FINISHED:
-            return (step.reason or came_to(step)).partition("\n")[0]
+            return (step.reason or outcome_summary(step)).partition("\n")[0]
         attempt = f"attempt {step.attempts}: " if step.attempts > 1 else ""
         return attempt + self.lines.get(name, "").strip()
 

@@ -18,17 +18,8 @@ from typing import TextIO
 
 from smp.definition.compiled import CompiledPipeline
 from smp.definition.step_types import FOR_EACH
-from smp.local.show.commands import (
-    clean_line,
-    counted,
-    duration,
-    printable,
-    resume_command,
-    run_command,
-    shown_state,
-    ways_on,
-)
-from smp.local.show.results import came_to
+from smp.local.show.commands import recovery_commands, resume_command, run_command, shown_state
+from smp.local.show.results import outcome_summary
 from smp.local.store.places import Places
 from smp.local.store.run_store import (
     EXECUTING,
@@ -39,6 +30,7 @@ from smp.local.store.run_store import (
     RunRecord,
     StepRecord,
 )
+from smp.text.human import clean_line, counted, duration, printable
 
 TAIL_LINES = 15
 TAIL_BYTES = 16 * 1024
@@ -217,7 +209,7 @@ def _failure(run: Run, record: RunRecord, step: StepRecord) -> Iterator[str]:
         yield f"  the {'log' if tail.is_whole else 'last lines of its log'}:"
         yield from (f"  | {line}" for line in tail.lines)
         yield f"  the whole log:         {_short(log)}"
-    for what, command in ways_on(record, step):
+    for what, command in recovery_commands(record, step):
         yield f"  {f'{what}:':<22} {command}"
     yield ""
 
@@ -231,8 +223,8 @@ def _change(record: StepRecord) -> str:
         parts.append(f" after {duration(record.seconds)}")
     elif record.attempts > 1:
         parts.append(f", attempt {record.attempts}")
-    if came_to(record):
-        parts.append(f", {came_to(record)}")
+    if outcome_summary(record):
+        parts.append(f", {outcome_summary(record)}")
     if record.stand_in:
         parts.append(f" (stand-in {record.stand_in})")
     if record.reason:

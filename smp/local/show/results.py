@@ -172,7 +172,7 @@ def _trial(summary: Mapping[str, Any], best: str | None) -> Trial:
     )
 
 
-def came_to(step: StepRecord) -> str:
+def outcome_summary(step: StepRecord) -> str:
     """Say what a step decided or chose, where it is of a type that does; else nothing."""
     if step.status != SUCCEEDED:
         return ""

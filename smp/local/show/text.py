@@ -9,23 +9,17 @@ from typing import Any
 from smp.local.engine.prune import Pruned
 from smp.local.show.commands import (
     STATES,
-    clean_line,
-    counted,
-    duration,
     log_command,
-    moment,
-    number,
     parameter_text,
+    recovery_commands,
     resume_command,
     shown_state,
-    size,
-    table,
-    ways_on,
 )
-from smp.local.show.results import all_metrics, came_to, registered_version
+from smp.local.show.results import all_metrics, outcome_summary, registered_version
 from smp.local.store.places import Places
 from smp.local.store.run_store import FAILED, SKIPPED, STOPPED, Run, RunRecord, StepRecord
 from smp.local.store.step_data import StepData
+from smp.text.human import clean_line, counted, duration, moment, number, size, table
 
 DEVIATION = ".standard_deviation"
 
@@ -198,7 +192,7 @@ def _failures(run: Run) -> Iterator[str]:
             yield _lines(f"{step.name} failed: {step.reason or 'no reason is recorded'}") + "\n"
             path = run.log_path(step.name)
             log = [("its log", log_command(record, step.name)), ("the file", str(path))]
-            ways = [*(log if path.exists() else []), *ways_on(record, step)]
+            ways = [*(log if path.exists() else []), *recovery_commands(record, step)]
             yield table([(title, _lines(way)) for title, way in ways])
 
 
@@ -206,7 +200,7 @@ def _steps(steps: Sequence[dict[str, Any]]) -> str:
     rows = [("step", "type", "state", "took", "")]
     for step in steps:
         notes = [
-            step["came_to"],
+            step["outcome_summary"],
             step["item"] and f"item {step['item']}",
             step["status"] == SKIPPED and step["reason"],
             step["reused_from"] and f"from run {step['reused_from']}",
@@ -265,7 +259,7 @@ def _step_fields(run: Run, record: RunRecord, name: str) -> dict[str, Any]:
         "seconds": None if found.seconds is None else round(found.seconds, 3),
         "attempts": found.attempts,
         "reason": found.reason,
-        "came_to": came_to(found),
+        "outcome_summary": outcome_summary(found),
         "item": found.item,
         "reused_from": found.reused_from,
         "why": found.why,

@@ -9,6 +9,7 @@ from typing import Any
 
 from smp.definition.differences import MISSING
 from smp.review.diff.bounds import cost
+from smp.review.diff.change_text import headline
 from smp.review.diff.changes import (
     Bound,
     Change,
@@ -20,7 +21,6 @@ from smp.review.diff.changes import (
     Prediction,
     StepChange,
 )
-from smp.review.diff.wording import headline
 
 Fields = dict[str, Any]
 

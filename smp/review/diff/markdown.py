@@ -8,6 +8,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
+from smp.review.diff.change_text import (
+    ARROW,
+    Row,
+    changed_count_text,
+    condition_words,
+    edges_between_kept_steps,
+    file_words,
+    forecast_words,
+    headline,
+    resource_words,
+    sections,
+    what_changes,
+)
 from smp.review.diff.changes import (
     CodeChange,
     Diff,
@@ -21,19 +34,6 @@ from smp.review.diff.changes import (
 from smp.review.diff.picture import SIGNS, render_changed_mermaid
 from smp.review.diff.time_words import bound_notes, bound_rows, bounds_headline, cost_words
 from smp.review.diff.values import SHORT_HASH, visible
-from smp.review.diff.wording import (
-    ARROW,
-    Row,
-    condition_words,
-    edges_between_kept_steps,
-    file_words,
-    forecast_words,
-    headline,
-    how_many,
-    resource_words,
-    sections,
-    what_changes,
-)
 from smp.text.human import counted
 
 NO_PICTURES: Mapping[str, str] = {}
@@ -69,7 +69,7 @@ def _opening(diff: Diff) -> Lines:
     if diff.is_empty:
         yield plain(headline(diff))
         return
-    yield f"**{how_many(diff)}** from {code(diff.base)} to {code(diff.head)}"
+    yield f"**{changed_count_text(diff)}** from {code(diff.base)} to {code(diff.head)}"
     yield ""
     rows = []
     for pipeline in diff.pipelines:

@@ -9,7 +9,8 @@ from typing import Any
 
 from smp.definition.compiled import CodeTree, CompiledPipeline
 from smp.definition.differences import name_changed_trees
-from smp.definition.permissions.plan import Statement, plan_permissions
+from smp.definition.permissions.plan import plan_permissions
+from smp.definition.permissions.statement import Statement
 from smp.definition.triggers import SAGEMAKER
 from smp.review.diff.changes import Kind, PermissionChange
 

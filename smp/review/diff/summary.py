@@ -5,15 +5,15 @@ It never exceeds its length; what has no room is counted.
 
 from __future__ import annotations
 
-from smp.review.diff.changes import Diff, Kind, PipelineChange
-from smp.review.diff.time_words import bounds_headline, cost_words
-from smp.review.diff.wording import (
+from smp.review.diff.change_text import (
+    changed_count_text,
     forecast_words,
     headline,
-    how_many,
     permission_words,
     what_changes,
 )
+from smp.review.diff.changes import Diff, Kind, PipelineChange
+from smp.review.diff.time_words import bounds_headline, cost_words
 from smp.text.human import counted
 
 LIMIT = 900
@@ -24,7 +24,7 @@ def render_summary(diff: Diff, limit: int = LIMIT) -> str:
     """Return the summary, at most `limit` characters with its last line's end."""
     if diff.is_empty:
         return _cut(headline(diff), limit - 1) + "\n"
-    lines = [f"{how_many(diff)} from {diff.base} to {diff.head}"]
+    lines = [f"{changed_count_text(diff)} from {diff.base} to {diff.head}"]
     wanted = [_lines(pipeline) for pipeline in diff.pipelines]
     heads = [line for first, *_ in wanted for line in (first,)]
     full = [*lines, *(line for block in wanted for line in block)]

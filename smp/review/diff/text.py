@@ -4,6 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from smp.review.diff.change_text import (
+    ARROW,
+    edges_between_kept_steps,
+    file_words,
+    forecast_words,
+    headline,
+    permission_words,
+    sections,
+    what_changes,
+)
 from smp.review.diff.changes import (
     CodeChange,
     Diff,
@@ -17,16 +27,6 @@ from smp.review.diff.changes import (
 from smp.review.diff.picture import SIGNS
 from smp.review.diff.time_words import bound_notes, bound_rows, bounds_headline, cost_words
 from smp.review.diff.values import SHORT_HASH
-from smp.review.diff.wording import (
-    ARROW,
-    edges_between_kept_steps,
-    file_words,
-    forecast_words,
-    headline,
-    permission_words,
-    sections,
-    what_changes,
-)
 
 
 def render_text(diff: Diff) -> str:

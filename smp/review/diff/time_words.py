@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from smp.review.diff.bounds import cost
+from smp.review.diff.change_text import ARROW
 from smp.review.diff.changes import Bound, Bounds
-from smp.review.diff.wording import ARROW
 
 NO_LIMIT = "no limit"
 UNKNOWN = "unknown"

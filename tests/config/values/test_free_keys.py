@@ -66,7 +66,7 @@ def test_every_such_object_refuses_expressions_or_is_no_object_of_a_request() ->
     assert {
         "TrainSection.env",
         "TrainSection.hyperparameters",
-        "OutsideStep.inputs",
+        "ExternalStep.inputs",
     } <= found.keys()
     left = {
         name

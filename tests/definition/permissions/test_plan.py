@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from smp.definition.compiled import CompiledPipeline
-from smp.definition.permissions.plan import Permissions, Statement, plan_permissions
+from smp.definition.permissions.plan import Permissions, plan_permissions
+from smp.definition.permissions.statement import Statement
 from tests.stacks.pipelines import definition, full_pipeline, processing_only
 
 REGIONAL = "${smp:region}:${smp:account_id}"

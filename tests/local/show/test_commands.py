@@ -8,18 +8,15 @@ from pathlib import Path
 import pytest
 
 from smp.local.show.commands import (
-    clean_line,
-    duration,
     log_command,
-    number,
+    recovery_commands,
     resume_command,
     run_command,
-    size,
     step_command,
-    ways_on,
 )
 from smp.local.show.progress import read_tail
 from smp.local.store.run_store import RunRecord, StepRecord
+from smp.text.human import clean_line, duration, number, size
 
 
 @pytest.mark.parametrize(
@@ -108,7 +105,9 @@ def test_a_step_of_an_iteration_is_not_run_alone(item: str | None, ways: list[st
     run = RunRecord("r1", "p", "Failed", 0.0, parameters={})
     step = StepRecord("s", "Processing", "Failed", 0.0, item=item)
     commands = {"s": "smp run p --only s", "all": "smp run p --resume r1"}
-    assert [command for _, command in ways_on(run, step)] == [commands[way] for way in ways]
+    assert [command for _, command in recovery_commands(run, step)] == [
+        commands[way] for way in ways
+    ]
 
 
 @pytest.mark.parametrize(("item", "others"), [(None, 2), ("north", 1)])
@@ -116,6 +115,6 @@ def test_a_failed_search_leads_to_the_logs_of_its_trials(item: str | None, other
     options = {"where": ["--environment", "prod", "--workspace", "/a place"]}
     run = RunRecord("r1", "p", "Failed", 0.0, parameters={}, options=options)
     step = StepRecord("tune", "Tuning", "Failed", 0.0, item=item)
-    first, *rest = ways_on(run, step)
+    first, *rest = recovery_commands(run, step)
     assert first == ("read a trial's log", "smp logs r1 tune --workspace '/a place' --trial")
     assert len(rest) == others

@@ -12,7 +12,7 @@ import pytest
 from smp.definition.compiled import CodeFile, CodeTree, CompiledPipeline
 from smp.local.report import render_report
 from smp.local.show.compare import compare_runs, comparison
-from smp.local.show.results import came_to
+from smp.local.show.results import outcome_summary
 from smp.local.show.text import run_fields, runs_fields, runs_table, show_fields, show_run
 from smp.local.store.places import Places
 from smp.local.store.run_store import RunStore, StepRecord
@@ -250,5 +250,5 @@ def test_a_search_says_how_many_trials_it_chose_from() -> None:
     result = {"TrainingJobSummaries": trials, "BestTrainingJob": trials[1]}
     record = StepRecord("search", "Tuning", "Succeeded", 1.0, 2.0, result=result)
 
-    assert came_to(record) == "best of 2 trials"
-    assert came_to(replace(record, status="Failed")) == ""
+    assert outcome_summary(record) == "best of 2 trials"
+    assert outcome_summary(replace(record, status="Failed")) == ""

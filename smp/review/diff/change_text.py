@@ -41,10 +41,10 @@ def headline(diff: Diff) -> str:
         )
     few = len(diff.pipelines) <= MAX_EXPLAINED
     names = [f"{p.name} ({what_changes(p)})" if few else p.name for p in diff.pipelines]
-    return f"{how_many(diff)}: {', '.join(names)}."
+    return f"{changed_count_text(diff)}: {', '.join(names)}."
 
 
-def how_many(diff: Diff) -> str:
+def changed_count_text(diff: Diff) -> str:
     """Return `1 of 3 pipelines changes`."""
     count = len(diff.pipelines)
     verb = "changes" if count == 1 else "change"
