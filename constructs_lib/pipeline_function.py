@@ -91,7 +91,7 @@ def _acknowledge(function: lambda_.Function) -> None:
             "would be taken from an account's other functions, and new accounts have none to give.",
             "NIST.800.53.R5-LambdaDLQ": "The pipeline waits for its answer and fails with its "
             "reason: there is no event that could be lost.",
-            "NIST.800.53.R5-LambdaInsideVPC": "It reads descriptions of models and a metrics "
-            "report, no data, and calls nothing but AWS; a brought network need not lead to SageMaker.",
+            "NIST.800.53.R5-LambdaInsideVPC": "It handles descriptions of models and metrics "
+            "reports, no data, and calls nothing but AWS; a brought network need not lead to SageMaker.",
         },
     )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from smp.definition.compiled import Json
 from smp.definition.deploy_values import function as deploy_name
 from smp.lookup import approved_model as lookup
+from smp.lookup import delete_model as deletion
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,14 @@ APPROVED_MODEL = Function(
     inputs=frozenset({lookup.GROUP, lookup.VERSION, lookup.WHEN_NONE}),
     outputs=frozenset({lookup.PACKAGE_ARN, lookup.PACKAGE_VERSION, lookup.EXISTS}),
 )
+DELETE_MODEL = Function(
+    "delete-model",
+    "delete_model",
+    "ModelDeletion",
+    "Deletes models",
+    inputs=frozenset({deletion.MODEL}),
+    outputs=frozenset({deletion.DELETED}),
+)
 
-FUNCTIONS: Mapping[str, Function] = {one.name: one for one in (APPROVED_MODEL,)}
+FUNCTIONS: Mapping[str, Function] = {one.name: one for one in (APPROVED_MODEL, DELETE_MODEL)}
 """By deploy-time name."""

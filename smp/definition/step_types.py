@@ -242,6 +242,14 @@ APPROVED_MODEL = replace(
     is_form=functions.APPROVED_MODEL.is_called_by,
     function=functions.APPROVED_MODEL,
 )
+DELETE_MODEL = replace(
+    LAMBDA,
+    name="DeleteModel",
+    icon="M3 4.5h10M6.5 4.5v-2h3v2M4.5 4.5l.6 9.5h5.8l.6-9.5M7 7.5v4M9 7.5v4",
+    form_of="Lambda",
+    is_form=functions.DELETE_MODEL.is_called_by,
+    function=functions.DELETE_MODEL,
+)
 CALLBACK = StepType(
     "Callback",
     "M2 3.5h12v8H8.5L5 14v-2.5H2z",
@@ -283,6 +291,7 @@ STEP_TYPES: Mapping[str, StepType] = {
         FOR_EACH,
         LAMBDA,
         APPROVED_MODEL,
+        DELETE_MODEL,
         CALLBACK,
         EMR_SERVERLESS,
     )

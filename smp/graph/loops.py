@@ -169,6 +169,12 @@ def _check_in_loop(findings: Findings, node: StepNode, loop: str) -> None:
             "model, is in no loop",
             hint=f"put '{node.create_model}' into '{loop}' too",
         )
+    if node.step_class == "DeleteModel" and outside:
+        findings.report_step(
+            node.config,
+            f"each iteration would delete the model of '{node.create_model}', which is in no loop",
+            hint=f"put '{node.create_model}' into '{loop}' too",
+        )
     section = node.model.config.train
     places = section.checkpoint_s3_uri if node.step_class == "Training" and section else None
     if places is not None and f"${{{ITEM_SCOPE}" not in places:

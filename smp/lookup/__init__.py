@@ -1,1 +1,1 @@
-"""What a deployed pipeline asks of the model registry while it runs; a local run asks by the same code."""
+"""The code of functions that a deployed pipeline calls while it runs; a local run calls the same code."""

@@ -77,19 +77,51 @@ def scoring(store: Path) -> CompiledPipeline:
     return replace(pipeline, code=(), images={})
 
 
+def deleting(store: Path) -> CompiledPipeline:
+    """The pipeline with a step that deletes the model after its use."""
+    scored = scoring(store)
+    step = {
+        "Name": "remove",
+        "Type": "Lambda",
+        "FunctionArn": "${smp:function.delete-model}",
+        "Arguments": {"ModelName": {"Get": "Steps.model.ModelName"}},
+        "OutputParameters": [{"OutputName": "Deleted", "OutputType": "Boolean"}],
+        "DependsOn": ["predict"],
+    }
+    return replace(scored, name="tidy", definition=definition(*scored.definition["Steps"], step))
+
+
 @pytest.fixture(scope="module")
 def score(tmp_path_factory: pytest.TempPathFactory) -> Synthesis:
     """The stack, made with the policy checks of the app and NIST 800-53 R5, which find nothing."""
     store = tmp_path_factory.mktemp("store")
     settings = {"account": "123456789012", "region": "eu-west-1"}
     plain = replace(processing_only(store, "plain"))
-    return synthesize(tmp_path_factory.mktemp("score"), [scoring(store), plain], settings)
+    return synthesize(
+        tmp_path_factory.mktemp("score"), [scoring(store), deleting(store), plain], settings
+    )
 
 
 def function_of(synthesis: Synthesis) -> Json:
     functions = synthesis.resources(STACK, "AWS::Lambda::Function").items()
     (found,) = (resource for name, resource in functions if "RegistryLookup" in name)
     return found
+
+
+def test_a_function_that_deletes_models_can_do_that_and_write_its_log(score: Synthesis) -> None:
+    stack = "Smp-Pipeline-tidy"
+    found = shown(score.statements(stack, "PipelineModelDeletionPolicy"))
+    assert set(found) == {"DeleteModels", "WriteLogs"}
+    assert found["DeleteModels"]["Action"] == ["sagemaker:DeleteModel"]
+    assert found["DeleteModels"]["Resource"] == [
+        "arn:aws:sagemaker:eu-west-1:123456789012:model/pipelines-*"
+    ]
+    (properties,) = (
+        resource["Properties"]
+        for name, resource in score.resources(stack, "AWS::Lambda::Function").items()
+        if "ModelDeletion" in name
+    )
+    assert properties["Handler"] == "delete_model.handler"
 
 
 def test_it_is_a_small_function_of_a_current_python(score: Synthesis) -> None:

@@ -209,6 +209,18 @@ def transform(name: str, source: str, **fields: Any) -> Json:
     }
 
 
+def delete_model(name: str, source: str, **fields: Any) -> Json:
+    """Return a step that deletes the model of a Model step."""
+    return {
+        "Name": name,
+        "Type": "Lambda",
+        "FunctionArn": "${smp:function.delete-model}",
+        "Arguments": {"ModelName": get(f"Steps.{source}.ModelName")},
+        "OutputParameters": [{"OutputName": "Deleted", "OutputType": "Boolean"}],
+        **fields,
+    }
+
+
 def register(name: str, source: str, group: str = "demo-models", **fields: Any) -> Json:
     """Return a step that registers what a training step left."""
     artifacts = get(f"Steps.{source}.ModelArtifacts.S3ModelArtifacts")

@@ -56,6 +56,7 @@ SECTIONS = {
     "ConditionStep": "….steps[] with step_class: Condition",
     "FailStep": "….steps[] with step_class: Fail",
     "ApprovedModelStep": "….steps[] with step_class: ApprovedModel",
+    "DeleteModelStep": "….steps[] with step_class: DeleteModel",
     "LambdaStep": "….steps[] with step_class: Lambda",
     "CallbackStep": "….steps[] with step_class: Callback",
     "QualityCheckStep": "….steps[] with step_class: QualityCheck",

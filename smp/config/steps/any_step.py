@@ -9,6 +9,7 @@ from pydantic import Field
 from smp.config.steps.approved_model import ApprovedModelStep
 from smp.config.steps.clarify_check import ClarifyCheckStep
 from smp.config.steps.condition import ConditionStep, FailStep
+from smp.config.steps.delete_model import DeleteModelStep
 from smp.config.steps.emr_serverless import EMRServerlessStep
 from smp.config.steps.for_each import ForEachStep
 from smp.config.steps.function import CallbackStep, LambdaStep
@@ -26,6 +27,7 @@ AnyStep = Annotated[
     | QualityCheckStep
     | ClarifyCheckStep
     | NotebookJobStep
+    | DeleteModelStep
     | EMRServerlessStep
     | ForEachStep,
     Field(discriminator="step_class"),

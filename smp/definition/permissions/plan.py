@@ -12,6 +12,7 @@ from smp.definition import functions
 from smp.definition.compiled import CompiledPipeline
 from smp.definition.deploy_values import KMS_KEY_ARN, TRIGGER_QUEUE_ARN
 from smp.definition.permissions.access import Access, analyse_access
+from smp.definition.permissions.deletion_role import deletion_statements
 from smp.definition.permissions.job_role import data_statements, runtime_statements
 from smp.definition.permissions.lookup_role import lookup_statements
 from smp.definition.permissions.pipeline_role import pipeline_statements, unknown_step_types
@@ -67,6 +68,7 @@ def plan_permissions(pipeline: CompiledPipeline) -> Permissions:
 
 FUNCTION_STATEMENTS: Mapping[str, Callable[[Access], Iterable[Statement]]] = {
     functions.APPROVED_MODEL.name: lookup_statements,
+    functions.DELETE_MODEL.name: deletion_statements,
 }
 """What the role of each function may do, by the function's name."""
 

@@ -15,7 +15,7 @@ from smp.definition.permissions.access import analyse_access
 from smp.definition.permissions.lookup_role import NUMBERED, group_arns, package_arns
 from smp.definition.permissions.plan import plan_permissions
 from smp.definition.permissions.statement import Statement, key_arns, regional_arn, through_s3
-from smp.definition.step_types import KNOWN_TYPES, LOGS_OF_TRAINING
+from smp.definition.step_types import DELETE_MODEL, KNOWN_TYPES, LOGS_OF_TRAINING
 from smp.export.airflow.job_names import job_bases
 from smp.export.report_keys import report_key
 from smp.export.workflow import Task, Workflow, read_workflow
@@ -76,6 +76,13 @@ def _models(workflow: Workflow) -> Iterator[Statement]:
         "MakeModels",
         _actions(["CreateModel", "DescribeModel", *_tagging(made)]),
         _arns(workflow, made),
+        wildcard=NAMED_ANEW,
+    )
+    deletes = any(task.type is DELETE_MODEL for task in workflow.tasks)
+    yield Statement(
+        "DeleteModels",
+        _actions(["DeleteModel"]),
+        _arns(workflow, made) if deletes else [],
         wildcard=NAMED_ANEW,
     )
     served = {

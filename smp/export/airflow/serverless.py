@@ -112,8 +112,9 @@ def _text(parameter: Parameter) -> str:
 
 
 def _task(task: Task, workflow: Workflow, after: Any) -> Json:
-    name_member = task.call.name_member
-    name = {str(name_member): job_name(job_bases(workflow)[task.name])}
+    bases = job_bases(workflow)
+    is_named = task.name in bases
+    name = {str(task.call.name_member): job_name(bases[task.name])} if is_named else {}
     given = {key: item for key, item in task.arguments.items() if key not in name}
     return {
         "operator": serverless_step(task),

@@ -46,6 +46,7 @@ DAG_STEPS: Mapping[str, Operator | Branch | Refused] = {
     "ForEach": Refused("a loop over steps", "write the steps out, or let one job do all items"),
     "Lambda": Operator("FunctionOperator", "arguments", calls_function=True),
     "ApprovedModel": Operator("ApprovedModelOperator"),
+    "DeleteModel": Operator("DeleteModelOperator"),
     "Callback": Refused(
         "a step that waits for a message from a queue",
         "let a Processing step do it, or have a DAG of your own wait and trigger this one",
@@ -83,6 +84,7 @@ SERVERLESS_STEPS: Mapping[str, str | Refused] = {
     "ForEach": _without_operator("ForEach"),
     "Lambda": _FUNCTION,
     "ApprovedModel": _FUNCTION,
+    "DeleteModel": f"{_PROVIDER}.SageMakerDeleteModelOperator",
     "Callback": _without_operator("Callback"),
     "EMRServerless": _without_operator("EMRServerless"),
 }

@@ -6,6 +6,7 @@ What the state machine's logs and traces need is granted by its deployment.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from smp.definition.compiled import CompiledPipeline
 from smp.definition.deploy_values import PARTITION
@@ -13,6 +14,7 @@ from smp.definition.permissions.access import analyse_access
 from smp.definition.permissions.lookup_role import NUMBERED, group_arns, package_arns
 from smp.definition.permissions.plan import plan_permissions
 from smp.definition.permissions.statement import Statement, key_arns, regional_arn, through_s3
+from smp.definition.step_types import DELETE_MODEL
 from smp.export.report_keys import report_key
 from smp.export.stepfunctions.names import job_prefix
 from smp.export.stepfunctions.step_types import Call, handling
@@ -21,7 +23,7 @@ from smp.export.workflow import Task, Workflow, read_workflow
 NAMED_ANEW = "Each execution names its jobs and models anew."
 BY_EXECUTION = "Each execution writes its reports to a directory of its own."
 
-AS_PIPELINE = ("PassJobRole", "UseVersions", "CallFunctions")
+AS_PIPELINE = ("PassJobRole", "UseVersions")
 """Statements that are those of a pipeline's own role."""
 
 RESULTS = ("ReadResults", "DecryptResults")
@@ -50,7 +52,10 @@ def _creating(workflow: Workflow) -> Iterator[Statement]:
     for kind, (call, _) in sorted(jobs.items()):
         verbs = (call.operation, call.describe, str(call.stop), "AddTags", "ListTags")
         yield _by_name(f"Run{kind}Jobs", verbs, _of(workflow, kind))
-    yield _by_name("MakeModels", ("CreateModel", "AddTags"), _of(workflow, "Model"))
+    made = _of(workflow, "Model")
+    yield _by_name("MakeModels", ("CreateModel", "AddTags"), made)
+    deletes = any(task.type is DELETE_MODEL for task in workflow.tasks)
+    yield _by_name("DeleteModels", ("DeleteModel",), made if deletes else ())
     yield Statement(
         "HearOfJobs",
         ["events:DescribeRule", "events:PutRule", "events:PutTargets"],
@@ -108,8 +113,23 @@ def _reading(compiled: CompiledPipeline, workflow: Workflow) -> Iterator[Stateme
 def _as_pipeline(compiled: CompiledPipeline, workflow: Workflow) -> Iterator[Statement]:
     wanted = (*AS_PIPELINE, *(RESULTS if _of(workflow, "RegisterModel") else ()))
     for statement in plan_permissions(compiled).pipeline:
-        if statement.sid in wanted:
+        if statement.sid == "CallFunctions":
+            yield replace(statement, resources=_called(workflow))
+        elif statement.sid in wanted:
             yield statement
+
+
+def _called(workflow: Workflow) -> list[str]:
+    """Return the functions that states call; what a function of this project does may be a call instead."""
+    return sorted(
+        {
+            task.step["FunctionArn"]
+            for task in workflow.tasks
+            if task.type.call is None
+            and isinstance(made := handling(task), Call)
+            and made.action is None
+        }
+    )
 
 
 def _of(workflow: Workflow, kind: str) -> list[Task]:

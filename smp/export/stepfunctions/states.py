@@ -62,14 +62,14 @@ def used_properties(workflow: Workflow) -> dict[str, tuple[str, ...]]:
 def work_state(task: Task, paths: Iterable[str]) -> Json:
     """Return the state that calls what a step calls and keeps the properties that others read."""
     call, made = task.type.call, call_of(task)
-    if call is None:
+    if call is None and made.action is None:
         arguments: Json = {
             "FunctionName": task.step["FunctionArn"],
             "Payload": template(task.arguments),
         }
     else:
         arguments = template(task.arguments)
-        if call.name_member:
+        if call is not None and call.name_member:
             arguments = {call.name_member: code(job_name(task)), **_without(arguments, call)}
     kept = {property_key(path): made.property(path) for path in paths}
     retriers = call_retriers(task)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from smp.definition.compiled import Json
 from smp.definition.step_types import REGISTER_MODEL
-from smp.export.stepfunctions.jsonata import INPUT, code, rendered
+from smp.export.stepfunctions.jsonata import INPUT, code, literal, record, rendered
 from smp.export.stepfunctions.names import state_name
 from smp.export.stepfunctions.outcomes import COMPLETED, FAILED, NO, YES, Known
 from smp.export.stepfunctions.retries import job_retries
@@ -29,7 +29,7 @@ from smp.export.stepfunctions.states import (
     uncertain_keys,
     work_state,
 )
-from smp.export.stepfunctions.step_types import State, handling
+from smp.export.stepfunctions.step_types import State, call_of, handling
 from smp.export.workflow import PropertyFile, Task
 
 FAILURE = "A step failed"
@@ -156,9 +156,9 @@ class StepStates:
         """Make the states that start a job again, and return where a failure leads."""
         link = self.links[FAILED]
         retries = job_retries(self.task)
-        if not retries:
+        rules = self._done()
+        if not retries and not rules:
             return link.state()
-        rules = []
         for number, retry in enumerate(retries, start=1):
             purpose = "wait" if len(retries) == 1 else f"wait {number}"
             name = state_name(self.task.name, purpose)
@@ -168,6 +168,15 @@ class StepStates:
         name = state_name(self.task.name, "again?")
         self.scope.states[name] = {"Type": "Choice", "Choices": rules, "Default": link.state()}
         return name
+
+    def _done(self) -> list[Json]:
+        """Return the rule by which a refused call counts as made: what it asks for is so already."""
+        text = call_of(self.task).done_if
+        if text is None:
+            return []
+        holds = f"$contains({record(self.task.name)}.{REASON}, {literal(text)})"
+        forgotten = {"Output": code(recorded(self.task.name, {}))}
+        return [{"Condition": code(holds), **forgotten, "Next": self.links[COMPLETED].state()}]
 
     def _caught(self, to: str) -> Json:
         output = failure_output(self.task, self.tells_stopped)

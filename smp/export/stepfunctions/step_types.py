@@ -10,6 +10,7 @@ from smp.definition.deploy_values import PARTITION
 from smp.definition.step_types import Refused, ServiceCall
 from smp.export.stepfunctions.jsonata import RESULT, follow
 from smp.export.workflow import Task
+from smp.lookup.delete_model import NOT_FOUND
 
 OPTIMIZED, SDK = "SageMaker.AmazonSageMakerException", "SageMaker.SageMakerException"
 """What a refused call fails with: of the integrations with SageMaker, and of the SDK's own."""
@@ -34,6 +35,10 @@ class Call:
     """What a refused call fails with."""
     property: Callable[[str], str] = _answer
     """Returns the JSONata of a property of the step, by its path, right after the call."""
+    action: str | None = None
+    """An operation of the AWS SDK's integration, in place of the function that the step calls."""
+    done_if: str | None = None
+    """What the reason of a refused call contains if there is nothing left to do."""
     rule: str | None = None
     """The rule by which Step Functions hears of the end of a job, which it makes in the account.
 
@@ -43,7 +48,7 @@ class Call:
     def resource_of(self, call: ServiceCall | None) -> str:
         """Return the ARN of the integration; without a call of SageMaker's API a function is invoked."""
         if call is None:
-            return resource(self.service, "invoke")
+            return resource(self.service, self.action or "invoke")
         action = call.operation[0].lower() + call.operation[1:]
         waits = call.is_job and self.service == "sagemaker"
         return resource(self.service, f"{action}.sync" if waits else action)
@@ -94,6 +99,7 @@ STEPS: Mapping[str, Call | State | Refused] = {
     "ForEach": _refused("ForEach", "write the steps out, or keep `sagemaker` as its target"),
     "Lambda": _FUNCTION,
     "ApprovedModel": _FUNCTION,
+    "DeleteModel": Call(AWS_SDK, SDK, action="deleteModel", done_if=NOT_FOUND),
     "Callback": _refused(
         "Callback",
         "who reads the queue answers SageMaker: do the work in a function, with a Function step, "

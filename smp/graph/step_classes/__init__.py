@@ -8,6 +8,7 @@ from smp.graph.step_classes.approved_model import APPROVED_MODEL
 from smp.graph.step_classes.base import StepClass
 from smp.graph.step_classes.clarify_check import CLARIFY_CHECK
 from smp.graph.step_classes.condition import CONDITION, FAIL
+from smp.graph.step_classes.delete_model import DELETE_MODEL
 from smp.graph.step_classes.emr_serverless import EMR_SERVERLESS
 from smp.graph.step_classes.for_each import FOR_EACH
 from smp.graph.step_classes.function import CALLBACK, LAMBDA
@@ -36,6 +37,7 @@ STEP_CLASSES: Mapping[str, StepClass] = {
     "ClarifyCheck": CLARIFY_CHECK,
     "NotebookJob": NOTEBOOK_JOB,
     "ApprovedModel": APPROVED_MODEL,
+    "DeleteModel": DELETE_MODEL,
     "EMRServerless": EMR_SERVERLESS,
     "ForEach": FOR_EACH,
 }

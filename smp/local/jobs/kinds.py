@@ -64,6 +64,7 @@ JOBS: Mapping[str, Job | ByEngine | Refused] = {
         ),
     ),
     "ApprovedModel": Job("approved_model", "run_approved_model"),
+    "DeleteModel": Job("delete_model", "run_delete_model"),
     "Callback": Job(
         "function",
         "run_handler",

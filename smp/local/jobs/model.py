@@ -60,6 +60,14 @@ def find_model(places: Places, name: str) -> Json:
     return model
 
 
+def remove_model(places: Places, name: str) -> bool:
+    """Delete a model that some run made, not its artifact; return whether there was one."""
+    path = _path(places, name)
+    is_there = path.is_file()
+    path.unlink(missing_ok=True)
+    return is_there
+
+
 def containers(model: Mapping[str, Any]) -> list[Json]:
     """Return a model's containers in the order in which a request passes through them."""
     primary = [model["PrimaryContainer"]] if "PrimaryContainer" in model else []

@@ -115,6 +115,25 @@ class DagRuns:
         run = self.run(airflow, service, example("housing"))
         assert set(states(run).values()) == {"success"}, states(run)
 
+    @pytest.mark.parametrize("is_gone", [False, True])
+    def test_a_model_is_deleted_after_its_last_use(
+        self, airflow: AirflowProcess, service: EmulatedService, is_gone: bool
+    ) -> None:
+        compiled = d.pipeline(
+            d.training("fit"),
+            d.model("make", "fit"),
+            d.transform("predict", "make"),
+            d.delete_model("remove", "make", DependsOn=["predict"]),
+        )
+        if is_gone:
+            service.refusals["DeleteModel"] = ("Could not find model", 1)
+        run = self.run(airflow, service, compiled)
+        assert set(states(run).values()) == {"success"}
+        (made,), (deleted,) = created(service, "CreateModel"), created(service, "DeleteModel")
+        assert deleted == {"ModelName": made["ModelName"]}
+        operations = [call.operation for call in service.calls]
+        assert operations.index("DeleteModel") > operations.index("CreateTransformJob")
+
     def test_an_approved_version_is_looked_up_by_the_task_itself(
         self, airflow: AirflowProcess, service: EmulatedService
     ) -> None:

@@ -117,6 +117,8 @@ def _resource(call: Call) -> str:
         operations = (kind.operation, kind.describe, kind.stop)
         if call.operation in operations and kind.name_member:
             return f"{arn}:{kind.resource}/{request[kind.name_member]}"
+    if call.operation == "DeleteModel":
+        return f"{arn}:model/{request['ModelName']}"
     if "ModelPackageName" in request:
         return str(request["ModelPackageName"])
     return f"{arn}:model-package-group/{request.get('ModelPackageGroupName', '')}"

@@ -37,6 +37,18 @@ def test_lists_of_the_deployment_stand_on_one_line() -> None:
     assert 'Subnets: ["${smp:subnets}"]' in render_serverless(d.pipeline(fit))
 
 
+def test_a_model_is_deleted_by_the_providers_operator() -> None:
+    compiled = d.pipeline(
+        d.training("fit"), d.model("make", "fit"), d.delete_model("remove", "make")
+    )
+    tasks = yaml.safe_load(render_serverless(compiled))["demo"]["tasks"]
+    assert tasks["remove"]["operator"].endswith(".SageMakerDeleteModelOperator")
+    assert tasks["remove"]["dependencies"] == ["make"]
+    assert tasks["remove"]["config"]["ModelName"] == tasks["make"]["config"]["ModelName"] or (
+        "xcom_pull(task_ids='make')" in tasks["remove"]["config"]["ModelName"]
+    )
+
+
 def test_what_holds_differently_is_said() -> None:
     told = "\n".join(serverless_notes(fitting_pipeline()))
     assert "a task ends after 60 minutes" in told

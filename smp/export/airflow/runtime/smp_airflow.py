@@ -48,6 +48,7 @@ __all__ = [
     "ApprovedModelOperator",
     "Arguments",
     "CronTriggerTimetable",
+    "DeleteModelOperator",
     "FailOperator",
     "FunctionOperator",
     "Get",
@@ -513,6 +514,22 @@ class ApprovedModelOperator(StepOperator, SageMakerBaseOperator):
 
         store = S3Hook(CONNECTION).get_conn()
         return {"OutputParameters": find_approved(self.config, self.hook.get_conn(), store)}
+
+
+class DeleteModelOperator(StepOperator, SageMakerBaseOperator):
+    """Deletes a model; one that is gone is no error."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(aws_conn_id=CONNECTION, **options)
+
+    def run_step(self, context: Context) -> Any:  # noqa: ARG002  Airflow's signature
+        try:
+            self.hook.get_conn().delete_model(**self.config)
+        except Exception as error:
+            if "Could not find model" not in str(error):
+                raise
+            return {"OutputParameters": {"Deleted": False}}
+        return {"OutputParameters": {"Deleted": True}}
 
 
 class FunctionOperator(StepOperator, LambdaInvokeFunctionOperator):
