@@ -80,8 +80,11 @@ build-assembly: setup ## what a delivery builds: every config checked and tested
 	@echo "==> cdk synth"
 	@SMP_SYNTH_ALWAYS=1 tools/cdk synth --quiet --no-notices -c delivery=true
 
+# Parts: edit-loop, growth, local-run; all without BENCH. make bench BENCH=edit-loop
+BENCH ?=
+
 bench: setup ## measure, and write docs/benchmarks.md
-	@python -m tools.bench
+	@python -m tools.bench $(BENCH)
 
 # MODEL is a directory of model_configs (empty: all), BASE what `smp diff` compares with, AWS_OPTIONS how it gets there.
 MODEL ?=

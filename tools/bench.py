@@ -1,108 +1,124 @@
 """Measures what a synth and a local run cost, against others in the same run; writes docs/benchmarks.md.
 
-Never compares with numbers of an earlier run or another machine.
+A part that was not measured keeps its section. Never compares with numbers of an earlier run or another
+machine.
 """
 
 import argparse
+import datetime
 import json
 import os
-import statistics
 import sys
 import tempfile
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+from tools.bench_edit_loop import SYNTH, measure_edit_loop
+from tools.bench_edit_report import edit_loop_section, edit_loop_verdicts
 from tools.bench_local import measure_local_run
-from tools.bench_process import peak_memory_mib, run_timed
-from tools.bench_report import Growth, Measurements, render_report, verdicts
-from tools.bench_workspace import (
-    ROOT,
-    forget_results,
-    make_bundled_app,
-    make_empty_app,
-    make_generated_app,
+from tools.bench_process import machine, peak_memory_mib, run_timed
+from tools.bench_report import (
+    Growth,
+    growth_section,
+    growth_verdicts,
+    local_section,
+    local_verdicts,
 )
+from tools.bench_verdict import Verdict, verdict_table
+from tools.bench_workspace import ROOT, forget_results, make_generated_app
 
 REPORT = ROOT / "docs" / "benchmarks.md"
 UNITS = (1, 10, 50, 100)
+HEADER = "# Benchmarks\n\nWritten by `make bench`; not to be edited by hand.\n"
 
-_SYNTH = (ROOT / "tools" / "cdk", "synth", "--quiet", "--no-notices")
-_PLAIN_SYNTH = (
-    ROOT / ".venv" / "bin" / "node",
-    ROOT / "node_modules" / "aws-cdk" / "bin" / "cdk",
-    *_SYNTH[1:],
-)
-_CHANGED_SCRIPT = Path("model_configs/churn_lightgbm/scripts/train.py")
-_CHANGED_PIPELINE = "churn-lightgbm"
+
+@dataclass(frozen=True)
+class Measured:
+    """The lines of a part's section, and its bars."""
+
+    lines: Sequence[str]
+    verdicts: Sequence[Verdict]
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of the benchmark, which is a section of the report."""
+
+    title: str
+    measure: Callable[[Path, int], Measured]
 
 
 def main() -> int:
-    """Measure, write the report, and return 1 where a bar is missed."""
+    """Measure, write the report, and return 1 if a bar is missed."""
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; else all")
     parser.add_argument("--rounds", type=int, default=5, help="measurements behind each median")
-    rounds = parser.parse_args().rounds
+    arguments = parser.parse_args()
+    chosen = arguments.parts or list(PARTS)
+    if unknown := [name for name in chosen if name not in PARTS]:
+        parser.error(f"there is no part {', '.join(unknown)}; the parts are {', '.join(PARTS)}")
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # else each process compiles its sources anew
-    load_before = os.getloadavg()[0]
-    with tempfile.TemporaryDirectory() as directory:
-        place = Path(directory)
-        seconds, peak_mib = _measure_synth(place, rounds)
-        growth = _measure_growth(place, max(2, rounds // 2))
-        local = measure_local_run(place, rounds, _say)
-    measurements = Measurements(rounds, seconds, peak_mib, growth, local, load_before)
-    REPORT.write_text(render_report(measurements), encoding="utf-8")
-    results = verdicts(measurements)
-    for verdict in results:
+    verdicts = []
+    for name in chosen:
+        part = PARTS[name]
+        load = os.getloadavg()[0]
+        with tempfile.TemporaryDirectory() as directory:
+            measured = part.measure(Path(directory), arguments.rounds)
+        verdicts += measured.verdicts
+        section = "\n".join([f"## {part.title}", "", *_conditions(load), *_content(measured)])
+        known = REPORT.read_text("utf-8") if REPORT.exists() else ""
+        titles = [each.title for each in PARTS.values()]
+        REPORT.write_text(with_section(known, titles, part.title, section), "utf-8")
+    for verdict in verdicts:
         print(f"{verdict.mark:<6}  {verdict.text}")
     print(f"written: {REPORT.relative_to(ROOT)}")
-    return 1 if any(verdict.met is False for verdict in results) else 0
+    return 1 if any(verdict.met is False for verdict in verdicts) else 0
 
 
-def _measure_synth(place: Path, rounds: int) -> tuple[dict[str, float], dict[str, float]]:
-    """Return the median seconds and the peak memory of each case."""
-    empty = make_empty_app(place / "empty")
-    app = make_bundled_app(place / "app")
-    seconds: dict[str, list[float]] = defaultdict(list)
-
-    def measure_empty() -> None:
-        forget_results(empty)
-        seconds["empty"].append(run_timed(_SYNTH, empty).seconds)
-
-    def measure_empty_plainly() -> None:
-        forget_results(empty)
-        seconds["plain"].append(run_timed(_PLAIN_SYNTH, empty, _plain_environment()).seconds)
-
-    def measure_app() -> None:
-        forget_results(app)
-        seconds["cold"].append(run_timed(_SYNTH, app).seconds)
-        seconds["unchanged"].append(run_timed(_SYNTH, app).seconds)
-        _change_a_script(app, len(seconds["cold"]))
-        compiled_before = _compiled_at(app)
-        seconds["changed"].append(run_timed(_SYNTH, app).seconds)
-        _expect_one_compilation(compiled_before, _compiled_at(app))
-
-    measure_empty()  # the first run of each fills caches of bytecode and of unpacked packages
-    measure_app()
-    seconds.clear()
-    for number in range(rounds):
-        _say(f"synth, round {number + 1} of {rounds}")
-        measures: list[Callable[[], None]] = [
-            measure_empty,
-            measure_empty_plainly,
-            measure_app,
-        ]
-        for measure in measures if number % 2 == 0 else reversed(measures):
-            measure()
-    return {case: statistics.median(taken) for case, taken in seconds.items()}, {
-        "empty": _peak_memory_cold(empty),
-        "cold": _peak_memory_cold(app),
-    }
+def with_section(report: str, titles: Iterable[str], title: str, section: str) -> str:
+    """Return a report with one section anew and those of the other titles as they are."""
+    sections = {text.partition("\n")[0]: text for text in report.split("\n## ")[1:]}
+    sections[title] = section.removeprefix("## ")
+    kept = [f"## {sections[each].strip()}\n" for each in titles if each in sections]
+    return "\n".join([HEADER, *kept])
 
 
-def _plain_environment() -> dict[str, str]:
-    """The environment without what `tools/cdk` adds to make the CDK start faster."""
-    environment = {k: v for k, v in os.environ.items() if k != "NODE_COMPILE_CACHE"}
-    return environment | {"JSII_NODE": str(ROOT / "tools" / "jsii-node")}
+def _conditions(load: float) -> Iterable[str]:
+    return (
+        f"- Date: {datetime.datetime.now(tz=datetime.UTC).date().isoformat()}",
+        f"- Machine: {machine()}",
+        f"- Load average before: {load:.2f}. Above 0.5 something else ran.",
+        "- Every time is that of a whole process, from its start to its end.",
+        "",
+    )
+
+
+def _content(measured: Measured) -> Iterable[str]:
+    return (*measured.lines, *verdict_table(measured.verdicts))
+
+
+def _edit_loop(place: Path, rounds: int) -> Measured:
+    measured = measure_edit_loop(place, rounds, _say)
+    return Measured(tuple(edit_loop_section(measured)), tuple(edit_loop_verdicts(measured)))
+
+
+def _growth(place: Path, rounds: int) -> Measured:
+    growth = _measure_growth(place, max(2, rounds // 2))
+    return Measured(tuple(growth_section(growth)), tuple(growth_verdicts(growth)))
+
+
+def _local_run(place: Path, rounds: int) -> Measured:
+    local = measure_local_run(place, rounds, _say)
+    return Measured(tuple(local_section(local)), tuple(local_verdicts(local)))
+
+
+PARTS: Mapping[str, Part] = {
+    "edit-loop": Part("Edit loop", _edit_loop),
+    "growth": Part("Generated models", _growth),
+    "local-run": Part("Local run", _local_run),
+}
 
 
 def _measure_growth(place: Path, rounds: int) -> list[Growth]:
@@ -133,31 +149,16 @@ def _measure_generated(app: Path, seconds: dict[str, list[float]]) -> dict[str, 
     for name in ("load", "import", "compile"):
         seconds[name].append(phases[f"{name}_seconds"])
     forget_results(app)
-    seconds["cold"].append(run_timed(_SYNTH, app).seconds)
-    seconds["unchanged"].append(run_timed(_SYNTH, app).seconds)
+    cold = run_timed(SYNTH, app)
+    seconds["cold"].append(cold.seconds)
+    seconds["cold_cpu"].append(cold.cpu_seconds)
+    seconds["unchanged"].append(run_timed(SYNTH, app).seconds)
     return phases
 
 
 def _peak_memory_cold(app: Path) -> float:
     forget_results(app)
-    return peak_memory_mib(_SYNTH, app)
-
-
-def _change_a_script(app: Path, number: int) -> None:
-    with (app / _CHANGED_SCRIPT).open("a", encoding="utf-8") as script:
-        script.write(f"# changed {number}\n")
-
-
-def _compiled_at(app: Path) -> dict[str, int]:
-    """When each pipeline was compiled last, by name."""
-    kept = (app / ".smp" / "compiled").glob("*.json")
-    return {path.stem: path.stat().st_mtime_ns for path in kept}
-
-
-def _expect_one_compilation(before: dict[str, int], after: dict[str, int]) -> None:
-    again = [name for name, time in after.items() if before.get(name) != time]
-    if again != [_CHANGED_PIPELINE]:
-        raise RuntimeError(f"one script changed, and these were compiled again: {again}")
+    return peak_memory_mib(SYNTH, app)
 
 
 def _say(doing: str) -> None:

@@ -63,7 +63,13 @@ def _measure_example(
     def locally() -> Timed:
         ended = _smp(workspace, "run", name, "--fresh", "--jobs", "1")
         run = next(iter(RunStore(Places(workspace / ".smp").runs).all()))
-        return Timed(ended.seconds, {step.name: step.seconds or 0.0 for step in run.steps()})
+        steps = list(run.steps())
+        first = min(step.started for step in steps if step.started is not None)
+        return Timed(
+            ended.seconds,
+            {step.name: step.seconds or 0.0 for step in steps},
+            before_first=first - ended.started,
+        )
 
     by_hand()
     locally()

@@ -4,6 +4,7 @@ Never measures both at once: looking at memory slows the process down.
 """
 
 import os
+import resource
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
@@ -18,16 +19,21 @@ MEBIBYTE = 1024 * 1024
 
 @dataclass(frozen=True)
 class Finished:
-    """What a process printed and how many seconds passed from its start to its end."""
+    """What a process printed, what its run took on the clock, and of all processors with its children."""
 
     seconds: float
     output: str
+    cpu_seconds: float = 0.0
+    started: float = 0.0
+    """Seconds since 1970."""
 
 
 def run_timed(
     command: Sequence[str | Path], directory: Path, environment: Mapping[str, str] | None = None
 ) -> Finished:
     """Run a command; raises RuntimeError with its output where it fails."""
+    at = time.time()
+    cpu_before = _cpu_of_children()
     started = time.perf_counter()
     finished = subprocess.run(
         command,
@@ -42,7 +48,13 @@ def run_timed(
     seconds = time.perf_counter() - started
     if finished.returncode:
         raise RuntimeError(f"{command} failed:\n{finished.stdout}")
-    return Finished(seconds, finished.stdout)
+    return Finished(seconds, finished.stdout, _cpu_of_children() - cpu_before, at)
+
+
+def _cpu_of_children() -> float:
+    """Return the seconds of processors that all children took which have ended."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def peak_memory_mib(command: Sequence[str | Path], directory: Path) -> float:
