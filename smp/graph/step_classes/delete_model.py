@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 from smp.config.steps.clarify_check import ClarifyCheckStep
 from smp.config.steps.delete_model import DeleteModelStep
-from smp.graph.findings import Declared, Findings
+from smp.graph.findings import DeclaredStep, Findings
 from smp.graph.nodes import ChainedInput
 from smp.graph.step_classes.base import Implied, StepClass
 
 
-def _check(findings: Findings, step: Declared, _: tuple[ChainedInput, ...]) -> Implied:
+def _check(findings: Findings, step: DeclaredStep, _: tuple[ChainedInput, ...]) -> Implied:
     model = findings.last_before(step.config, step.model, "CreateModel")
     if model is None:
         findings.report_step(
@@ -24,7 +24,7 @@ def _check(findings: Findings, step: Declared, _: tuple[ChainedInput, ...]) -> I
     return {"create_model": model, "reports": tuple((name, name) for name in users)}
 
 
-def _users(findings: Findings, step: Declared, model: str) -> Iterator[str]:
+def _users(findings: Findings, step: DeclaredStep, model: str) -> Iterator[str]:
     """Yield the steps that use the model: it is deleted after the last of them."""
     for name in findings.steps_of(step.model, "Transform", "ClarifyCheck"):
         config = findings.config_of(name)
