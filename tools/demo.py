@@ -1,7 +1,7 @@
 """Does the main job on the bundled examples, as far as it goes without an AWS account.
 
-Validates, compiles, synthesizes with the real CDK CLI, says where everything lies, and runs one
-pipeline on this machine. Never deploys.
+Validates, compiles, draws, runs one pipeline on this machine, and synthesizes with the real CDK CLI.
+Never deploys.
 """
 
 import json
@@ -44,18 +44,26 @@ def main() -> int:
     except SmpError as error:
         print(error, file=sys.stderr)
         return 1
+    _show(compiled)
+    if status := _run_here(RUN_HERE):
+        return status
     if status := _synthesize("every stack", ASSEMBLY):
         return status
+    _show_templates(compiled)
     if status := _synthesize("the delivery", DELIVERY, "-c", "delivery=true"):
         return status
-    _show(compiled)
     _show_delivery()
-    return _run_here(RUN_HERE)
+    _show_next(RUN_HERE)
+    return 0
 
 
 def _validate() -> tuple[PipelineGraph, ...]:
     with _announced("validating the model configurations"):
-        return build_graphs(load_project(ROOT))
+        graphs = build_graphs(load_project(ROOT))
+    for graph in graphs:
+        models = ", ".join(model.name for model in graph.models)
+        print(f"  {graph.pipeline.config.pipeline_name:<20}valid; models: {models}", flush=True)
+    return graphs
 
 
 def _compile(graphs: Sequence[PipelineGraph]) -> tuple[CompiledPipeline, ...]:
@@ -85,13 +93,17 @@ def _synthesize(what: str, assembly: Path, *options: str) -> int:
 
 def _show(compiled: Sequence[CompiledPipeline]) -> None:
     PICTURES.mkdir(exist_ok=True)
-    templates = _template_of_each_pipeline()
     for pipeline in compiled:
         picture = PICTURES / f"{pipeline.name}.svg"
         picture.write_text(render_svg(read_dag(pipeline, pipeline.step_models)), encoding="utf-8")
         print(f"\n{render_steps(pipeline, pipeline.step_models)}")
-        print(f"  picture   {picture.relative_to(ROOT)}")
-        print(f"  template  {templates[pipeline.name].relative_to(ROOT)}")
+        print(f"  picture   {picture.relative_to(ROOT)}", flush=True)
+
+
+def _show_templates(compiled: Sequence[CompiledPipeline]) -> None:
+    templates = _template_of_each_pipeline()
+    for pipeline in compiled:
+        print(f"  {pipeline.name:<20}{templates[pipeline.name].relative_to(ROOT)}", flush=True)
 
 
 def _show_delivery() -> None:
@@ -142,11 +154,14 @@ def _run_here(pipeline: str) -> int:
     report = run.directory / "report.html"
     report.write_text(render_report(run, run.compiled(places.code), places), encoding="utf-8")
     print(f"report      {report.relative_to(ROOT)}")
+    return 0
+
+
+def _show_next(pipeline: str) -> None:
     print("\nTo look closer: .venv/bin/smp show last; to approve the model:")
     print(f"  .venv/bin/smp models approve {pipeline}")
     print("To deploy to the account that you are logged in to:")
     print("  tools/cdk bootstrap && tools/cdk deploy --all")
-    return 0
 
 
 def _template_of_each_pipeline() -> dict[str, Path]:
