@@ -7,7 +7,7 @@ SHELL := /bin/sh
 PYTHON ?=
 
 VENV := $(CURDIR)/.venv
-NPM := $(VENV)/bin/node $(VENV)/bin/npm
+NPM := $(VENV)/bin/node --use-system-ca $(VENV)/bin/npm
 CACHE := $(CURDIR)/.cache
 
 # Two workers on whole test modules, or what the machine has: make test WORKERS=4

@@ -104,7 +104,7 @@ def _bootstrap_uv() -> int:
         requirements.write(entry)
         requirements.flush()
         options = ("--no-input", "--no-cache-dir", "--no-deps", "--require-hashes")
-        command = (*_pip(), "install", "--quiet", *options, "--only-binary=:all:")
+        command = (*_pip(), "install", "-qq", *options, "--only-binary=:all:")
         return subprocess.run(
             [*command, "--requirement", requirements.name], check=False
         ).returncode
