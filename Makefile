@@ -113,6 +113,8 @@ lock: setup ## write the lock files anew from requirements/*.in and package.json
 	for name in airflow-2 airflow-3 airflow-mwaa docs; do \
 		$(UV_COMPILE) requirements/$$name.in --output-file requirements/$$name.lock || exit 1; done
 	$(NPM) install --package-lock-only --no-progress
+	@$(MAKE) setup
+	python -m tools.licences
 
 clean: ## remove all that was installed, cached and generated
 	rm -rf .venv node_modules .cache .smp cdk.out build *.egg-info
