@@ -19,7 +19,9 @@ def folders(parent: Path) -> list[str]:
     return sorted(child.parent.name for child in parent.glob("*/__init__.py"))
 
 
-@pytest.mark.parametrize("name", ["docs/architecture.md", "CONTRIBUTING.md"])
+@pytest.mark.parametrize(
+    "name", ["docs/architecture.md", "docs/adding-a-step-class.md", "CONTRIBUTING.md"]
+)
 def test_every_path_exists(name: str) -> None:
     named = set(PATH.findall((ROOT / name).read_text("utf-8")))
     assert len(named) > 5
