@@ -60,7 +60,7 @@ def main() -> int:
     if unknown := [name for name in chosen if name not in PARTS]:
         parser.error(f"there is no part {', '.join(unknown)}; the parts are {', '.join(PARTS)}")
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # else each process compiles its sources anew
-    verdicts = []
+    verdicts: list[Verdict] = []
     for name in chosen:
         part = PARTS[name]
         load = os.getloadavg()[0]
