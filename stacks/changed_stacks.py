@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -61,10 +62,17 @@ def changed_stacks_only(checks: Checks, kept: Path) -> list[cdk.IPolicyValidatio
         return [checks.validation.validate(_Context(app, stacks))]
 
     passed = Passed(kept)
-    return [
-        ChangedStacks(NAG_NAME, check_resources, passed),
-        ChangedStacks(VALIDATION_NAME, check_templates, passed),
-    ]
+    resources = ChangedStacks(NAG_NAME, check_resources, passed)
+    return [resources, ChangedStacks(VALIDATION_NAME, check_templates, passed, after=resources)]
+
+
+@dataclass(frozen=True)
+class Seen:
+    """An app's stacks as a synthesis made them, each with its key."""
+
+    app: IConstruct
+    stacks: Stacks
+    keys: Mapping[str, str]
 
 
 class Passed:
@@ -76,13 +84,6 @@ class Passed:
             self._passed: dict[str, str] = dict(json.loads(file.read_text("utf-8")))
         except (OSError, ValueError, TypeError):
             self._passed = {}
-        self._keys: dict[str, str] = {}
-
-    def keys(self, app: IConstruct, stacks: Stacks) -> Mapping[str, str]:
-        """Return the keys of an app's stacks, which are the same for all checks of a synthesis."""
-        if self._keys.keys() != {stack.stack_construct_path for stack in stacks}:
-            self._keys = stack_keys(app, stacks)
-        return self._keys
 
     def has(self, check: str, stack: str, key: str) -> bool:
         return self._passed.get(f"{check}: {stack}") == key
@@ -96,10 +97,15 @@ class Passed:
 class ChangedStacks:
     """Checks those of an app's stacks that have not passed as they are now."""
 
-    def __init__(self, name: str, check: Check, passed: Passed) -> None:
+    def __init__(
+        self, name: str, check: Check, passed: Passed, after: ChangedStacks | None = None
+    ) -> None:
+        """`after` is what checks the same stacks just before, and has looked at them."""
         self._name = name
         self._check = check
         self._passed = passed
+        self._after = after
+        self._seen: Seen | None = None
 
     @property
     def name(self) -> str:
@@ -114,22 +120,30 @@ class ChangedStacks:
         return None
 
     def validate(self, context: cdk.IPolicyValidationContext) -> cdk.PolicyValidationPluginReport:
-        app, stacks = context.app_construct, context.stack_templates
-        keys = self._passed.keys(app, stacks)
+        seen = (self._after and self._after.take()) or _look(context)
+        self._seen = seen
         changed = [
             stack
-            for stack in stacks
-            if not self._passed.has(
-                self._name, stack.stack_construct_path, keys[stack.stack_construct_path]
-            )
+            for stack, (path, key) in zip(seen.stacks, seen.keys.items(), strict=True)
+            if not self._passed.has(self._name, path, key)
         ]
-        reports = self._check(app, changed) if changed else []
+        reports = self._check(seen.app, changed) if changed else []
         violations = [violation for report in reports for violation in report.violations]
         if not violations:
-            self._passed.keep(self._name, keys)
+            self._passed.keep(self._name, seen.keys)
         return cdk.PolicyValidationPluginReport(
             success=all(report.success for report in reports), violations=violations
         )
+
+    def take(self) -> Seen | None:
+        """Return the stacks of the last validation, once: the next one may have others."""
+        seen, self._seen = self._seen, None
+        return seen
+
+
+def _look(context: cdk.IPolicyValidationContext) -> Seen:
+    app, stacks = context.app_construct, context.stack_templates
+    return Seen(app, stacks, stack_keys(app, stacks))
 
 
 @jsii.implements(cdk.IPolicyValidationContext)

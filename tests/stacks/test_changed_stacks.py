@@ -201,6 +201,19 @@ def test_a_damaged_file_passes_nothing(workspace: Workspace, content: str) -> No
     assert workspace.checked(topic("One", RetentionInDays=30)) == []
 
 
+def test_a_second_synthesis_of_an_app_looks_again(workspace: Workspace) -> None:
+    checks = Recorded()
+    app = new_app(FLAGS, workspace.directory / "assembly")
+    topic("One", RetentionInDays=30)(app)
+    cdk.Validations.of(app).add_plugins(*changed_stacks_only(checks, workspace.kept))
+    app.synth()
+    group = app.node.find_child("One").node.find_child("Group")
+    assert isinstance(group, cdk.CfnResource)
+    group.add_property_override("RetentionInDays", "many")
+    with pytest.raises(RuntimeError, match="RetentionInDays"):
+        app.synth(force=True)
+
+
 def test_each_stage_has_its_own(workspace: Workspace) -> None:
     def build(app: cdk.App, days: int = 30) -> None:
         for name in ("dev", "prod"):
