@@ -89,6 +89,7 @@ def statuses(run: Run) -> dict[str, str]:
     return {step.name: step.status for step in run.steps()}
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_where_its_step_has_another_name_by_now(
     run_smp: RunSmp, greeting: Path
 ) -> None:

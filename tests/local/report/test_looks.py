@@ -261,6 +261,7 @@ ACCESSIBILITY = """
 
 
 @pytest.mark.parametrize("name", ["succeeded", "failed", "forty"])
+@pytest.mark.slow
 def test_landmarks_headings_tables_and_controls_have_names(
     page: Page, request: pytest.FixtureRequest, name: str
 ) -> None:
