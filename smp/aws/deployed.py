@@ -6,7 +6,7 @@ It never changes anything in the account and downloads only what lies at the add
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,6 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from smp.aws.deployed_code import read_tree
-from smp.aws.deployed_stack import function_name, job_role_name
 from smp.aws.deployed_triggers import deployed_triggers
 from smp.aws.deployed_values import CODE_URI, Values, find_values, restore_placeholders
 from smp.aws.faults import fault, is_denied, is_missing
@@ -22,7 +21,7 @@ from smp.aws.session import Session, client
 from smp.definition.code.store import CodeStore
 from smp.definition.compiled import CompiledPipeline, Json, ModelPackageGroup, nested_steps
 from smp.definition.deploy_values import BUCKET
-from smp.definition.functions import FUNCTIONS
+from smp.definition.functions import FUNCTIONS, Function
 from smp.definition.triggers import SAGEMAKER, Trigger
 from smp.errors import Problem, RunError
 
@@ -264,3 +263,45 @@ def _code_places(value: Any, place: tuple[Any, ...] = ()) -> Iterable[tuple[tupl
         for index, item in enumerate(value):
             named = item.get("Name", index) if isinstance(item, dict) else index
             yield from _code_places(item, (*place, named))
+
+
+STACK_TAG = "aws:cloudformation:stack-name"
+"""CloudFormation puts it on each resource that takes tags."""
+
+JOB_ROLE = "JobRole"
+"""Part of the logical id of the role that the construct makes for the jobs."""
+
+
+def job_role_name(session: Session, tags: Mapping[str, str]) -> str | None:
+    """Return the name of the job role in the stack that a pipeline's tags name.
+
+    None where the pipeline is of no stack, its stack made no job role, or may not be read.
+    """
+    return _physical_name(session, tags, "AWS::IAM::Role", JOB_ROLE)
+
+
+def function_name(session: Session, tags: Mapping[str, str], function: Function) -> str | None:
+    """Return the name that the stack gave to a function of this project; None if it has none."""
+    return _physical_name(session, tags, "AWS::Lambda::Function", function.construct_id)
+
+
+def _physical_name(session: Session, tags: Mapping[str, str], kind: str, part: str) -> str | None:
+    """Return the one resource of a type whose logical id has that part, in the stack that tags name."""
+    stack = tags.get(STACK_TAG)
+    if stack is None:
+        return None
+    try:
+        pages = client(session, "cloudformation").get_paginator("list_stack_resources")
+        listed = [
+            r for page in pages.paginate(StackName=stack) for r in page["StackResourceSummaries"]
+        ]
+    except ClientError as error:
+        if is_denied(error) or is_missing(error):
+            return None
+        raise fault(error, f"list the resources of stack {stack}") from error
+    names = [
+        str(resource.get("PhysicalResourceId"))
+        for resource in listed
+        if resource["ResourceType"] == kind and part in resource["LogicalResourceId"]
+    ]
+    return names[0] if len(names) == 1 else None

@@ -7,13 +7,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from smp.definition.language import is_expression, path_parts, property_file_of
+from smp.definition.language import NAMED_ITEMS, is_expression, path_parts, property_file_of
 from smp.errors import RunError
 from smp.text.human import counted
 from smp.text.messages import listed, shown
-
-NAME_MEMBERS = frozenset({"MetricName", "OutputName", "InputName", "ChannelName"})
-"""What an item of a list in a Describe answer is called by."""
 
 
 @dataclass
@@ -76,7 +73,7 @@ def _by_name(items: list[Any]) -> dict[str, Any]:
         for item in reversed(items)
         if isinstance(item, dict)
         for key, value in item.items()
-        if key in NAME_MEMBERS and isinstance(value, str)
+        if key in NAMED_ITEMS.values() and isinstance(value, str)
     }
 
 

@@ -10,6 +10,14 @@ from typing import Any, TypeGuard
 FUNCTIONS: dict[str, type] = {"Get": str, "Std:Join": dict, "Std:JsonGet": dict}
 """What an execution evaluates, by the only key of its object, and the kind of its argument."""
 
+NAMED_ITEMS: Mapping[str, str] = {
+    "FinalMetricDataList": "MetricName",
+    "InputDataConfig": "ChannelName",
+    "Outputs": "OutputName",
+    "ProcessingInputs": "InputName",
+}
+"""The member that names the items of a list in a Describe answer, by the list's name."""
+
 _PART = re.compile(r"\.?([^.\[\]]+)|\[(?:'([^']*)'|\"([^\"]*)\"|([0-9]+))\]")
 
 

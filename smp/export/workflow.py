@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from smp.definition.compiled import CONTAINERS, CompiledPipeline, Json
-from smp.definition.language import expressions_in, property_file_of
+from smp.definition.language import expressions_in, is_expression, property_file_of
 from smp.definition.step_types import ServiceCall, StepType, row_of
 
 Trigger = Literal["Completed", "Failed", "Stopped", "Any"]
@@ -215,3 +215,24 @@ def _holds_steps(key: str, value: Any) -> bool:
         and isinstance(value, list)
         and all(isinstance(item, dict) and "Type" in item for item in value)
     )
+
+
+def report_key(workflow: Workflow, file: PropertyFile) -> str:
+    """Return the bucket and key of a property file, with a `*` for what only a run knows."""
+    written = workflow.task(file.step)
+    item = next(
+        item for item in written.step["PropertyFiles"] if item["PropertyFileName"] == file.name
+    )
+    outputs = written.arguments["ProcessingOutputConfig"]["Outputs"]
+    output = next(out for out in outputs if out["OutputName"] == item["OutputName"])
+    place = _pattern(output["S3Output"]["S3Uri"]).removeprefix("s3://").rstrip("/")
+    return f"{place}/{item['FilePath']}"
+
+
+def _pattern(value: Any) -> str:
+    if not is_expression(value):
+        return str(value)
+    if "Std:Join" not in value:
+        return "*"
+    join = value["Std:Join"]
+    return str(join.get("On", "")).join(_pattern(item) for item in join["Values"])

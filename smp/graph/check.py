@@ -5,6 +5,9 @@ It never stops at the first problem: all are collected for one report.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+
 from smp.config.project import Model, Pipeline, Project
 from smp.config.steps.base import Chaining, StepBase
 from smp.definition.order import cycle_in
@@ -18,7 +21,6 @@ from smp.graph.branches import (
 )
 from smp.graph.chains import ChainError, resolve_chain
 from smp.graph.condition_parameters import check_condition_parameters
-from smp.graph.dependencies import links, read_line
 from smp.graph.findings import DeclaredStep, Findings, Sides
 from smp.graph.loop_items import check_items
 from smp.graph.loops import place_in_loops, read_loops
@@ -215,3 +217,13 @@ class GraphChecker(Findings):
             reader = self.config_of(cycle[1])
             self.report_step(reader, reason, "chain_input_source_step", found=described)
         return False
+
+
+def read_line(line: str) -> list[str]:
+    """Split `a >> b >> c` into names, blanks around `>>` or none; an empty name stays, to be reported."""
+    return [part.strip() for part in line.split(">>")]
+
+
+def links(names: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Yield each (before, after) pair of a line."""
+    yield from pairwise(names)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from smp.cli.scaffold import scaffold_model
+from smp.cli.authoring import scaffold_model
 from smp.definition.compiled import CompiledPipeline
 from smp.definition.deploy_values import substitute
 from tests.aws.account import ACCOUNT, REGION, ROLE, Account

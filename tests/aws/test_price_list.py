@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from smp.aws.price_list import instance_types
-from smp.cli.scaffold import scaffold_model
+from smp.cli.authoring import scaffold_model
 from smp.definition.compiled import CompiledPipeline
 from smp.definition.prices import load_prices
 from tests.aws.account import REGION

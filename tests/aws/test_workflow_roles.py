@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from smp.aws.session import client, open_session
-from smp.cli.scaffold import scaffold_model
+from smp.cli.authoring import scaffold_model
 from tests.aws.account import Account
 from tools.pull_request import main
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from smp.cli import main
-from smp.cli.scaffold import scaffold_model
+from smp.cli.authoring import scaffold_model
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 import pytest
 
 from smp.cli import main
-from smp.cli.scaffold import scaffold_model
+from smp.cli.authoring import scaffold_model
 from smp.definition.compiled import CompiledPipeline
 from tests.cli.conftest import RunSmp
 from tests.definition.test_assembly import make

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from smp.cli import scaffold
-from smp.cli.scaffold import TEMPLATE_FILES, scaffold_model
+from smp.cli import authoring
+from smp.cli.authoring import TEMPLATE_FILES, scaffold_model
 from smp.errors import SetupError
 from tests.cli.conftest import RunSmp
 
-ROOT = Path(scaffold.__file__).parents[2]
+ROOT = Path(authoring.__file__).parents[2]
 
 
 @pytest.mark.parametrize("name", ["fraud_check", "a", "churn-2", "my-model-of-mine", "Big_Name"])
@@ -123,7 +123,7 @@ def test_fails_on_a_directory_that_exists_and_leaves_it_alone(
 def test_fails_without_leaving_half_a_directory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(scaffold, "TEMPLATE_FILES", ("README.md", "missing"))
+    monkeypatch.setattr(authoring, "TEMPLATE_FILES", ("README.md", "missing"))
     with pytest.raises(FileNotFoundError):
         scaffold_model(tmp_path, "fraud_check")
     assert list((tmp_path / "model_configs").iterdir()) == []

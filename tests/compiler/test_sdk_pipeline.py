@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from smp.compiler.sdk.uploads import Uploads, repack
+from smp.compiler.sdk.offline_session import Uploads, repack
 from smp.compiler.sdk_pipeline import compile_sdk_pipeline
 from smp.definition.compiled import CompiledPipeline, ModelPackageGroup
 from smp.definition.deploy_values import names_in

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from smp.cli.scaffold import scaffold_model
+from smp.cli.authoring import scaffold_model
 
 ROOT = Path(__file__).resolve().parents[2]
 MODELS = ("fraud_detection", "demand_forecast")

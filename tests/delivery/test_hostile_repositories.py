@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from smp.cli import main
-from smp.cli.scaffold import scaffold_model
+from smp.cli.authoring import scaffold_model
 from tests.delivery.attacks import ATTACKS, SEEN_BEHIND_MISTAKES, Prepare, replace
 from tests.delivery.traps import set_traps
 

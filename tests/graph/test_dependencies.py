@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from smp.graph import build_graph
-from smp.graph.dependencies import links, read_line
+from smp.graph.check import links, read_line
 from tests.graph.workspace import load, pipeline_of
 
 STEPS = "a: Processing\nb: Processing\nc: Processing"

@@ -8,7 +8,7 @@ import aws_cdk as cdk
 import cfnlint
 
 from smp.definition.compiled import Json
-from smp.review.iam.template_permissions import permissions_in, widenings
+from smp.review.iam.environment_stacks import permissions_in, widenings
 from smp.review.iam.template_text import known_values
 from stacks.foundation import Foundation
 from stacks.settings import EnvironmentSettings

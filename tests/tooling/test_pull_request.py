@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from smp.cli.scaffold import scaffold_model
+from smp.cli.authoring import scaffold_model
 from smp.errors import SetupError
 from tools.pull_request import concerned, main, withhold_credentials
 

@@ -6,17 +6,32 @@ import re
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
+from typing import Any
 
 from smp.definition.compiled import CompiledPipeline
 from smp.definition.step_types import APPROVED_MODEL, CONDITION
-from smp.export.airflow.arrows import arrows, chains, is_guarded
+from smp.export.airflow.arrows import arrows, chains, entries, is_guarded
 from smp.export.airflow.checks import check_dag
+from smp.export.airflow.conditions import Question
 from smp.export.airflow.constants import Constants
-from smp.export.airflow.header import dag_call
+from smp.export.airflow.expressions import Expressions
+from smp.export.airflow.job_names import job_bases
 from smp.export.airflow.runtime_files import LOOKUP, RUNTIME, exported_names, runtime_files
-from smp.export.airflow.source import WIDTH, Names, lines
-from smp.export.airflow.tasks import TaskSource
-from smp.export.workflow import Workflow, read_workflow
+from smp.export.airflow.schedule import DagSchedule, read_schedule, schedule_triggers
+from smp.export.airflow.source import (
+    INDENT,
+    WIDTH,
+    Group,
+    Names,
+    Node,
+    call,
+    lines,
+    literal,
+    mapping,
+    sequence,
+)
+from smp.export.airflow.step_types import Branch, Operator, dag_step
+from smp.export.workflow import Parameter, Task, Workflow, read_workflow
 
 ORIGIN = (
     "Written by `smp export airflow {name}`; what is changed here is lost. Change the "
@@ -119,3 +134,155 @@ def _folded(chain: str) -> Iterator[str]:
             line = f"    {before}"
         line = f"{line} >> {part}"
     yield line
+
+
+JSON_TYPES = {"String": "string", "Integer": "integer", "Float": "number", "Boolean": "boolean"}
+
+
+def dag_call(
+    compiled: CompiledPipeline, parameters: Sequence[Parameter], expressions: Expressions
+) -> Group:
+    """Return the call that makes the DAG."""
+    schedules = schedule_triggers(compiled)
+    schedule = read_schedule(schedules[0]) if schedules else None
+    named: dict[str, Node] = {"dag_id": literal(compiled.name)}
+    if compiled.display_name:
+        named["dag_display_name"] = literal(compiled.display_name)
+    if compiled.description:
+        named["description"] = literal(compiled.description)
+    named["doc_md"] = "__doc__"
+    named |= _times(schedule)
+    if compiled.max_parallel_steps:
+        named["max_active_tasks"] = literal(compiled.max_parallel_steps)
+    named |= _parameters(parameters, schedule, expressions)
+    if compiled.tags:
+        named["tags"] = sequence(literal(f"{key}:{item}") for key, item in compiled.tags.items())
+    return call("DAG", **named)
+
+
+def _times(schedule: DagSchedule | None) -> dict[str, Node]:
+    if schedule is None:
+        return {"schedule": literal(None), "catchup": literal(False)}
+    times: Node
+    if schedule.every:
+        unit, count = schedule.every
+        times = call("timedelta", **{unit: literal(count)})
+    else:
+        times = call(
+            "CronTriggerTimetable", literal(schedule.cron), timezone=literal(schedule.timezone)
+        )
+    limits = {"start_date": call("pendulum.parse", literal(schedule.start))}
+    if schedule.end:
+        limits["end_date"] = call("pendulum.parse", literal(schedule.end))
+    return {"schedule": times, **limits, "catchup": literal(False)}
+
+
+def _parameters(
+    parameters: Sequence[Parameter], schedule: DagSchedule | None, expressions: Expressions
+) -> dict[str, Node]:
+    if not parameters:
+        return {}
+    written = dict(schedule.parameters) if schedule else {}
+    declared = {item.name: item for item in parameters}
+    scheduled = {name: typed(declared[name], text) for name, text in written.items()}
+    named: dict[str, Node] = {
+        "params": mapping({i.name: _parameter(i, scheduled, expressions) for i in parameters})
+    }
+    if scheduled:
+        values = expressions.node(scheduled)
+        named["user_defined_macros"] = mapping({"scheduled_parameters": values})
+    return named
+
+
+def _parameter(parameter: Parameter, scheduled: dict[str, Any], expressions: Expressions) -> Node:
+    """Return a parameter; one without a default has the schedule's value, as Airflow asks for one."""
+    default = scheduled.get(parameter.name) if parameter.default is None else parameter.default
+    values = [] if default is None else [expressions.node(typed(parameter, default))]
+    named: dict[str, Node] = {"type": literal(JSON_TYPES[parameter.type])}
+    if parameter.allowed:
+        named["enum"] = sequence(literal(typed(parameter, item)) for item in parameter.allowed)
+    if parameter.description:
+        named["description"] = literal(parameter.description)
+    return call("Param", *values, **named)
+
+
+def typed(parameter: Parameter, value: Any) -> Any:
+    """Return a value, which may come as a text, in the parameter's type."""
+    if parameter.type == "Boolean":
+        return value if isinstance(value, bool) else str(value).lower() == "true"
+    kinds = {"Integer": int, "Float": float, "String": str}
+    return kinds[parameter.type](value)
+
+
+class TaskSource:
+    """Writes the tasks of one DAG."""
+
+    def __init__(self, workflow: Workflow, constants: Constants, names: Mapping[str, str]) -> None:
+        self._workflow = workflow
+        self._constants = constants
+        self._names = names
+        self._after = arrows(workflow)
+        self._bases = job_bases(workflow)
+
+    def task(self, task: Task) -> Iterator[str]:
+        """Yield the lines of one task."""
+        handled = dag_step(task)
+        if isinstance(handled, Branch):
+            yield from self._branch(task)
+            return
+        assert isinstance(handled, Operator), "a refused step is reported before"
+        made = call(handled.name, task_id=literal(task.name), **self._named(task, handled))
+        yield from lines(made, f"{self._names[task.name]} = ", indent=INDENT)
+
+    def _named(self, task: Task, operator: Operator) -> dict[str, Node]:
+        named: dict[str, Node] = {}
+        if operator.calls_function:
+            named["function_name"] = self._constants.expressions.node(task.step["FunctionArn"])
+        named[operator.argument] = self._arguments(task)
+        if is_guarded(task):
+            named["trigger_rule"] = literal("all_done")
+        policies = self._constants.retries(task)
+        return {**named, **({"retry_policies": policies} if policies else {})}
+
+    def _arguments(self, task: Task) -> Group:
+        members: dict[str, Node] = {}
+        if task.name in self._bases:
+            member = str(task.call.name_member)
+            members[member] = call("JobName", literal(self._bases[task.name]))
+        given = {key: item for key, item in task.arguments.items() if key not in members}
+        members |= self._constants.expressions.members(given)
+        if is_guarded(task):
+            members["after"] = _endings(task)
+        if all(key.isidentifier() for key in members):
+            return call("Arguments", **members)
+        after = {"after": members.pop("after")} if is_guarded(task) else {}
+        return call("Arguments", mapping(members), **after)
+
+    def _branch(self, task: Task) -> Iterator[str]:
+        """Yield a function that returns the tasks to go on with, and the task that it makes."""
+        name = self._names[task.name]
+        margin = " " * INDENT
+        rule = ', trigger_rule="all_done"' if is_guarded(task) else ""
+        yield f"{margin}@task.branch(task_id={literal(task.name)}, retries=0{rule})"
+        yield f"{margin}def side_of_{name}(**context):"
+        if is_guarded(task):
+            yield from lines(call("only_after", "context", _endings(task)), indent=2 * INDENT)
+        taken, otherwise = (self._entries(task, side) for side in ("IfSteps", "ElseSteps"))
+        question = Question(task.arguments["Conditions"], self._constants.expressions)
+        yield from question.lines(2 * INDENT)
+        yield from lines(taken, "return ", indent=3 * INDENT)
+        yield from lines(otherwise, "return ", indent=2 * INDENT)
+        yield ""
+        yield f"{margin}{name} = side_of_{name}()"
+
+    def _entries(self, task: Task, side: str) -> Group:
+        names = entries(self._workflow, self._after, task.name, side)
+        return sequence(literal(name) for name in names)
+
+
+def _endings(task: Task) -> Group:
+    """Return how each step before a task has to end."""
+    endings: dict[str, Node] = {edge.step: literal(edge.trigger) for edge in task.upstream}
+    if task.side:
+        endings[task.side.condition] = literal("Completed")
+    return mapping(endings)

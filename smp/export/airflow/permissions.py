@@ -17,8 +17,7 @@ from smp.definition.permissions.plan import plan_permissions
 from smp.definition.permissions.statement import Statement, key_arns, regional_arn, through_s3
 from smp.definition.step_types import DELETE_MODEL, KNOWN_TYPES, LOGS_OF_TRAINING
 from smp.export.airflow.job_names import job_bases
-from smp.export.report_keys import report_key
-from smp.export.workflow import Task, Workflow, read_workflow
+from smp.export.workflow import Task, Workflow, read_workflow, report_key
 
 NAMED_ANEW = "Each run and each try names its jobs and models anew."
 BY_RUN = "Each run writes its reports to a directory of its own."

@@ -6,7 +6,13 @@ import re
 from typing import Any
 
 from smp.definition.compiled import Json
-from smp.definition.language import is_expression, path_parts, reference_of, step_property
+from smp.definition.language import (
+    NAMED_ITEMS,
+    is_expression,
+    path_parts,
+    reference_of,
+    step_property,
+)
 from smp.export.workflow import Workflow
 
 EXECUTION = {
@@ -18,14 +24,6 @@ EXECUTION = {
     "StartDateTime": "dag_run.start_date.strftime('%Y-%m-%dT%H:%M:%SZ')",
 }
 """What a run knows of itself, by the names of the definition language."""
-
-NAMES = {
-    "Outputs": "OutputName",
-    "ProcessingInputs": "InputName",
-    "InputDataConfig": "ChannelName",
-    "FinalMetricDataList": "MetricName",
-}
-"""What the items of lists in descriptions are called by."""
 
 _IS_MEMBER = re.compile("[A-Z][A-Za-z0-9]*")
 """Names of the API begin with a capital letter, as no method of a dict does."""
@@ -67,8 +65,8 @@ def _read(reference: Json, workflow: Workflow) -> str:
     for part in path_parts(path):
         if isinstance(part, int):
             read = f"{read}[{part}]"
-        elif held_by in NAMES:
-            read = f"({read} | selectattr({NAMES[held_by]!r}, 'equalto', {part!r}) | first)"
+        elif held_by in NAMED_ITEMS:
+            read = f"({read} | selectattr({NAMED_ITEMS[held_by]!r}, 'equalto', {part!r}) | first)"
         else:
             read = f"{read}.{part}" if _IS_MEMBER.fullmatch(part) else f"{read}[{part!r}]"
         held_by = str(part)

@@ -9,6 +9,7 @@ from typing import Any
 
 from smp.definition.compiled import Json
 from smp.definition.language import (
+    NAMED_ITEMS,
     Quoted,
     is_expression,
     path_parts,
@@ -25,14 +26,6 @@ PARAMETERS = "$Parameters"
 
 REPORTS = "PropertyFiles"
 """In a record, the part of a key before the name of a property file and a path in it."""
-
-LIST_NAMES: Mapping[str, str] = {
-    "FinalMetricDataList": "MetricName",
-    "InputDataConfig": "ChannelName",
-    "Outputs": "OutputName",
-    "ProcessingInputs": "InputName",
-}
-"""What the items of a list in a Describe answer are called by, by the list's name."""
 
 EXECUTION: Mapping[str, str] = {
     "PipelineExecutionArn": "$states.context.Execution.Id",
@@ -112,8 +105,8 @@ def follow(value: str, path: str) -> str:
     for part in path_parts(path):
         if isinstance(part, int):
             value = f"{value}[{part}]"
-        elif isinstance(part, Quoted) and before in LIST_NAMES:
-            value = f"{value}[{LIST_NAMES[before]}={literal(part)}]"
+        elif isinstance(part, Quoted) and before in NAMED_ITEMS:
+            value = f"{value}[{NAMED_ITEMS[before]}={literal(part)}]"
         else:
             value = member(value, part)
         before = str(part)

@@ -15,10 +15,9 @@ from smp.definition.permissions.lookup_role import NUMBERED, group_arns, package
 from smp.definition.permissions.plan import plan_permissions
 from smp.definition.permissions.statement import Statement, key_arns, regional_arn, through_s3
 from smp.definition.step_types import DELETE_MODEL
-from smp.export.report_keys import report_key
 from smp.export.stepfunctions.names import job_prefix
 from smp.export.stepfunctions.step_types import Call, handling
-from smp.export.workflow import Task, Workflow, read_workflow
+from smp.export.workflow import Task, Workflow, read_workflow, report_key
 
 NAMED_ANEW = "Each execution names its jobs and models anew."
 BY_EXECUTION = "Each execution writes its reports to a directory of its own."

@@ -17,7 +17,7 @@ PYTHON = "the Python environment"
 
 @dataclass(frozen=True)
 class Content:
-    """The content that one step reads. `inputs` are records of `smp.local.engine.read_inputs`."""
+    """The content that one step reads. `inputs` are records of `smp.local.engine.step_runner`."""
 
     inputs: Sequence[Mapping[str, Any]]
     python: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 import shutil
 import time
@@ -19,7 +20,6 @@ from smp.errors import RunError, SmpError
 from smp.local.engine.cache import CONTENT, CachedResult, Found, StepCache
 from smp.local.engine.conditions import all_hold
 from smp.local.engine.content import Content, python_identity
-from smp.local.engine.read_inputs import read_inputs
 from smp.local.jobs.context import StepContext, StepFailure
 from smp.local.jobs.kinds import job_of
 from smp.local.sandbox.base import Sandbox
@@ -29,7 +29,7 @@ from smp.local.store.object_store import ObjectStore
 from smp.local.store.places import Places, local_value
 from smp.local.store.reports import read_report
 from smp.local.store.run_store import EXECUTING, FAILED, STOPPED, SUCCEEDED, Run, StepRecord
-from smp.local.store.step_data import StepData
+from smp.local.store.step_data import StepData, Stored, combined_hash
 from smp.text.human import duration
 
 MACHINE_FAULTS = frozenset({"Step.SERVICE_FAULT", "SageMaker.JOB_INTERNAL_ERROR"})
@@ -277,3 +277,31 @@ def _pause_before(attempt: int, policies: list[Json], elapsed: float) -> float |
                 rate = float(policy.get("BackoffRate", 2.0))
                 return float(policy.get("IntervalSeconds", 1)) * rate ** (attempt - 2)
     return None
+
+
+def read_inputs(inputs: list[Stored], hashes: FileHashes) -> tuple[Mapping[str, Any], ...]:
+    """Return the record of each input: `name`, `uri`, `files`, `size`, `sha256`, `listing`.
+
+    `sha256` is None if the input has no objects or cannot be read, which fails no step; `listing` is a
+    hash of names and sizes.
+    """
+    return tuple(_record(item, hashes) for item in inputs)
+
+
+def _record(item: Stored, hashes: FileHashes) -> dict[str, Any]:
+    try:
+        sizes = [found.file.stat().st_size for found in item.objects]
+        found = [hashes.sha256(one.file) for one in item.objects]
+    except OSError:
+        sizes, found = [], []
+    base = item.uri.rstrip("/")
+    names = [one.uri.removeprefix(base) for one in item.objects]
+    lines = [f"{name}\0{size}\n" for name, size in zip(names, sizes, strict=False)]
+    return {
+        "name": item.name,
+        "uri": item.uri,
+        "files": len(sizes),
+        "size": sum(sizes),
+        "sha256": combined_hash(names, found),
+        "listing": hashlib.sha256("".join(lines).encode()).hexdigest(),
+    }

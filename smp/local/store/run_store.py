@@ -53,7 +53,7 @@ class StepRecord:
     stand_in: str | None = None
     """The local script that ran in place of a built-in algorithm's container."""
     inputs: tuple[Mapping[str, Any], ...] = ()
-    """The data that it read, as it was then, see `smp.local.engine.read_inputs`; with a reused result, what
+    """The data that it read, as it was then, see `smp.local.engine.step_runner`; with a reused result, what
     that was made of."""
     item: str | None = None
     """Of a step of an iteration, the loop's item."""

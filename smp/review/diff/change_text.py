@@ -125,7 +125,7 @@ def file_words(file: FileChange) -> str:
     counts = (
         [line_counts(file.lines_added, file.lines_removed)]
         if file.lines_added is not None and file.lines_removed is not None
-        else [" ".join((file.note, _sizes(file))).strip()]
+        else [" ".join((file.note or "", _sizes(file))).strip()]
     )
     extra = [file.note] if file.lines_added is not None and file.note else []
     return ", ".join(counts + extra)

@@ -81,7 +81,7 @@ class FileChange:
     lines_removed: int | None = None
     size_before: int | None = None
     size_after: int | None = None
-    note: str = ""
+    note: str | None = None
 
 
 @dataclass(frozen=True)

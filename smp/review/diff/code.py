@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from smp.definition.compiled import CodeFile, CodeTree, CompiledPipeline, Json
 from smp.definition.differences import own_settings, trees_by_origin
 from smp.review.diff.changes import CodeChange, FileChange, Kind
-from smp.review.diff.lines import changed_lines
 
 MAX_TEXT_BYTES = 5_000_000
 """A larger file is told by its size: nobody reads it line by line."""
@@ -107,7 +107,7 @@ def _file_change(path: str, old: Place | None, new: Place | None) -> FileChange:
     kind = Kind.ADDED if old is None else Kind.REMOVED if new is None else Kind.CHANGED
     texts = [_lines(place) if place else [] for place in (old, new)]
     sizes = [place[0].size if place else None for place in (old, new)]
-    added, removed, note = None, None, ""
+    added, removed, note = None, None, None
     if texts[0] is not None and texts[1] is not None:
         added, removed = changed_lines(texts[0], texts[1])
     elif not all(place is None or place[1].is_file() for place in (old, new)):
@@ -130,3 +130,43 @@ def _lines(place: Place) -> list[str] | None:
     except (OSError, UnicodeDecodeError):
         return None
     return None if "\0" in text else LINE.findall(text)
+
+
+MAX_EDITS = 1000
+"""With more differing lines than this (that both sides have elsewhere), moved lines count as kept."""
+
+
+def changed_lines(before: Sequence[str], after: Sequence[str]) -> tuple[int, int]:
+    """Return how many lines were added and removed.
+
+    Lines that only one side has are added or removed in any case. What is left is compared by Myers'
+    greedy algorithm: "An O(ND) difference algorithm and its variations", 1986.
+    """
+    in_both = set(before) & set(after)
+    old = [line for line in before if line in in_both]
+    new = [line for line in after if line in in_both]
+    edits = _edits(old, new)
+    removed = (edits + len(old) - len(new)) // 2
+    added = edits - removed
+    return added + len(after) - len(new), removed + len(before) - len(old)
+
+
+def _edits(before: Sequence[str], after: Sequence[str]) -> int:
+    """Return the length of the shortest script of single insertions and deletions."""
+    start = 0
+    while start < min(len(before), len(after)) and before[start] == after[start]:
+        start += 1
+    old, new = before[start:], after[start:]
+    reach = {1: 0}
+    for edits in range(min(len(old) + len(new), MAX_EDITS) + 1):
+        for diagonal in range(-edits, edits + 1, 2):
+            left, right = reach.get(diagonal - 1, -1), reach.get(diagonal + 1, -1)
+            down = diagonal == -edits or (diagonal != edits and left < right)
+            x = right if down else left + 1
+            while x < len(old) and x - diagonal < len(new) and old[x] == new[x - diagonal]:
+                x += 1
+            reach[diagonal] = x
+            if x >= len(old) and x - diagonal >= len(new):
+                return edits
+    counts = Counter(old), Counter(new)
+    return (counts[0] - counts[1]).total() + (counts[1] - counts[0]).total()

@@ -5,6 +5,8 @@ Nothing is shortened; a side that is missing has no key.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any
 
 from smp.definition.differences import MISSING
@@ -16,6 +18,7 @@ from smp.review.diff.changes import (
     CodeChange,
     Diff,
     EdgeChange,
+    FileChange,
     PermissionChange,
     PipelineChange,
     Prediction,
@@ -23,6 +26,17 @@ from smp.review.diff.changes import (
 )
 
 Fields = dict[str, Any]
+
+MEMBERS: Mapping[type, tuple[str, ...]] = {
+    PermissionChange: ("role", "sid", "kind", "actions", "resources", "conditions"),
+    StepChange: ("name", "type", "kind", "code", "changes"),
+    EdgeChange: ("source", "target", "kind", "before", "after"),
+    CodeChange: ("origin", "before", "after", "used_by", "files"),
+    FileChange: tuple(member.name for member in fields(FileChange)),
+    Prediction: ("step", "type", "outcome", "reasons", "anyway"),
+    Bound: ("job", "instance_type", "hours", "price", "notes"),
+}
+"""The members of each kind of change that a program gets, in their order."""
 
 
 def diff_fields(diff: Diff) -> Fields:
@@ -41,55 +55,25 @@ def _pipeline(pipeline: PipelineChange) -> Fields:
     return {
         "name": pipeline.name,
         "kind": pipeline.kind,
-        "permissions": [_permission(item) for item in pipeline.permissions],
-        "steps": [_step(step) for step in pipeline.steps],
-        "edges": [_edge(edge) for edge in pipeline.edges],
-        "code": [_code(change) for change in pipeline.code],
-        "settings": [_change(change) for change in pipeline.settings],
-        "forecast": [_prediction(item) for item in pipeline.forecast],
+        "permissions": _plain(pipeline.permissions),
+        "steps": _plain(pipeline.steps),
+        "edges": _plain(pipeline.edges),
+        "code": _plain(pipeline.code),
+        "settings": _plain(pipeline.settings),
+        "forecast": _plain(pipeline.forecast),
         "bounds": _bounds(pipeline),
     }
 
 
-def _permission(item: PermissionChange) -> Fields:
-    return {
-        "role": item.role,
-        "sid": item.sid,
-        "kind": item.kind,
-        "actions": list(item.actions),
-        "resources": list(item.resources),
-        "conditions": dict(item.conditions),
-    }
-
-
-def _edge(edge: EdgeChange) -> Fields:
-    return {
-        "source": edge.source,
-        "target": edge.target,
-        "kind": edge.kind,
-        "before": list(edge.before),
-        "after": list(edge.after),
-    }
-
-
-def _prediction(item: Prediction) -> Fields:
-    return {
-        "step": item.step,
-        "type": item.type,
-        "outcome": item.outcome,
-        "reasons": list(item.reasons),
-        "anyway": item.anyway,
-    }
-
-
-def _step(step: StepChange) -> Fields:
-    return {
-        "name": step.name,
-        "type": step.type,
-        "kind": step.kind,
-        "code": list(step.code),
-        "changes": [_change(change) for change in step.changes],
-    }
+def _plain(value: Any) -> Any:
+    """Return a value as JSON has it."""
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, Change):
+        return _change(value)
+    if type(value) in MEMBERS:
+        return {name: _plain(getattr(value, name)) for name in MEMBERS[type(value)]}
+    return dict(value) if isinstance(value, Mapping) else value
 
 
 def _change(change: Change) -> Fields:
@@ -103,27 +87,6 @@ def _change(change: Change) -> Fields:
     }
 
 
-def _code(change: CodeChange) -> Fields:
-    return {
-        "origin": change.origin,
-        "before": list(change.before),
-        "after": list(change.after),
-        "used_by": list(change.used_by),
-        "files": [
-            {
-                "path": file.path,
-                "kind": file.kind,
-                "lines_added": file.lines_added,
-                "lines_removed": file.lines_removed,
-                "size_before": file.size_before,
-                "size_after": file.size_after,
-                "note": file.note or None,
-            }
-            for file in change.files
-        ],
-    }
-
-
 def _bounds(pipeline: PipelineChange) -> Fields:
     bounds = pipeline.bounds
     priced = {
@@ -133,17 +96,7 @@ def _bounds(pipeline: PipelineChange) -> Fields:
         "cost_after": round(cost(bounds.after), 4),
     }
     return {
-        "before": [_bound(bound) for bound in bounds.before],
-        "after": [_bound(bound) for bound in bounds.after],
+        "before": _plain(bounds.before),
+        "after": _plain(bounds.after),
         **(priced if bounds.prices_of else {}),
-    }
-
-
-def _bound(bound: Bound) -> Fields:
-    return {
-        "job": bound.job,
-        "instance_type": bound.instance_type,
-        "hours": bound.hours,
-        "price": bound.price,
-        "notes": list(bound.notes),
     }

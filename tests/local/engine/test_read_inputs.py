@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from smp.local.engine.read_inputs import read_inputs
+from smp.local.engine.step_runner import read_inputs
 from smp.local.show.compare import compare_runs, comparison
 from smp.local.store import file_hashes as module
 from smp.local.store.file_hashes import FileHashes

@@ -7,7 +7,7 @@ import time
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smp.review.diff.lines import changed_lines
+from smp.review.diff.code import changed_lines
 
 LINES = st.lists(st.sampled_from("abcd"), max_size=9)
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smp.review.iam.template_permissions import permissions_in, widenings
+from smp.review.iam.environment_stacks import permissions_in, widenings
 from smp.review.iam.template_text import known_values
 
 Json = dict[str, Any]
