@@ -191,8 +191,7 @@ def key_of(file: PropertyFile, path: str) -> tuple[str, str]:
 def uncertain_keys(task: Task) -> tuple[tuple[str, str], ...]:
     """Return the (step, key) pairs of properties that a completed step may lack, such as a metric."""
     read = task.step | {"Arguments": task.arguments}
-    gets = (item["Get"] for item in expressions_in(read) if "Get" in item)
-    properties = (found for reference in gets if (found := step_property(reference)))
+    properties = (found for item in expressions_in(read) if (found := step_property(item)))
     return tuple(
         dict.fromkeys(
             (step, property_key(path))
