@@ -34,8 +34,9 @@ VALIDATION_NAME = "CloudFormation Validate"
 TREE_FILE = "tree.json"
 TEMPLATE_SUFFIX = ".template.json"
 METADATA_SUFFIX = ".metadata.json"
-CONTENT_HASH = re.compile(r"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
-"""The address of a code tree or an asset."""
+SHORT_HASH = 12
+CONTENT_HASH = re.compile(r"(?<![0-9a-f])(?:[0-9a-f]{64}|[0-9a-f]{12})(?![0-9a-f])")
+"""The address of a code tree or an asset, or its first digits in a line about a step."""
 
 RULES = Path(__file__).with_name("policy_checks.py")
 """What decides which rules there are, beside the versions of packages."""
@@ -206,14 +207,18 @@ def stack_keys(app: IConstruct, stacks: Stacks) -> dict[str, str]:
 
 
 def _digest(texts: Sequence[str]) -> str:
-    """Hash texts with each hash of content replaced by the number of its first occurrence."""
-    numbers: dict[str, str] = {}
+    """Hash texts without the hashes of content in them, but with the number of different ones.
 
-    def numbered(match: re.Match[str]) -> str:
-        return numbers.setdefault(match[0], f"content {len(numbers)}")
-
+    Their order counts for nothing: lists are sorted by them.
+    """
     rules, *seen = texts
-    return digest([rules, *(CONTENT_HASH.sub(numbered, text) for text in seen)])
+    known = {found for text in seen for found in CONTENT_HASH.findall(text) if len(found) == 64}
+    names = known | {found[:SHORT_HASH] for found in known}
+
+    def masked(match: re.Match[str]) -> str:
+        return "content" if match[0] in names else match[0]
+
+    return digest([rules, str(len(known)), *(CONTENT_HASH.sub(masked, text) for text in seen)])
 
 
 def _lineage(app: IConstruct, path: str) -> list[IConstruct]:
