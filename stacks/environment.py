@@ -24,11 +24,15 @@ NO_TRACES = {"aws:cdk:disable-creation-stack-traces": True}
 
 
 def new_app(context: Mapping[str, object], directory: Path) -> cdk.App:
-    """Return an app that writes its assembly to a directory."""
+    """Return an app that writes its assembly to a directory.
+
+    Its templates are validated by `stacks.policy_checks`, and not by the CDK a second time.
+    """
     return cdk.App(
         context={**context, **NO_TRACES},
         outdir=str(directory),
         analytics_reporting=False,
+        builtin_cloud_formation_validation=False,
         stack_traces=False,
     )
 

@@ -145,6 +145,8 @@ def test_a_finding_of_the_template_validation_is_shown_each_time(workspace: Work
     build = topic("One", RetentionInDays="many")
     first = workspace.finding(build)
     assert "RetentionInDays" in first
+    report = json.loads((workspace.directory / "0" / "validation-report.json").read_text("utf-8"))
+    assert [plugin["pluginName"] for plugin in report["pluginReports"]] == [VALIDATION_NAME]
     assert workspace.finding(build).partition("A copy")[0] == first.partition("A copy")[0]
 
 
