@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from smp.errors import SmpError
@@ -21,21 +22,22 @@ def main() -> None:
     environ = dict(os.environ)
     context = read_context(WORKSPACE, environ)
     assembly = Assembly.of(WORKSPACE, environ, context, config_pattern(context, environ))
-    if not assembly.is_current():
-        with assembly.renewed():
-            synthesize(environ, context, assembly)
+    with assembly.locked():
+        if not assembly.is_current():
+            with assembly.renewed() as recorded:
+                synthesize(recorded, context, assembly)
 
 
-def synthesize(environ: dict[str, str], context: dict[str, object], assembly: Assembly) -> None:
+def synthesize(environ: Mapping[str, str], context: dict[str, object], assembly: Assembly) -> None:
     from smp.compiler.cache.compile_all import compile_all
+    from smp.compiler.cache.store import compiled_in
     from smp.config.load import load_project
-    from smp.definition.store import compiled_in
     from smp.graph import build_graphs
     from stacks.delivery_plan import DeliveryPlan, is_asked_for, load_delivery
     from stacks.policy_checks import PolicyChecks
     from stacks.settings import check_all, load_deployment
 
-    checks = PolicyChecks(None if assembly.inputs is None else WORKSPACE / ".smp" / "passed.json")
+    checks = PolicyChecks(None if assembly.sources is None else WORKSPACE / ".smp" / "passed.json")
     plan = (load_delivery if is_asked_for(context) else load_deployment)(
         context, environ, WORKSPACE
     )
@@ -49,7 +51,7 @@ def synthesize(environ: dict[str, str], context: dict[str, object], assembly: As
     first, *others = graphs
     work = WORKSPACE / ".smp"
     compilation = compile_all(graphs[first], work)
-    if compilation.compiling:
+    if compilation.changed:
         checks.expect_changes()
 
     from stacks.environment import Environment, new_app

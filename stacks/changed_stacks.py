@@ -16,7 +16,7 @@ import aws_cdk as cdk
 import jsii
 from constructs import IConstruct
 
-from smp.config.read.fingerprint import digest, file_digest, installation_lines
+from smp.compiler.cache.fingerprint import digest, entry_content, installation_lines
 from smp.text.atomic_file import write_atomically
 
 if TYPE_CHECKING:
@@ -183,7 +183,7 @@ def stack_keys(app: IConstruct, stacks: Stacks) -> dict[str, str]:
     what is acknowledged in it and above it, and the rules: versions of packages and their choice.
     Which code an address names is no matter of a rule: stacks that differ in that alone have one key.
     """
-    rules = digest([*installation_lines(), file_digest(RULES)])
+    rules = digest([*installation_lines(), entry_content(RULES)])
     if not isinstance(app, cdk.App):
         raise TypeError(f"the checks run over an app, and got {type(app).__name__}")
     tree = json.loads((Path(app.outdir) / TREE_FILE).read_text("utf-8"))["tree"]

@@ -1,33 +1,38 @@
-"""Decides whether an assembly was made from exactly what lies here now; if so, nothing is made anew.
+"""Decides whether an assembly was made from exactly what is there now; if so, nothing is made anew.
 
-It imports the standard library alone, so that an unchanged app costs next to nothing, and in doubt it
-says that something changed.
+It imports the standard library alone, so that an unchanged app costs next to nothing. In doubt something
+changed.
 """
 
 from __future__ import annotations
 
+import fcntl
 import json
 import re
 import shutil
+import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from smp.config.read.files import FileSet, find_files
-from smp.config.read.fingerprint import (
+from smp.compiler.cache.fingerprint import (
+    Sources,
+    config_trees,
     digest,
-    file_digest,
-    identity,
+    entry_content,
     installation_lines,
-    walk,
-    workspace_lines,
+    signature,
+    walk_all,
 )
+from smp.compiler.cache.record import Record, Recording, is_unchanged
+from smp.config.read.files import find_files
 from smp.errors import SmpError
 from smp.text.atomic_file import write_atomically
 
 STAMP = ".smp-synth.json"
+LOCK = ".smp-synth.lock"
 ALWAYS = "SMP_SYNTH_ALWAYS"
 DELIVERY_VARIABLES = (
     "BUILDKITE",
@@ -42,11 +47,9 @@ DELIVERY_VARIABLES = (
 """Where one of these is set a build delivers: it always makes everything."""
 
 COUNTED_VARIABLES = re.compile(r"(CDK|JSII|NODE|PYTHON|SMP)_?[A-Za-z0-9_]*")
+"""What Python, Node and the CDK read by themselves. What the app reads is recorded."""
 UNCOUNTED_VARIABLES = frozenset({"CDK_CONTEXT_JSON", "CDK_OUTDIR"})
 """The context and the directory count as what they mean, not as they are spelt."""
-
-CONFIG_VARIABLE = re.compile(rb"env:\s*([A-Za-z_][A-Za-z0-9_]*)")
-"""Any environment variable that a configuration may refer to by `${env:NAME}`."""
 
 UNCOUNTED_CONTEXT = frozenset({"aws:cdk:bundling-stacks"})
 """It differs between commands of the CDK and only matters to bundled assets; this app has none."""
@@ -54,16 +57,23 @@ UNCOUNTED_CONTEXT = frozenset({"aws:cdk:bundling-stacks"})
 OWN_DIRECTORIES = ("constructs_lib", "smp", "stacks")
 OWN_SUFFIXES = frozenset({".cfg", ".in", ".json", ".lock", ".py", ".toml", ".txt"})
 
-CLI_FILES = frozenset({"error.txt", "performance-counters.json"})
-"""What the CDK's command line reads and removes in an assembly."""
+CLI_FILES = re.compile(r"\.cache|[^/]*\.lock|error\.txt|performance-counters\.json")
+"""What the CDK's command line keeps, reads and removes at the top of an assembly."""
+
+PACKAGE_CACHE = "JSII_RUNTIME_PACKAGE_CACHE_ROOT"
+"""Where the CDK's library is unpacked for Node."""
+PACKAGE_BOOKKEEPING = (".jsii-runtime-package-cache", ".jsii.runtime-", ".jsii.runtime.")
+"""Files by which jsii notes when a library was used, and indexes that it makes after that."""
 
 
 @dataclass(frozen=True)
 class Assembly:
-    """A cloud assembly on disk and the fingerprint of what it would be made from now."""
+    """A cloud assembly on disk, and what it would be made from now."""
 
     directory: Path
-    inputs: str | None
+    work: Path
+    environ: Mapping[str, str]
+    sources: Sources | None
     """None: in doubt, or asked to make it anew."""
 
     @classmethod
@@ -74,81 +84,124 @@ class Assembly:
         context: Mapping[str, Any],
         pattern: str | None,
     ) -> Assembly:
-        """Take the fingerprint of everything that a synthesis reads."""
+        """Find everything that a synthesis reads, as far as that is known before it."""
         directory = workspace / environ.get("CDK_OUTDIR", "cdk.out")
-        if environ.get(ALWAYS) == "1" or pattern is None:
-            return cls(directory, None)
-        if any(environ.get(name) for name in DELIVERY_VARIABLES):
-            return cls(directory, None)
-        try:
-            files = find_files(workspace, pattern)
-        except (OSError, SmpError):
-            return cls(directory, None)
-        lines = _inputs(workspace, environ, context, files)
-        return cls(directory, digest([str(directory), *lines]))
+        work = workspace / ".smp"
+        sources = None
+        is_delivery = any(environ.get(name) for name in DELIVERY_VARIABLES)
+        if environ.get(ALWAYS) != "1" and pattern is not None and not is_delivery:
+            try:
+                sources = Sources(
+                    values=(str(directory), pattern, *_values(environ, context)),
+                    trees=(
+                        *_own_files(workspace),
+                        *config_trees(workspace, find_files(workspace, pattern)),
+                    ),
+                    code=tuple(workspace / name for name in OWN_DIRECTORIES),
+                    apart=(directory, work, workspace / ".cache"),
+                )
+            except (OSError, SmpError):
+                sources = None
+        return cls(directory, work, environ, sources)
 
     def is_current(self) -> bool:
         """Whether it was made from these inputs and is as it was then."""
-        if self.inputs is None:
+        if self.sources is None:
             return False
         try:
             stamp = json.loads((self.directory / STAMP).read_text("utf-8"))
-            if stamp["inputs"] != self.inputs:
-                return False
-            return all(
-                file_digest(self.directory / name) == digest
-                for name, digest in stamp["outputs"].items()
+            return (
+                is_unchanged(stamp["record"], self.sources, self.environ, self.work)
+                and _package_cache(self.environ) == stamp["package_cache"]
+                and self._outputs() == stamp["outputs"]
             )
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return False
 
     @contextmanager
-    def renewed(self) -> Iterator[None]:
-        """Make the assembly anew: what happens inside counts only when it came to its end."""
+    def renewed(self) -> Iterator[Mapping[str, str]]:
+        """Make the assembly anew: what happens inside counts only when it came to its end.
+
+        Gives the variables of the environment, which note what of them is read.
+        """
         (self.directory / STAMP).unlink(missing_ok=True)
-        yield
-        if self.inputs is not None and _passed_validation(self.directory):
-            outputs = {name: file_digest(self.directory / name) for name in self._files()}
-            stamp = {"inputs": self.inputs, "outputs": outputs}
+        if self.sources is None:
+            yield self.environ
+            return
+        recording = Recording.start(self.sources, self.environ, self.work)
+        packages = _package_cache(self.environ)
+        yield recording.environ
+        record = recording.finish(_read_by_node())
+        if record is not None and _passed_validation(self.directory):
+            self._stamp(record, packages)
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Wait for another synthesis of the same directory: the files of two would be mixed."""
+        with ExitStack() as stack:
+            with suppress(OSError):  # a directory that is read alone has no synthesis to wait for
+                self.directory.mkdir(parents=True, exist_ok=True)
+                file = stack.enter_context((self.directory / LOCK).open("a"))
+                fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+    def _stamp(self, record: Record, packages_before: Mapping[str, str]) -> None:
+        packages = _package_cache(self.environ)
+        if packages_before.items() <= packages.items():  # what is unpacked meanwhile is added
+            stamp = {"record": record, "package_cache": packages, "outputs": self._outputs()}
             write_atomically(self.directory / STAMP, json.dumps(stamp))
 
-    def _files(self) -> Iterator[str]:
-        for path in walk(self.directory):
-            if path.is_dir() and not path.is_symlink():
-                continue
-            name = path.relative_to(self.directory)
-            cached = name.parts[0] == ".cache"
-            if not cached and name.name not in CLI_FILES and path.suffix != ".lock":
-                yield name.as_posix()
+    def _outputs(self) -> dict[str, str]:
+        """Return the content of every file of the assembly, by path."""
+        found = {}
+        for path in walk_all(self.directory):
+            name = Path(path).relative_to(self.directory).as_posix()
+            top = name.partition("/")[0]
+            is_top = top == name or top == ".cache"
+            if name not in (STAMP, LOCK) and not (is_top and CLI_FILES.fullmatch(top)):
+                found[name] = entry_content(Path(path))
+        return found
 
 
-def _inputs(
-    workspace: Path, environ: Mapping[str, str], context: Mapping[str, Any], files: FileSet
-) -> Iterator[str]:
-    """Yield one line for each input."""
-    yield from _tools(environ)
+def _own_files(workspace: Path) -> list[Path]:
+    return [path for path in sorted(workspace.iterdir()) if path.suffix in OWN_SUFFIXES]
+
+
+def _values(environ: Mapping[str, str], context: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what counts and is in no file: what runs the app, its context, its variables."""
+    yield from installation_lines()
+    for path in (environ.get("JSII_NODE"), shutil.which("node", path=environ.get("PATH"))):
+        yield f"{path} {signature(path)[0] if path else ''}"
     yield json.dumps(
         {key: value for key, value in context.items() if key not in UNCOUNTED_CONTEXT},
         sort_keys=True,
     )
-    own = [path for path in sorted(workspace.iterdir()) if path.suffix in OWN_SUFFIXES]
-    own += [path for name in OWN_DIRECTORIES for path in walk(workspace / name)]
-    yield from (f"{path} {file_digest(path)}" for path in own)
-    yield from workspace_lines(workspace, files)
     counted = {name for name in environ if COUNTED_VARIABLES.fullmatch(name)} - UNCOUNTED_VARIABLES
-    for file in files.files:
-        found = CONFIG_VARIABLE.findall(file.read_bytes())
-        counted |= {name.decode() for name in found}
-    for name in sorted(counted):
-        yield f"{name}={environ.get(name)!r}"
+    yield from (f"{name}={environ[name]!r}" for name in sorted(counted))
 
 
-def _tools(environ: Mapping[str, str]) -> Iterator[str]:
-    """Yield what runs the app: Python, every installed package, Node."""
-    yield from installation_lines()
-    node = environ.get("JSII_NODE") or shutil.which("node", path=environ.get("PATH"))
-    if node and Path(node).is_file():
-        yield f"{node} {identity(Path(node))}"
+def _read_by_node() -> Iterator[str]:
+    """Yield the files of Python packages that the CDK's Node process reads: the kernel and libraries."""
+    for name, module in list(sys.modules.items()):
+        if name == "jsii" or name.endswith("._jsii"):
+            for place in module.__path__:
+                yield from walk_all(Path(place))
+
+
+def _package_cache(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return a hash of each library that is unpacked for Node: of its files' times and inodes."""
+    root = Path(environ.get(PACKAGE_CACHE, ""))
+    if not environ.get(PACKAGE_CACHE) or not root.is_dir():
+        return {}
+    return {library.name: _library_digest(library) for library in sorted(root.iterdir())}
+
+
+def _library_digest(library: Path) -> str:
+    return digest(
+        f"{path} {signature(path)[0]}"
+        for path in walk_all(library)
+        if not path.rpartition("/")[2].startswith(PACKAGE_BOOKKEEPING)
+    )
 
 
 def _passed_validation(directory: Path) -> bool:

@@ -206,7 +206,7 @@ def _is_svg(arguments: argparse.Namespace) -> bool:
 def compile_one(arguments: argparse.Namespace) -> CompiledPipeline:
     """Compile the pipeline that the arguments name."""
     from smp.compiler.cache.compile_all import compile_all
-    from smp.definition.store import compiled_in
+    from smp.compiler.cache.store import compiled_in
     from smp.graph import build_graph
 
     graph = build_graph(load_workspace(arguments), arguments.pipeline)

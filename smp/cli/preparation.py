@@ -14,8 +14,8 @@ import threading
 from types import TracebackType
 
 from smp.cli.workspace import WORK_DIRECTORY, load_workspace, pattern_of
-from smp.compiler.cache.recall import Asked, Consulted, Prepared
-from smp.definition.store import compiled_in
+from smp.compiler.cache.recall import CompileRequest, Prepared
+from smp.compiler.cache.store import compiled_in
 from smp.errors import SetupError, SmpError
 from smp.local.sandbox.base import Sandbox
 from smp.local.sandbox.choose import choosing
@@ -27,20 +27,19 @@ def prepare(arguments: argparse.Namespace) -> Prepared:
     from smp.graph import build_graph
 
     asked = asked_for(arguments)
-    before = asked.fingerprint()
-    environ = Consulted(os.environ)
-    project = load_workspace(arguments, environ)
+    recording = asked.record(os.environ)
+    project = load_workspace(arguments, recording.environ if recording else os.environ)
     graph = build_graph(project, arguments.pipeline)
     compilation = compile_all([graph], asked.work, compiled_in(arguments.environment))
     (compiled,) = compilation.result()
-    if before is not None and asked.fingerprint() == before:
-        asked.remember(before, environ.read, project, compilation.keys[graph.name])
+    if recording is not None:
+        asked.remember(recording, project, compilation.keys[graph.name])
     return Prepared(compiled, {name: model.directory for name, model in project.models.items()})
 
 
-def asked_for(arguments: argparse.Namespace) -> Asked:
+def asked_for(arguments: argparse.Namespace) -> CompileRequest:
     """Return what the arguments ask for."""
-    return Asked(
+    return CompileRequest(
         workspace=arguments.workspace,
         pattern=pattern_of(arguments),
         environment=arguments.environment,

@@ -50,8 +50,8 @@ def add_commands(commands: Commands) -> None:
 def _refresh(arguments: argparse.Namespace) -> int:
     from smp.aws.price_list import fetch_prices, instance_types
     from smp.compiler.cache.compile_all import compile_all
+    from smp.compiler.cache.store import compiled_in
     from smp.definition.prices import PRICE_FILE
-    from smp.definition.store import compiled_in
     from smp.graph import build_graphs
     from smp.text.atomic_file import write_atomically
 

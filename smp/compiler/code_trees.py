@@ -39,9 +39,13 @@ def stand_in_of(model: Model, section: str, store: CodeStore) -> StandIn | None:
 
 def step_stand_in(model: Model, script: str, store: CodeStore) -> StandIn:
     """Pack a model's whole source directory for a script of it that stands in for something."""
+    return StandIn(_normal(script), whole_tree(model, store))
+
+
+def whole_tree(model: Model, store: CodeStore) -> CodeTree:
+    """Pack a model's whole source directory."""
     origin = f"{_origin(model)} (local stand-in)"
-    tree = store.add_directory(model.source_directory, origin, model.directory)
-    return StandIn(_normal(script), tree)
+    return store.add_directory(model.source_directory, origin, model.directory)
 
 
 def _normal(path: str) -> str:

@@ -26,16 +26,20 @@ def compile_pipeline(graph: PipelineGraph, code_store: Path) -> CompiledPipeline
 
     The same sources give the same bytes on any machine. Raises ScriptError and CompileError.
     """
+    return compile_into(graph, CodeStore(code_store))
+
+
+def compile_into(graph: PipelineGraph, store: CodeStore) -> CompiledPipeline:
+    """Compile a pipeline; its code trees are put into a store, which may have packed its models."""
     from smp.compiler.render import render
 
-    store = CodeStore(code_store)
     definition, trees, images = render(graph, store)
     config = graph.pipeline.config
     compiled = CompiledPipeline(
         name=graph.name,
         definition=definition,
         code=trees,
-        code_store=code_store,
+        code_store=store.root,
         display_name=config.display_name,
         description=config.description,
         max_parallel_steps=config.max_parallel_execution_steps,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from smp.compiler.cache.compile_all import compile_key
+from smp.compiler.cache.compile_all import inputs_of
 from smp.definition.code.store import CodeStore
 from smp.definition.compiled import CompiledPipeline
 from smp.errors import ScriptError
@@ -257,15 +257,17 @@ def test_an_edited_stand_in_changes_only_the_local_run(tmp_path: Path) -> None:
     steps = "prep: Processing\nfit: Training"
     write(tmp_path / STAND_IN, "1")
     before = compile_demo(tmp_path, steps, demo__train=ALGORITHM)
-    key = compile_key(demo_graph(tmp_path, steps, demo__train=ALGORITHM), CodeStore(tmp_path / "c"))
+    key = inputs_of(
+        demo_graph(tmp_path, steps, demo__train=ALGORITHM), CodeStore(tmp_path / "c")
+    ).exact_key
     write(tmp_path / STAND_IN, "2")
     after = compile_demo(tmp_path, steps, demo__train=ALGORITHM)
 
     assert (after.definition, after.code) == (before.definition, before.code)
     assert after.stand_ins != before.stand_ins
-    changed = compile_key(
+    changed = inputs_of(
         demo_graph(tmp_path, steps, demo__train=ALGORITHM), CodeStore(tmp_path / "c")
-    )
+    ).exact_key
     assert changed != key
 
 

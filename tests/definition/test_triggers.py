@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from smp.compiler.cache.compile_all import compile_key
+from smp.compiler.cache.compile_all import inputs_of
 from smp.compiler.compile import compile_pipeline
 from smp.compiler.render_triggers import render_triggers
 from smp.config.load import load_project
@@ -133,7 +133,7 @@ def test_the_group_of_another_pipeline_counts_for_what_is_kept(tmp_path: Path) -
     trigger = "{name: a, type: approved_model, pipeline: upstream, model: other}"
     renamed = UPSTREAM.replace("projectName: shop", "projectName: store")
     keys = [
-        compile_key(graph(tmp_path, trigger, upstream=text), CodeStore(tmp_path / "store"))
+        inputs_of(graph(tmp_path, trigger, upstream=text), CodeStore(tmp_path / "store")).key
         for text in (UPSTREAM, renamed)
     ]
     assert keys[0] != keys[1]

@@ -1,6 +1,7 @@
 """Compiles many pipelines at once, in the background, and only those whose inputs changed.
 
-It never imports the SDK: a process of its own does, while the caller goes on.
+It never imports the SDK: a process of its own does, while the caller continues. A pipeline of which only
+scripts changed needs no SDK at all, see `smp.compiler.cache.code_addresses`.
 """
 
 from __future__ import annotations
@@ -13,25 +14,33 @@ import pickle
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import smp
-from smp.compiler.cache.engine import engine_files
-from smp.compiler.code_trees import code_tree, stand_in_of
-from smp.config.project import STAND_INS
-from smp.definition.code.store import CodeStore
-from smp.definition.compiled import CompiledPipeline
-from smp.definition.store import (
-    CODE_DIRECTORY,
+from smp.compiler.cache.code_addresses import with_trees
+from smp.compiler.cache.exchange import Answer, Outcome, Request
+from smp.compiler.cache.fingerprint import (
+    PACKAGE,
+    digest,
+    engine_files,
+    engine_lines,
+    file_system_time,
+    is_older,
+)
+from smp.compiler.cache.record import ReadFiles, Record
+from smp.compiler.cache.store import (
     COMPILED_DIRECTORY,
     REVIEWED_DIRECTORY,
-    read_kept,
-    write_kept,
+    Kept,
+    Store,
+    exact_key,
 )
+from smp.compiler.code_trees import code_tree, stand_in_of, whole_tree
+from smp.config.project import STAND_INS
+from smp.definition.code.store import CodeStore
+from smp.definition.compiled import CodeTree, CompiledPipeline
 from smp.errors import ScriptError, SetupError, SmpError
 from smp.graph.nodes import PipelineGraph
 
@@ -39,11 +48,25 @@ WORKER = (sys.executable, "-P", "-m", "smp.compiler.worker")
 
 
 @dataclass(frozen=True)
-class Request:
-    """What the worker process is asked to do."""
+class Inputs:
+    """What one pipeline is compiled from: the text of its settings, and the code of its models.
 
-    graphs: tuple[PipelineGraph, ...]
-    code_store: Path
+    `key` is the hash of everything but the content of the trees.
+    """
+
+    settings: str
+    trees: tuple[CodeTree, ...]
+    key: str
+
+    @property
+    def exact_key(self) -> str:
+        """The hash of everything."""
+        return exact_key(self.key, self.hashes)
+
+    @property
+    def hashes(self) -> tuple[str, ...]:
+        """The hash of each tree."""
+        return tuple(tree.sha256 for tree in self.trees)
 
 
 class Compilation:
@@ -52,18 +75,27 @@ class Compilation:
     def __init__(
         self, graphs: Sequence[PipelineGraph], work_dir: Path, kept_in: str = COMPILED_DIRECTORY
     ) -> None:
-        self._store = CodeStore(work_dir / CODE_DIRECTORY)
-        self._directory = work_dir / kept_in
-        known = (work_dir / name for name in (COMPILED_DIRECTORY, REVIEWED_DIRECTORY))
-        self._lookup = dict.fromkeys((self._directory, *known))
+        self._store = Store(work_dir)
+        self._kept_in = kept_in
+        self._lookup = dict.fromkeys((kept_in, COMPILED_DIRECTORY, REVIEWED_DIRECTORY))
         self._graphs = graphs
-        self.keys = _compile_keys(graphs, self._store)
-        """The hash of everything that each pipeline's compilation depends on."""
+        self._inputs = _all_inputs(graphs, self._store.code)
+        self._with_new_code: list[str] = []
         kept = {graph.name: self._read(graph) for graph in graphs}
         self._compiled = {name: value for name, value in kept.items() if value is not None}
         self.compiling = tuple(g.name for g in graphs if g.name not in self._compiled)
-        """Names of the pipelines whose inputs changed."""
+        """Names of the pipelines that need the SDK: more than scripts changed."""
         self._worker = self._start() if self.compiling else None
+
+    @property
+    def changed(self) -> tuple[str, ...]:
+        """Names of the pipelines that are not as they were kept, those with other scripts too."""
+        return (*self.compiling, *self._with_new_code)
+
+    @property
+    def keys(self) -> dict[str, str]:
+        """The hash of everything that each pipeline's compilation depends on."""
+        return {name: exact_key(inputs.key, inputs.hashes) for name, inputs in self._inputs.items()}
 
     def result(self) -> tuple[CompiledPipeline, ...]:
         """Wait for all and return them in the order asked for; raises the problems of all of them."""
@@ -73,18 +105,25 @@ class Compilation:
         return tuple(self._compiled[graph.name] for graph in self._graphs)
 
     def _read(self, graph: PipelineGraph) -> CompiledPipeline | None:
-        key = self.keys[graph.name]
+        inputs = self._inputs[graph.name]
         for directory in self._lookup:
-            compiled = read_kept(directory, graph.name, key, self._store.root)
-            if compiled is not None:
-                if directory != self._directory:
-                    write_kept(self._directory, compiled, key)
-                return compiled
+            kept = self._store.read(directory, graph.name)
+            if kept is None or kept.key != inputs.key:
+                continue
+            compiled = with_trees(kept, inputs.trees, inputs.settings)
+            if compiled is None or not self._store.code.holds(compiled.local_code()):
+                continue
+            if compiled is not kept.compiled:
+                self._with_new_code.append(graph.name)
+            if compiled is not kept.compiled or directory != self._kept_in:
+                self._store.write(self._kept_in, renewed(kept, compiled, inputs))
+            return compiled
         return None
 
     def _start(self) -> subprocess.Popen[bytes]:
+        self._started = file_system_time(self._store.work)
         environment = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "SMP_"))}
-        environment["PYTHONPATH"] = str(Path(smp.__file__).parent.parent)
+        environment["PYTHONPATH"] = str(PACKAGE.parent)
         worker = subprocess.Popen(
             WORKER,
             stdin=subprocess.PIPE,
@@ -92,33 +131,46 @@ class Compilation:
             env=environment,
         )
         assert worker.stdin is not None
+        code = self._store.code
         with contextlib.suppress(BrokenPipeError), worker.stdin as stdin:
-            pickle.dump(Request(tuple(self._pending()), self._store.root), stdin)
+            pickle.dump(Request(tuple(self._pending()), code.root, code.packed), stdin)
         return worker
 
     def _collect(self, worker: subprocess.Popen[bytes]) -> None:
         assert worker.stdout is not None
         with worker:
-            answer = worker.stdout.read()
-        if worker.returncode != 0 or not answer:
+            text = worker.stdout.read()
+        if worker.returncode != 0 or not text:
             raise SetupError(
-                "the process that runs the SageMaker SDK ended without an answer: its last words are above"
+                "the process that runs the SageMaker SDK ended without an answer: see its output above"
             )
+        answer: Answer = pickle.loads(text)
+        files = self._record(answer)
         errors: list[SmpError] = []
-        for graph, outcome in zip(self._pending(), pickle.loads(answer), strict=True):
+        for graph, outcome in zip(self._pending(), answer.outcomes, strict=True):
             if isinstance(outcome, SmpError):
                 errors.append(outcome)
             else:
-                self._keep(graph, outcome)
+                self._keep(graph, outcome, files)
         _raise_all(errors)
 
     def _pending(self) -> Iterable[PipelineGraph]:
         return (graph for graph in self._graphs if graph.name in self.compiling)
 
-    def _keep(self, graph: PipelineGraph, text: str) -> None:
-        compiled = CompiledPipeline.from_json(text, self._store.root)
+    def _record(self, answer: Answer) -> Record | None:
+        """Return what the process read; None where anything of it, or the engine, changed meanwhile."""
+        files = ReadFiles(answer.files)
+        if not is_older(files.newest(), self._started) or _engine_changed():
+            return None
+        return files.record(self._store.work)
+
+    def _keep(self, graph: PipelineGraph, outcome: Outcome, files: Record | None) -> None:
+        compiled = CompiledPipeline.from_json(outcome.text, self._store.code.root)
         self._compiled[graph.name] = compiled
-        write_kept(self._directory, compiled, self.keys[graph.name])
+        if files is not None:
+            inputs = self._inputs[graph.name]
+            kept = Kept(compiled, inputs.key, inputs.hashes, outcome.contents, files)
+            self._store.write(self._kept_in, kept)
 
 
 def compile_all(
@@ -131,6 +183,13 @@ def compile_all(
     return Compilation(graphs, work_dir, kept_in)
 
 
+def renewed(kept: Kept, compiled: CompiledPipeline, inputs: Inputs) -> Kept:
+    """Return what is kept of a pipeline that got other code."""
+    now = dict(zip(kept.trees, inputs.hashes, strict=True))
+    contents = kept.contents and tuple((now[tree], path, sha) for tree, path, sha in kept.contents)
+    return replace(kept, compiled=compiled, trees=inputs.hashes, contents=contents)
+
+
 def _raise_all(errors: Sequence[SmpError]) -> None:
     """Raise the problems of all errors as one, of the kind that comes first."""
     if errors:
@@ -138,23 +197,22 @@ def _raise_all(errors: Sequence[SmpError]) -> None:
         raise type(errors[0])(dict.fromkeys(problems))
 
 
-def _compile_keys(graphs: Sequence[PipelineGraph], store: CodeStore) -> dict[str, str]:
-    keys = {}
+def _all_inputs(graphs: Sequence[PipelineGraph], store: CodeStore) -> dict[str, Inputs]:
+    found = {}
     errors = []
     for graph in graphs:
         try:
-            keys[graph.name] = compile_key(graph, store)
+            found[graph.name] = inputs_of(graph, store)
         except ScriptError as error:
             errors.append(error)
     _raise_all(errors)
-    return keys
+    return found
 
 
-def compile_key(graph: PipelineGraph, store: CodeStore) -> str:
-    """Hash everything that a pipeline's compilation depends on. Raises ScriptError."""
+def inputs_of(graph: PipelineGraph, store: CodeStore) -> Inputs:
+    """Pack the code of a graph's models and return all that it is compiled from. Raises ScriptError."""
     pipeline = graph.pipeline
-    parts: list[Any] = [
-        _engine_hash(),
+    settings: list[Any] = [
         pipeline.config.model_dump(mode="json"),
         pipeline.network.model_dump(mode="json"),
         pipeline.s3_bucket,
@@ -162,22 +220,41 @@ def compile_key(graph: PipelineGraph, store: CodeStore) -> str:
         [trigger.model_package_group for trigger in graph.triggers],
         [repr(node.packages) for node in graph.steps if node.packages],
     ]
+    trees = []
     for model in graph.models:
         tree = code_tree(model, store)
-        parts.append([model.name, model.config.model_dump(mode="json"), tree.origin, tree.sha256])
-        stand_ins = (stand_in_of(model, section, store) for section, _ in STAND_INS)
-        parts += [stand_in and stand_in.code.sha256 for stand_in in stand_ins]
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+        settings.append([model.name, model.config.model_dump(mode="json"), tree.origin])
+        for section, _ in STAND_INS:
+            stand_in_of(model, section, store)
+        trees += [tree, whole_tree(model, store)]
+    text = json.dumps(settings)
+    return Inputs(text, tuple(trees), _key(text, trees))
+
+
+def _key(settings: str, trees: Sequence[CodeTree]) -> str:
+    """Hash the engine, the settings, the paths of each tree and which trees are equal."""
+    hashes = [tree.sha256 for tree in trees]
+    shapes = [
+        [hashes.index(tree.sha256), *((file.path, file.is_template) for file in tree.files)]
+        for tree in trees
+    ]
+    return hashlib.sha256(json.dumps([_engine_hash(), settings, shapes]).encode()).hexdigest()
 
 
 @lru_cache(maxsize=1)
-def _engine_hash() -> str:
-    """Hash the sources that compile, and the versions of what they compile with."""
-    digest = hashlib.sha256()
-    for name in ("sagemaker", "sagemaker-core", "sagemaker-mlops", "sagemaker-train"):
-        digest.update(f"{name}=={version(name)}\n".encode())
-    digest.update(f"{version('botocore')} {sys.version}\n".encode())
-    root = Path(smp.__file__).parent
+def _engine() -> tuple[str, str]:
+    """Return a hash of the sources that compile and of Python, and one of the sources' times."""
+    times = digest(engine_lines())
+    found = hashlib.sha256(f"{sys.version} {os.path.realpath(sys.executable)}\n".encode())
     for path in engine_files():
-        digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes())
-    return digest.hexdigest()
+        found.update(path.relative_to(PACKAGE).as_posix().encode() + b"\0" + path.read_bytes())
+    return found.hexdigest(), times
+
+
+def _engine_hash() -> str:
+    return _engine()[0]
+
+
+def _engine_changed() -> bool:
+    """Whether the sources that compile were touched since their hash was taken."""
+    return digest(engine_lines()) != _engine()[1]

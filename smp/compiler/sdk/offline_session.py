@@ -106,6 +106,7 @@ with offline_environment(), _no_clients():
 
 import sagemaker.core.common_utils as _common_utils  # noqa: E402
 import sagemaker.core.telemetry.telemetry_logging as _telemetry  # noqa: E402
+import sagemaker.mlops.workflow._steps_compiler as _steps_compiler  # noqa: E402
 import sagemaker.mlops.workflow.steps as _sdk_steps  # noqa: E402
 from sagemaker.core.workflow.pipeline_context import PipelineSession  # noqa: E402
 from sagemaker.mlops.workflow.pipeline import Pipeline  # noqa: E402
@@ -116,8 +117,10 @@ __all__ = ["NoAws", "OfflineSession", "Pipeline", "offline_environment"]
 def _silence_sdk() -> None:
     """Switch off telemetry, the local client that each job step would build, litter, and repetition.
 
-    The SDK reads botocore's table of endpoints anew for each region of an image.
+    The SDK reads botocore's table of endpoints anew for each region of an image. And it reads all code
+    of a job for a hash that only addresses of its own choice would have in them.
     """
+    _steps_compiler.get_code_hash = lambda _step: None
     _common_utils._botocore_resolver = lru_cache(maxsize=1)(_common_utils._botocore_resolver)
     _telemetry._send_telemetry_request = lambda *_args, **_kwargs: None
     callers = ("create_processing_job", "create_training_job", "create_transform_job")

@@ -16,6 +16,9 @@ from smp.errors import ConfigError, Problem
 DEFAULT_PATTERN = "model_configs/*/conf/*.yaml"
 CONF_DIRECTORY = "conf"
 
+LOOKED_UP = "smp.looked_up"
+"""The audit event of a path whose existence decides something: Python raises events for reading alone."""
+
 MAX_DIRECTORIES = 20_000
 """How many directories `**` may visit before the pattern counts as too wide."""
 

@@ -6,12 +6,13 @@ It never opens a script, and lets no path or link lead out of the model's own di
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from smp.config.read.files import FileSet
+from smp.config.read.files import LOOKED_UP, FileSet
 from smp.config.read.yaml_tree import Path_
 from smp.definition.code.shipped_files import find_shipped_files
 from smp.errors import Location, Problem
@@ -87,6 +88,7 @@ def _source_directory(written: str, directory: Path, roots: tuple[Path, ...]) ->
     outside = False
     for root in (directory, *roots):
         candidate = root / written
+        sys.audit(LOOKED_UP, str(candidate))
         if not _exists(candidate):
             continue
         if not is_inside(candidate, directory):

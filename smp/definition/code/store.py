@@ -9,12 +9,16 @@ import hashlib
 import shutil
 import tempfile
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import TypeAlias
 
 from smp.definition.code.source_files import read_source_files
 from smp.definition.compiled import CodeFile, CodeTree
-from smp.definition.store import holds
 from smp.errors import SetupError
+
+PackedKey: TypeAlias = tuple[Path, frozenset[str]]
+"""A directory, and the files of it that are left out."""
 
 
 class CodeStore:
@@ -24,9 +28,21 @@ class CodeStore:
     the order of a directory or where it lay.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, packed: Mapping[PackedKey, CodeTree] | None = None) -> None:
+        """`packed` are directories that another process has packed into this store."""
         self.root = root
-        self._packed: dict[tuple[Path, frozenset[str]], CodeTree] = {}
+        self.packed: dict[PackedKey, CodeTree] = {}
+        """Each directory that was asked for, by its path and what was left out."""
+        self.generated: set[str] = set()
+        """The trees of files that were generated."""
+        self.packed_before = packed or {}
+        self._verified: set[str] = set()
+
+    def for_pipeline(self) -> CodeStore:
+        """Return a store on the same directory for one pipeline; what was verified is not read again."""
+        store = CodeStore(self.root, self.packed_before)
+        store._verified = self._verified
+        return store
 
     def add_directory(
         self,
@@ -39,16 +55,28 @@ class CodeStore:
 
         Links may lead to files inside `boundary`, the directory itself by default. Raises ScriptError.
         """
-        if (directory, without) not in self._packed:
-            files = read_source_files(directory, boundary or directory)
-            kept = {path: data for path, data in files.items() if path not in without}
-            self._packed[directory, without] = self.add_files(kept, origin)
-        return self._packed[directory, without]
+        key = (directory, without)
+        if key not in self.packed:
+            before = self.packed_before.get(key)
+            if before is not None:
+                self.packed[key] = replace(before, origin=origin)
+            else:
+                files = read_source_files(directory, boundary or directory)
+                kept = {path: data for path, data in files.items() if path not in without}
+                self.packed[key] = self._add(kept, origin)
+        return self.packed[key]
 
     def add_files(
         self, files: Mapping[str, bytes], origin: str, templates: frozenset[str] = frozenset()
     ) -> CodeTree:
         """Keep generated files; `templates` names those that hold deploy-time names."""
+        tree = self._add(files, origin, templates)
+        self.generated.add(tree.sha256)
+        return tree
+
+    def _add(
+        self, files: Mapping[str, bytes], origin: str, templates: frozenset[str] = frozenset()
+    ) -> CodeTree:
         tree = tree_of(files, origin, templates)
         self.put(tree, files)
         return tree
@@ -58,8 +86,13 @@ class CodeStore:
         return self.root / tree.sha256
 
     def holds(self, trees: Iterable[CodeTree]) -> bool:
-        """Whether every file of every tree is there, by size."""
-        return holds(self.root, trees)
+        """Whether every tree is there, to the byte and with no file more; each is read once."""
+        for tree in trees:
+            if tree.sha256 not in self._verified:
+                if not _is_whole(self.path_of(tree), tree):
+                    return False
+                self._verified.add(tree.sha256)
+        return True
 
     def put(self, tree: CodeTree, files: Mapping[str, bytes]) -> None:
         """Write a tree under a temporary name and rename it: a half-written tree is never seen."""
@@ -77,6 +110,7 @@ class CodeStore:
                 target.write_bytes(data)
             staging.chmod(0o755)
             self._put_in_place(staging, tree)
+            self._verified.add(tree.sha256)
         except OSError as error:
             raise SetupError(f"cannot write to {self.root}: {error.strerror}") from error
         finally:
@@ -95,6 +129,21 @@ class CodeStore:
             else:
                 return
         staging.rename(place)
+
+
+def _is_whole(place: Path, tree: CodeTree) -> bool:
+    """Whether a directory has the files of a tree and no others."""
+    try:
+        paths = {
+            path.relative_to(place).as_posix() for path in place.rglob("*") if not path.is_dir()
+        }
+        return paths == {file.path for file in tree.files} and all(
+            not (place / file.path).is_symlink()
+            and hashlib.sha256((place / file.path).read_bytes()).hexdigest() == file.sha256
+            for file in tree.files
+        )
+    except OSError:
+        return False
 
 
 def tree_of(

@@ -9,17 +9,17 @@ from pathlib import Path
 from typing import Self
 
 from smp.compiler.cache.compile_all import Compilation, compile_all
-from smp.config.load import load_project
-from smp.config.project import Project
-from smp.config.read.files import DEFAULT_PATTERN
-from smp.definition.assembly import MANIFEST, read_assembly
-from smp.definition.compiled import CompiledPipeline
-from smp.definition.store import (
+from smp.compiler.cache.store import (
     CODE_DIRECTORY,
     COMPILED_DIRECTORY,
     REVIEWED_DIRECTORY,
     compiled_in,
 )
+from smp.config.load import load_project
+from smp.config.project import Project
+from smp.config.read.files import DEFAULT_PATTERN
+from smp.definition.assembly import MANIFEST, read_assembly
+from smp.definition.compiled import CompiledPipeline
 from smp.errors import ConfigError, Problem, SmpError, near_names
 from smp.graph import PipelineGraph, build_graphs
 from smp.review.states.git_ref import GitRef, find_ref

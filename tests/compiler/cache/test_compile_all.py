@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 import smp.compiler.cache.compile_all as cache
-from smp.compiler.cache.compile_all import Compilation, compile_all
+from smp.compiler.cache.compile_all import Compilation, compile_all, inputs_of
 from smp.compiler.compile import compile_pipeline
 from smp.config.load import load_project
+from smp.definition.code.store import CodeStore
 from smp.errors import CompileError, ScriptError, SetupError
 from smp.graph import PipelineGraph, build_graphs
 from tests.compiler.compiling import ROOT
@@ -101,7 +105,6 @@ def test_the_sdk_is_never_imported_by_the_caller(workspace: Path) -> None:
 @pytest.mark.parametrize(
     ("place", "old", "new"),
     [
-        ("one/scripts/train.py", "one", "uno"),
         ("one/conf/conf.yaml", "depth: 3", "depth: 4"),
         ("one/conf/conf.yaml", "conf:\n", "conf:\n  projectName: sales\n"),
         ("one/conf/conf.yaml", "conf:\n", "conf:\n  s3Bucket: sales\n"),
@@ -124,6 +127,129 @@ def test_only_the_pipeline_that_changed_is_compiled(
     path = compiled / "model_configs" / place
     path.write_text(path.read_text().replace(old, new, 1))
     assert compiled_again(compiled) == ("one",)
+    assert compiled_again(compiled) == ()
+
+
+def test_an_edited_script_needs_no_compilation(compiled: Path) -> None:
+    script = write(compiled / "model_configs/one/scripts/train.py", "print('uno')\n")
+    compilation = compile_all(graphs_of(compiled), compiled / ".smp")
+    assert compilation.compiling == ()
+    compilation.result()
+    (one, _) = (inputs_of(g, CodeStore(compiled / "store")) for g in graphs_of(compiled))
+    assert compilation.keys["one"] == one.exact_key
+    script.write_text("print('one')\n")
+    assert compile_all(graphs_of(compiled), compiled / ".smp").keys["one"] != one.exact_key
+
+
+def test_what_compiling_gives_has_the_scripts_as_they_were_packed_for_its_key(
+    workspace: Path,
+) -> None:
+    """An edit that is made and undone while the SDK is imported has no part in what is kept."""
+    script = workspace / "model_configs/one/scripts/train.py"
+    before = script.read_text()
+    graphs = graphs_of(workspace)
+    compilation = compile_all(graphs, workspace / ".smp")
+    script.write_text("print('edited while it compiles')\n")
+    (one, _) = compilation.result()
+    script.write_text(before)
+    expected = inputs_of(graphs[0], CodeStore(workspace / "store")).hashes
+    assert expected[0] in {tree.sha256 for tree in one.code}
+    assert compiled_again(workspace) == ()
+    assert compile_all(graphs, workspace / ".smp").result()[0] == one
+
+
+@pytest.mark.parametrize("change", ["content", "times", "gone"])
+def test_a_file_of_the_sdk_that_is_patched_in_place_is_noticed(
+    change: str, workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    patched = write(workspace / "site-packages/sagemaker/workflow.py", "1\n")
+    worker = (sys.executable, str(Path(__file__).with_name("quick_worker.py")))
+    monkeypatch.setattr(cache, "WORKER", worker)
+    monkeypatch.setenv("READ", str(patched))
+    time.sleep(0.05)
+    assert compiled_again(workspace) == ("one", "two")
+    assert compiled_again(workspace) == ()
+    if change == "gone":
+        patched.unlink()
+    else:
+        status = patched.stat()
+        patched.write_text("2\n" if change == "content" else "1\n")
+        os.utime(patched, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert compiled_again(workspace) == ("one", "two")
+
+
+def test_a_file_of_the_sdk_that_changes_meanwhile_is_noticed(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    patched = write(workspace / "site-packages/sagemaker/workflow.py", "1\n")
+    worker = (sys.executable, str(Path(__file__).with_name("quick_worker.py")))
+    monkeypatch.setattr(cache, "WORKER", worker)
+    monkeypatch.setenv("READ", str(patched))
+    monkeypatch.setenv("EDIT", str(patched))
+    assert compiled_again(workspace) == ("one", "two")
+    assert compiled_again(workspace) == ("one", "two")
+
+
+def test_an_engine_that_changes_meanwhile_is_noticed(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compilation = compile_all(graphs_of(workspace), workspace / ".smp")
+    monkeypatch.setattr(cache, "engine_lines", lambda: ["edited and undone"])
+    compilation.result()
+    assert compiled_again(workspace) == ("one", "two")
+
+
+@pytest.mark.parametrize("text", ["exit 1\n", "exit 0\n\n", ""])
+def test_code_that_was_changed_in_the_store_is_packed_again(text: str, compiled: Path) -> None:
+    drivers = next((compiled / ".smp/code").glob("*/sm_train.sh"))
+    drivers.write_text(text)
+    assert compiled_again(compiled) == ("one", "two")
+    assert drivers.read_text() == "exit 0\n"
+
+
+def test_a_file_that_was_added_to_the_store_goes(compiled: Path) -> None:
+    drivers = next((compiled / ".smp/code").glob("*/sm_train.sh"))
+    added = write(drivers.with_name("added.sh"), "")
+    assert compiled_again(compiled) == ("one", "two")
+    assert not added.exists()
+
+
+def test_a_script_that_was_changed_in_the_store_is_packed_again(compiled: Path) -> None:
+    (packed,) = (
+        path for path in (compiled / ".smp/code").glob("*/train.py") if "one" in path.read_text()
+    )
+    packed.write_text("print('two')\n")
+    assert compiled_again(compiled) == ()
+    assert packed.read_text() == "print('one')\n"
+
+
+@pytest.mark.parametrize(
+    ("member", "value"),
+    [("compiled", None), ("contents", None), ("trees", []), ("key", "x"), ("checksum", "x")],
+)
+def test_a_kept_pipeline_that_was_changed_is_compiled_again(
+    member: str, value: object, compiled: Path
+) -> None:
+    path = compiled / ".smp/compiled/one.json"
+    kept = json.loads(path.read_text())
+    if member == "compiled":
+        value = kept["compiled"].replace('"Steps": []', '"Steps": [{}]')
+    path.write_text(json.dumps({**kept, member: value}))
+    assert compiled_again(compiled) == ("one",)
+
+
+def test_a_kept_pipeline_of_another_one_is_not_taken(compiled: Path) -> None:
+    shutil.copy(compiled / ".smp/compiled/two.json", compiled / ".smp/compiled/one.json")
+    assert compiled_again(compiled) == ("one",)
+
+
+@pytest.mark.parametrize("content", ["", "{", '["elsewhere"]'])
+def test_a_list_of_read_files_that_was_changed_counts_for_nothing(
+    content: str, compiled: Path
+) -> None:
+    (path,) = (compiled / ".smp/read-files").iterdir()
+    path.write_text(content)
+    assert compiled_again(compiled) == ("one", "two")
     assert compiled_again(compiled) == ()
 
 

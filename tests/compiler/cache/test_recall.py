@@ -12,15 +12,15 @@ from pathlib import Path
 
 import pytest
 
-import smp
+import smp.compiler.cache.fingerprint as fingerprint
 import smp.compiler.cache.recall as recall
-from smp.compiler.cache.compile_all import compile_key
-from smp.compiler.cache.engine import engine_files
-from smp.compiler.cache.recall import Asked, Consulted, Prepared
+from smp.compiler.cache.compile_all import inputs_of
+from smp.compiler.cache.fingerprint import engine_files
+from smp.compiler.cache.recall import CompileRequest, Prepared
+from smp.compiler.cache.record import ReadFiles
+from smp.compiler.cache.store import Kept, Store, compiled_in
 from smp.config.load import load_project
-from smp.definition.code.store import CodeStore
 from smp.definition.compiled import CompiledPipeline
-from smp.definition.store import compiled_in, write_kept
 from smp.graph import build_graph
 from tests.compiler.cache.test_compile_all import CONF, write_model
 
@@ -43,28 +43,33 @@ def workspace(tmp_path: Path) -> Path:
     return root
 
 
-def asked(workspace: Path, environment: str | None = None, pattern: str = PATTERN) -> Asked:
-    return Asked(workspace, pattern, environment, "one", (workspace / ".smp").resolve())
+def asked(
+    workspace: Path, environment: str | None = None, pattern: str = PATTERN
+) -> CompileRequest:
+    return CompileRequest(workspace, pattern, environment, "one", (workspace / ".smp").resolve())
 
 
-def prepare(asked: Asked, meanwhile: Callable[[], object] = lambda: None) -> Prepared:
+def prepare(asked: CompileRequest, meanwhile: Callable[[], object] = lambda: None) -> Prepared:
     """Load and compile, as a run does, but without the SDK: a pipeline of no steps and one tree."""
-    before = asked.fingerprint()
-    environ = Consulted(ENVIRON)
+    recording = asked.record(ENVIRON)
+    environ = recording.environ if recording else ENVIRON
     project = load_project(asked.workspace, asked.pattern, environ, asked.environment)
     meanwhile()
     graph = build_graph(project, asked.pipeline)
-    store = CodeStore(asked.work / "code")
-    key = compile_key(graph, store)
-    tree = store.add_files({"sm_train.sh": b"exit 0\n"}, "sdk drivers")
-    compiled = CompiledPipeline(graph.name, {"Steps": [], "Key": key}, (tree,), store.root)
-    write_kept(asked.work / compiled_in(asked.environment), compiled, key)
-    if before is not None and asked.fingerprint() == before:
-        asked.remember(before, environ.read, project, key)
+    store = Store(asked.work)
+    inputs = inputs_of(graph, store.code)
+    tree = store.code.add_files({"sm_train.sh": b"exit 0\n"}, "sdk drivers")
+    definition = {"Steps": [], "Key": inputs.key}
+    compiled = CompiledPipeline(graph.name, definition, (tree,), store.code.root)
+    files = ReadFiles(()).record(asked.work)
+    kept = Kept(compiled, inputs.key, inputs.hashes, (), files)
+    store.write(compiled_in(asked.environment), kept)
+    if recording is not None:
+        asked.remember(recording, project, inputs.exact_key)
     return Prepared(compiled, {name: m.directory for name, m in project.models.items()})
 
 
-def is_recalled(asked: Asked, environ: Mapping[str, str] = ENVIRON) -> bool:
+def is_recalled(asked: CompileRequest, environ: Mapping[str, str] = ENVIRON) -> bool:
     return asked.recall(environ) is not None
 
 
@@ -182,15 +187,93 @@ def test_a_change_behind_a_link_is_noticed(workspace: Path) -> None:
     assert not is_recalled(asked(workspace))
 
 
-def test_a_source_directory_behind_a_link_of_the_workspace_is_not_recalled(
-    workspace: Path,
-) -> None:
-    """The link lies where no fingerprint looks."""
+def test_a_source_directory_behind_a_link_of_the_workspace_is_noticed(workspace: Path) -> None:
+    """The link is outside of the model's directory."""
     conf = workspace / "model_configs/one/conf/conf.yaml"
     conf.write_text(conf.read_text().replace("directory: scripts", "directory: linked/scripts"))
     (workspace / "linked").symlink_to("model_configs/one")
+    shutil.copytree(
+        workspace / "model_configs/one/scripts", workspace / "model_configs/one/b/scripts"
+    )
     prepare(asked(workspace))
+    assert is_recalled(asked(workspace))
+    (workspace / "linked").unlink()
+    (workspace / "linked").symlink_to("model_configs/one/b")
     assert not is_recalled(asked(workspace))
+
+
+def test_a_source_directory_behind_a_link_of_the_model_is_recalled(workspace: Path) -> None:
+    conf = workspace / "model_configs/one/conf/conf.yaml"
+    conf.write_text(conf.read_text().replace("directory: scripts", "directory: link/nested"))
+    (workspace / "model_configs/one/scripts/nested/train.py").write_text("1")
+    (workspace / "model_configs/one/link").symlink_to("scripts")
+    prepare(asked(workspace))
+    assert is_recalled(asked(workspace))
+    (workspace / "model_configs/one/scripts/nested/train.py").write_text("2")
+    assert not is_recalled(asked(workspace))
+
+
+@pytest.mark.parametrize("name", ["node_modules/lib", "__pycache__/s", ".venv/x/y"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda directory: (directory / "train.py").write_text("changed\n"),
+        lambda directory: (directory / "new.py").write_text(""),
+        lambda directory: (directory / "train.py").chmod(0o755),
+    ],
+    ids=["content", "a file more", "mode"],
+)
+def test_a_source_directory_below_a_skipped_name_is_noticed(
+    workspace: Path, name: str, change: Change
+) -> None:
+    directory = workspace / "model_configs/one" / name
+    shutil.move(workspace / "model_configs/one/scripts", directory)
+    conf = workspace / "model_configs/one/conf/conf.yaml"
+    conf.write_text(conf.read_text().replace("directory: scripts", f"directory: {name}"))
+    prepare(asked(workspace))
+    assert is_recalled(asked(workspace))
+    change(directory)
+    assert not is_recalled(asked(workspace))
+
+
+def test_a_source_directory_that_hides_one_is_noticed(workspace: Path) -> None:
+    """One in the model's directory is taken before one in the workspace, and no look sees this one."""
+    name = "model_configs/one/scripts"
+    conf = workspace / "model_configs/one/conf/conf.yaml"
+    written = f"directory: node_modules/../{name}"
+    (workspace / "node_modules").mkdir()
+    conf.write_text(conf.read_text().replace("directory: scripts", written))
+    prepare(asked(workspace))
+    assert is_recalled(asked(workspace))
+    hiding = workspace / "model_configs/one/node_modules"
+    hiding.mkdir()
+    shutil.copytree(workspace / name, workspace / "model_configs/one" / name)
+    assert not is_recalled(asked(workspace))
+
+
+@pytest.mark.parametrize("written", ["${env:TEAM}", "${\\x65nv:TEAM}", "${\\u0065nv:TE\\x41M}"])
+def test_a_variable_that_is_written_with_escapes_is_noticed(workspace: Path, written: str) -> None:
+    conf = workspace / "model_configs/one/conf/conf.yaml"
+    conf.write_text(conf.read_text().replace("'${env:TEAM}'", f'"{written}"'))
+    prepare(asked(workspace))
+    assert is_recalled(asked(workspace))
+    assert not is_recalled(asked(workspace), {**ENVIRON, "TEAM": "other"})
+
+
+def test_an_edit_that_is_made_and_undone_meanwhile_is_not_remembered(workspace: Path) -> None:
+    script = workspace / "model_configs/one/scripts/train.py"
+    text = script.read_text()
+
+    def edit_and_undo() -> None:
+        status = script.stat()
+        script.write_text("edited")
+        script.write_text(text)
+        os.utime(script, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+    prepare(asked(workspace), edit_and_undo)
+    assert not is_recalled(asked(workspace))
+    prepare(asked(workspace))
+    assert is_recalled(asked(workspace))
 
 
 def test_a_source_directory_that_is_named_from_the_workspace_is_recalled(workspace: Path) -> None:
@@ -217,19 +300,19 @@ def test_a_change_of_the_engine_is_noticed(
     workspace: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     package = tmp_path / "smp"
-    for name in ("compiler/render.py", "errors.py", "local/engine/run.py"):
+    for name in ("compiler/render.py", "errors.py", "local/run.py"):
         (package / name).parent.mkdir(parents=True, exist_ok=True)
         (package / name).write_text("1")
-    monkeypatch.setattr(smp, "__file__", str(package / "__init__.py"))
+    monkeypatch.setattr(fingerprint, "PACKAGE", package)
     assert [file.name for file in engine_files()] == ["render.py", "errors.py"]
-    before = asked(workspace).fingerprint()
-    (package / "local/engine/run.py").write_text("what runs a pipeline has no part in compiling it")
-    assert asked(workspace).fingerprint() == before
+    prepare(asked(workspace))
+    (package / "local/run.py").write_text("what runs a pipeline has no part in compiling it")
+    assert is_recalled(asked(workspace))
     (package / "compiler/render.py").write_text("2")
-    assert asked(workspace).fingerprint() != before
+    assert not is_recalled(asked(workspace))
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "null", "{}", '{"fingerprint": 1}', "\udcff"])
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", "{}", '{"record": 1}', "\udcff"])
 def test_a_file_that_cannot_be_read_recalls_nothing(workspace: Path, text: str) -> None:
     prepare(asked(workspace))
     (kept,) = (workspace / ".smp" / recall.RECALLED_DIRECTORY).rglob("*.json")
@@ -239,7 +322,7 @@ def test_a_file_that_cannot_be_read_recalls_nothing(workspace: Path, text: str) 
     assert is_recalled(asked(workspace))
 
 
-@pytest.mark.parametrize("member", ["read", "key", "models"])
+@pytest.mark.parametrize("member", ["record", "key", "models"])
 @pytest.mark.parametrize("value", [None, 1, [1], {"x": 1}])
 def test_a_file_of_another_form_recalls_nothing(
     workspace: Path, member: str, value: object
@@ -275,12 +358,13 @@ def test_a_workspace_of_very_many_files_is_loaded_each_time(
     workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(recall, "MAX_FILES", 5)
-    assert asked(workspace).fingerprint() is None
+    prepare(asked(workspace))
+    assert not is_recalled(asked(workspace))
 
 
 def test_a_pipelines_name_leads_nowhere_else(workspace: Path) -> None:
     prepare(asked(workspace))
-    odd = Asked(workspace, PATTERN, None, "../one", (workspace / ".smp").resolve())
+    odd = CompileRequest(workspace, PATTERN, None, "../one", (workspace / ".smp").resolve())
     assert not is_recalled(odd)
 
 
