@@ -15,7 +15,7 @@ from aws_cdk import aws_rds as rds
 from constructs import Construct
 
 from constructs_lib.acknowledgement import acknowledge
-from constructs_lib.airflow_place import AirflowPlace, Firewall
+from constructs_lib.airflow_networking import AirflowNetworking, Firewall
 
 PORT = 5433
 NAME = "airflow"
@@ -44,7 +44,7 @@ class AirflowDatabase(Construct):
         construct_id: str,
         *,
         size: DatabaseSize,
-        place: AirflowPlace,
+        place: AirflowNetworking,
         key: kms.IKey,
         removal_policy: cdk.RemovalPolicy,
     ) -> None:

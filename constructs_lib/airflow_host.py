@@ -18,7 +18,7 @@ from constructs import Construct
 from constructs_lib import airflow_database
 from constructs_lib.acknowledgement import acknowledge
 from constructs_lib.airflow_database import AirflowDatabase, DatabaseSize
-from constructs_lib.airflow_place import AirflowPlace, Firewall
+from constructs_lib.airflow_networking import AirflowNetworking, Firewall
 from constructs_lib.dag_bucket import DAGS_PREFIX
 from constructs_lib.role_policy import write_logs
 from constructs_lib.session_host import SessionHost
@@ -56,7 +56,7 @@ class AirflowHost(Construct):
         *,
         size: HostSize,
         database_size: DatabaseSize,
-        place: AirflowPlace,
+        place: AirflowNetworking,
         key: kms.IKey,
         bucket: s3.IBucket,
         removal_policy: cdk.RemovalPolicy,
@@ -89,7 +89,7 @@ class AirflowHost(Construct):
     def role(self) -> iam.Role:
         return self.host.role
 
-    def _add_host(self, size: HostSize, place: AirflowPlace) -> SessionHost:
+    def _add_host(self, size: HostSize, place: AirflowNetworking) -> SessionHost:
         return SessionHost(
             self,
             "Host",

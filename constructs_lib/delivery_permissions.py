@@ -45,7 +45,7 @@ IN_A_NETWORK = (
 )
 
 
-def settle_permissions(
+def tighten_permissions(
     pipeline: pipelines.CodePipeline,
     bucket: s3.IBucket,
     builds: Sequence[pipelines.CodeBuildStep],

@@ -15,7 +15,12 @@ from aws_cdk import aws_mwaa as mwaa
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from constructs_lib.airflow_place import AirflowPlace, Firewall, add_endpoints, environment_arn
+from constructs_lib.airflow_networking import (
+    AirflowNetworking,
+    Firewall,
+    add_endpoints,
+    environment_arn,
+)
 from constructs_lib.dag_bucket import DAGS_PREFIX
 from constructs_lib.pipeline_files import PipelineFiles
 from constructs_lib.role_policy import RolePolicy
@@ -78,7 +83,7 @@ class MwaaEnvironment(Construct):
         *,
         name: str,
         size: MwaaSize,
-        place: AirflowPlace,
+        place: AirflowNetworking,
         key: kms.IKey,
         bucket: s3.IBucket,
         files: PipelineFiles,
@@ -195,7 +200,9 @@ class MwaaEnvironment(Construct):
             for kind in LOG_KINDS.values()
         ]
 
-    def _add_environment(self, place: AirflowPlace, requirements_path: str) -> mwaa.CfnEnvironment:
+    def _add_environment(
+        self, place: AirflowNetworking, requirements_path: str
+    ) -> mwaa.CfnEnvironment:
         size = self._size
         micro = size.environment_class == "mw1.micro"
         level = {"enabled": True, "logLevel": size.log_level}
@@ -225,7 +232,7 @@ class MwaaEnvironment(Construct):
             weekly_maintenance_window_start=size.maintenance,
         )
 
-    def _add_host(self, place: AirflowPlace) -> SessionHost:
+    def _add_host(self, place: AirflowNetworking) -> SessionHost:
         """Add what sessions go through to a private web server."""
         firewall = Firewall(
             self, "HostFirewall", place=place, description=f"Sessions to Airflow {self._name}"

@@ -93,7 +93,7 @@ class PipelineBasis:
             resolve=self.resolve_text,
         )
 
-    def leave_for_review(self) -> None:
+    def write_review_metadata(self) -> None:
         """Leave the compiled pipeline in the assembly, and a line for each part in the template's metadata.
 
         `cdk diff` names there which steps change. A resource's own metadata it leaves out.

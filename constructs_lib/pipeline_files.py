@@ -27,8 +27,8 @@ from smp.definition.permissions.statement import Statement
 DEFINITION_PREFIX = "definitions"
 
 MEBIBYTE = 1024 * 1024
-KEEPING = ("s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload")
-REPLACING = (*KEEPING, "s3:DeleteObject")
+UPLOAD_ACTIONS = ("s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload")
+SYNC_ACTIONS = (*UPLOAD_ACTIONS, "s3:DeleteObject")
 
 GITIGNORE_SPECIAL = re.compile(r"([\\*?\[\]!# ])")
 
@@ -78,14 +78,14 @@ class PipelineFiles(Construct):
             self._upload("Definition", DEFINITION_PREFIX, [s3_deployment.Source.data(*definition)])
         if self.deployments:
             prefixes = (CODE_PREFIX, DEFINITION_PREFIX)
-            self._allow("Policy", self.deployments, environment.bucket, prefixes, KEEPING)
+            self._allow("Policy", self.deployments, environment.bucket, prefixes, UPLOAD_ACTIONS)
 
     def add_definition(self, name: str, definition: tuple[str, str]) -> Construct:
         """Upload a further definition to `definitions/`; return what whoever reads it waits for."""
         source = s3_deployment.Source.data(*definition)
         deployment = self._upload(name, DEFINITION_PREFIX, [source])
         bucket = self._environment.bucket
-        self._allow(f"{name}Policy", [deployment], bucket, [DEFINITION_PREFIX], KEEPING)
+        self._allow(f"{name}Policy", [deployment], bucket, [DEFINITION_PREFIX], UPLOAD_ACTIONS)
         return deployment
 
     def add_directory(
@@ -103,7 +103,7 @@ class PipelineFiles(Construct):
         """
         sources = [s3_deployment.Source.data(path, text) for path, text in sorted(files.items())]
         deployment = self._upload(name, prefix, sources, bucket=bucket, keep=keep)
-        actions = KEEPING if keep else REPLACING
+        actions = UPLOAD_ACTIONS if keep else SYNC_ACTIONS
         self._allow(f"{name}Policy", [deployment], bucket, [prefix], actions)
         return deployment
 
@@ -173,7 +173,7 @@ def _write_statements(
         actions,
         [bucket.arn_for_objects(f"{prefix}/*") for prefix in prefixes],
         wildcard="Keys below these prefixes are hashes of content."
-        if actions is KEEPING
+        if actions is UPLOAD_ACTIONS
         else "What lies below this prefix is this pipeline's alone.",
     )
     yield Statement(

@@ -1,6 +1,6 @@
 """The builds that run a pull request's files: they reach neither its repository nor a deployment.
 
-They never hold a connection: `constructs_lib.pull_request_door` hands over what they check.
+They never hold a connection: `constructs_lib.pull_request_gateway` hands over what they check.
 """
 
 from __future__ import annotations

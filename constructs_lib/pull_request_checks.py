@@ -15,7 +15,7 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from constructs_lib.pull_request_builds import BuildNetwork, BuildPlace, PullRequestBuild
-from constructs_lib.pull_request_door import ConnectedRepository, PullRequestDoor
+from constructs_lib.pull_request_gateway import ConnectedRepository, PullRequestGateway
 from smp.definition.permissions.statement import Statement
 
 MAX_SECONDARY_SOURCES = 12
@@ -76,7 +76,7 @@ class PullRequestChecks(Construct):
             self.builds.append(self._smoke_run())
         repositories = {APP: app, **models}
         self.doors = {
-            name: PullRequestDoor(
+            name: PullRequestGateway(
                 self,
                 f"Door-{name}",
                 name=name,

@@ -90,7 +90,7 @@ class SageMakerPipeline(ISageMakerPipeline):
         self.resource = self._add_pipeline(self._add_files(max_inline_characters))
         self.resource.node.add_dependency(*self.basis.needed_first)
         self._add_triggers()
-        self.basis.leave_for_review()
+        self.basis.write_review_metadata()
 
     @property
     def grant_principal(self) -> iam.IPrincipal:

@@ -30,7 +30,7 @@ from constructs_lib.delivery_builds import (
     start_build_role,
 )
 from constructs_lib.delivery_network import DeliveryNetwork
-from constructs_lib.delivery_permissions import settle_permissions
+from constructs_lib.delivery_permissions import tighten_permissions
 from constructs_lib.encryption_key import EncryptionKey
 from smp.definition.compiled import CompiledPipeline
 from smp.definition.stack_names import DELIVERY
@@ -68,7 +68,7 @@ class Delivery(cdk.Stack):
             description="Delivery of SageMaker pipelines from their repositories to environments",
             **stack_props,
         )
-        self._beside = scope
+        self._app_scope = scope
         self._plan = plan
         self._compiled = compiled
         self._retention = LOG_RETENTION[plan.settings.log_days]
@@ -109,7 +109,7 @@ class Delivery(cdk.Stack):
         )
 
     def _settle_permissions(self) -> None:
-        settle_permissions(
+        tighten_permissions(
             self._pipeline,
             self.artifacts.bucket,
             self._builds.made,
@@ -239,7 +239,7 @@ class Delivery(cdk.Stack):
         for region in sorted({stage.region for stage in self._plan.stages} - {own.region}):
             accounts = sorted({s.account for s in self._plan.stages if s.region == region})
             stack = DeliveryRegion(
-                self._beside,
+                self._app_scope,
                 f"{DELIVERY}-{region}",
                 account=own.account,
                 region=region,

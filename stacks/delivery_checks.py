@@ -14,7 +14,7 @@ from constructs_lib.delivery_notifications import DeliveryNotifications, SlackCh
 from constructs_lib.github_actions_role import GithubActionsRole
 from constructs_lib.pull_request_builds import BuildNetwork
 from constructs_lib.pull_request_checks import PullRequestChecks, ReviewTarget
-from constructs_lib.pull_request_door import ConnectedRepository
+from constructs_lib.pull_request_gateway import ConnectedRepository
 from stacks.delivery_access import review_role_name
 from stacks.delivery_plan import DeliveryPlan, PlannedStage, is_watched
 from stacks.delivery_settings import ConnectionSource, DeliverySettings

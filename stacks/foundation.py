@@ -11,7 +11,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from constructs_lib.airflow_place import AirflowPlace
+from constructs_lib.airflow_networking import AirflowNetworking
 from constructs_lib.data_bucket import DataBucket
 from constructs_lib.encryption_key import EncryptionKey
 from constructs_lib.job_environment import JobEnvironment
@@ -87,7 +87,7 @@ class Foundation(cdk.Stack):
                 "for the logs of state machines"
             )
 
-    def place_for(self, airflow: MwaaSettings | SelfManagedSettings) -> AirflowPlace:
+    def place_for(self, airflow: MwaaSettings | SelfManagedSettings) -> AirflowNetworking:
         """Return where Airflow runs: subnets of the network made here, or those that its settings name.
 
         With a way out it has the subnets that have one.
@@ -95,11 +95,11 @@ class Foundation(cdk.Stack):
         brought = airflow.network
         if brought is not None:
             subnets = list(brought.subnet_ids)
-            return AirflowPlace(brought.vpc_id, subnets, subnets)
+            return AirflowNetworking(brought.vpc_id, subnets, subnets)
         assert self._made_network is not None
         shared, network = self.job_environment, self._made_network
         reaches_out = isinstance(airflow, SelfManagedSettings) or airflow.internet_egress
-        return AirflowPlace(
+        return AirflowNetworking(
             vpc_id=self._share(network.vpc.vpc_id),
             subnet_ids=shared.egress_subnet_ids if reaches_out else shared.subnet_ids,
             isolated_subnet_ids=shared.subnet_ids,

@@ -11,7 +11,7 @@ from constructs import Construct
 
 from constructs_lib.airflow_database import DatabaseSize
 from constructs_lib.airflow_host import WEB_PORT, AirflowHost, HostSize
-from constructs_lib.airflow_place import AirflowPlace
+from constructs_lib.airflow_networking import AirflowNetworking
 from constructs_lib.dag import DagHome
 from constructs_lib.dag_bucket import DagBucket
 from constructs_lib.job_environment import JobEnvironment
@@ -34,7 +34,7 @@ class Orchestration(cdk.Stack):
         airflow: MwaaSettings | SelfManagedSettings,
         settings: EnvironmentSettings,
         environment: JobEnvironment,
-        place: AirflowPlace,
+        place: AirflowNetworking,
         **stack_props: Any,
     ) -> None:
         super().__init__(
@@ -63,7 +63,7 @@ class Orchestration(cdk.Stack):
         self._output("DagBucket", "Where its DAGs lie", self._dags.bucket_name)
 
     def _add_managed(
-        self, name: str, airflow: MwaaSettings, place: AirflowPlace, files: PipelineFiles
+        self, name: str, airflow: MwaaSettings, place: AirflowNetworking, files: PipelineFiles
     ) -> iam.IRole:
         managed = MwaaEnvironment(
             self,
@@ -80,7 +80,7 @@ class Orchestration(cdk.Stack):
             self._output("SessionHost", "What sessions go through", managed.host.instance.ref)
         return managed.role
 
-    def _add_host(self, airflow: SelfManagedSettings, place: AirflowPlace) -> iam.IRole:
+    def _add_host(self, airflow: SelfManagedSettings, place: AirflowNetworking) -> iam.IRole:
         database = airflow.database
         host = AirflowHost(
             self,

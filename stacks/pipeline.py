@@ -49,7 +49,7 @@ class PipelineStack(cdk.Stack):
                 Construct(self, "Pipeline"), pipeline=compiled, environment=environment
             )
             basis.add_files()
-            basis.leave_for_review()
+            basis.write_review_metadata()
         if STEP_FUNCTIONS in compiled.targets:
             self._add_state_machine(basis)
         if AIRFLOW in compiled.targets and isinstance(settings.orchestration, ServerlessSettings):

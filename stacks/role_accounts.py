@@ -20,7 +20,7 @@ HINT = (
 )
 
 
-def stranger_roles(
+def cross_account_roles(
     environment: str,
     account: str | None,
     job_role_arn: str | None,

@@ -24,7 +24,7 @@ from stacks.delivery_settings import DeliverySettings
 from stacks.network_settings import NetworkSettings, network_problems
 from stacks.orchestration_checks import orchestration_problems
 from stacks.orchestration_settings import OrchestrationSettings, StateMachineSettings
-from stacks.role_accounts import stranger_roles
+from stacks.role_accounts import cross_account_roles
 from stacks.setting_values import (
     Account,
     BucketName,
@@ -109,7 +109,7 @@ class Deployment(ConfigModel):
         """Yield each pipeline that asks for what this environment does not offer."""
         graphs = list(graphs)
         own = self.environment
-        yield from stranger_roles(self.name, own.account, own.job_role_arn, graphs)
+        yield from cross_account_roles(self.name, own.account, own.job_role_arn, graphs)
         yield from orchestration_problems(self.name, own.orchestration, own.network, graphs)
         if not self.offers_egress:
             for graph in graphs:

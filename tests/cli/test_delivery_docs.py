@@ -125,7 +125,7 @@ def test_a_command_of_the_cdk_is_one(command: list[str]) -> None:
 
 
 def test_every_role_and_status_that_is_named_is_the_one_that_is_made() -> None:
-    from constructs_lib.pull_request_door import STATUS_CONTEXT
+    from constructs_lib.pull_request_gateway import STATUS_CONTEXT
     from stacks.delivery_access import review_role_name, start_role_name
     from stacks.delivery_checks import CHECKING_WORKFLOW
 

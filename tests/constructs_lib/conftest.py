@@ -16,7 +16,7 @@ from constructs_lib.encryption_key import EncryptionKey
 from constructs_lib.github_actions_role import GithubActionsRole
 from constructs_lib.pull_request_builds import BuildNetwork
 from constructs_lib.pull_request_checks import PullRequestChecks, ReviewTarget
-from constructs_lib.pull_request_door import ConnectedRepository
+from constructs_lib.pull_request_gateway import ConnectedRepository
 from constructs_lib.review_role import ReviewRole
 from tests.stacks.synthesis import FLAGS, ROOT, Synthesis, policy_checks
 

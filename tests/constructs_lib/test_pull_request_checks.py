@@ -18,7 +18,7 @@ from aws_cdk import assertions
 
 from constructs_lib.encryption_key import EncryptionKey
 from constructs_lib.pull_request_checks import PullRequestChecks, ReviewTarget
-from constructs_lib.pull_request_door import ConnectedRepository
+from constructs_lib.pull_request_gateway import ConnectedRepository
 from smp.cli.authoring import scaffold_model
 from tests.constructs_lib.build_machine import BuildMachine
 from tests.constructs_lib.conftest import (

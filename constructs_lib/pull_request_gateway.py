@@ -90,7 +90,7 @@ class ConnectedRepository:
         return f"https://{PROVIDERS[self.provider].host}/{self.repository}.git"
 
 
-class PullRequestDoor(Construct):
+class PullRequestGateway(Construct):
     """One CodeBuild project with the webhook of one repository.
 
     `name` is `app` or a model's directory. `others` are laid out beside it, each at its branch.

@@ -14,7 +14,7 @@ from constructs_lib.acknowledgement import acknowledge
 
 
 @dataclass(frozen=True)
-class AirflowPlace:
+class AirflowNetworking:
     """A network's id, two private subnets in two zones, and two without a way out.
 
     `endpoints_group_id` is the firewall of the network's private endpoints; None where the network was
@@ -35,7 +35,7 @@ class Firewall(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        place: AirflowPlace,
+        place: AirflowNetworking,
         description: str,
         members_meet: bool = False,
     ) -> None:
@@ -115,7 +115,7 @@ class Firewall(Construct):
         )
 
 
-def add_endpoints(scope: Construct, place: AirflowPlace, services: Iterable[str]) -> list[str]:
+def add_endpoints(scope: Construct, place: AirflowNetworking, services: Iterable[str]) -> list[str]:
     """Add private endpoints in a network made here; return the names of the services.
 
     `services` are names of the CDK's `InterfaceVpcEndpointAwsService`.
