@@ -21,6 +21,7 @@ def fitting_pipeline() -> CompiledPipeline:
         d.tuning("search", d.output_of("prepare")),
         d.model("make", "fit"),
         d.transform("predict", "make"),
+        d.delete_model("remove", "make", DependsOn=["predict"]),
         parameters=[
             d.parameter("raw", DefaultValue=f"{d.BUCKET}/raw"),
             d.parameter("machines", "Integer", DefaultValue=1),
