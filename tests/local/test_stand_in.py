@@ -98,6 +98,15 @@ def test_a_resumed_run_has_the_stand_in_that_it_began_with(workspace: Workspace)
     assert statuses(workspace.resume(run)) == {"fit": "Succeeded"}
 
 
+def test_fails_for_code_that_was_changed_where_it_is_kept(workspace: Workspace) -> None:
+    compiled = pipeline(workspace)
+    (tree,) = (item.code for item in compiled.stand_ins.values())
+    script = compiled.code_store / tree.sha256 / SCRIPT
+    script.write_text(f"{script.read_text()}\n# changed\n")
+    run = workspace.run(compiled)
+    assert "was changed after it was packed" in str(step_of(run, "fit").reason)
+
+
 def test_fails_before_anything_starts_without_a_stand_in(workspace: Workspace) -> None:
     with pytest.raises(RunError) as error:
         workspace.run(pipeline(workspace, None))

@@ -6,6 +6,7 @@ Configures Input and Output" in the developer guide.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 
 from smp.definition.compiled import CODE_PREFIX, CodeFile, CodeTree, CompiledPipeline
 from smp.definition.deploy_values import substitute
-from smp.errors import RunError
+from smp.errors import Problem, RunError
 from smp.local.store.object_store import ObjectStore, S3Object, copy_file
 from smp.local.store.places import BUCKET, local_value
 
@@ -109,6 +110,9 @@ class Inputs:
         for file in files:
             source = self.compiled.code_store / sha256 / file.path
             copy_file(source, directory / file.path)
+            if hashlib.sha256((directory / file.path).read_bytes()).hexdigest() != file.sha256:
+                hint = f"remove {self.compiled.code_store / sha256} and run the pipeline again"
+                raise RunError([Problem(f"{source} was changed after it was packed", hint=hint)])
             if file.is_template:
                 (directory / file.path).write_text(self._filled(source), encoding="utf-8")
         return len(files)
