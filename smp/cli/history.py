@@ -25,7 +25,7 @@ def add_commands(commands: Commands) -> None:
     """Add the commands of this module."""
     runs = commands.add_parser("runs", help="list the runs on this machine, newest first")
     runs.set_defaults(run=_runs)
-    show = commands.add_parser("show", help="show one run: steps, metrics, artefacts")
+    show = commands.add_parser("show", help="show one run: steps, metrics, artifacts")
     show.add_argument("run_id", metavar="RUN", help=RUN_HELP)
     show.set_defaults(run=_show)
     compare = commands.add_parser("compare", help="show what differs between two runs")

@@ -20,7 +20,7 @@ def add_commands(commands: Commands) -> None:
         help="remove old local runs, and code that nothing refers to any more",
         description="Remove all runs on this machine but the newest of each pipeline and those that "
         "are still running, and the code trees that no run, compiled pipeline or registered model "
-        "left refers to. Objects stay, so the artefacts of registered models do.",
+        "left refers to. Objects stay, so the artifacts of registered models do.",
     )
     prune.add_argument(
         "--keep",

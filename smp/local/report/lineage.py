@@ -1,4 +1,4 @@
-"""What was made, and from what: registered versions, models, their code and inputs, every artefact.
+"""What was made, and from what: registered versions, models, their code and inputs, every artifact.
 
 It never guesses: a link between steps is the URI that one wrote and the other read.
 """
@@ -148,7 +148,7 @@ def digest(sha256: str | None) -> Html:
     return fold(code(sha256[:SHORT_HASH]), code(sha256), class_="hash")
 
 
-def render_artefacts(report: Facts) -> Html:
+def render_artifacts(report: Facts) -> Html:
     """Write every object and prefix that the run's steps wrote, with file and size."""
     rows = [
         (
@@ -163,6 +163,6 @@ def render_artefacts(report: Facts) -> Html:
     ]
     if not rows:
         return Html()
-    heads = ("Step", "Artefact", "Where", "Files", "Size")
+    heads = ("Step", "Artifact", "Where", "Files", "Size")
     table = data_table("What the steps wrote", heads, rows, numbers=frozenset({3, 4}))
-    return element("section", element("h2", "Artefacts", id="artefacts"), table, class_="card")
+    return element("section", element("h2", "Artifacts", id="artifacts"), table, class_="card")

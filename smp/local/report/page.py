@@ -16,7 +16,7 @@ from pathlib import Path
 from smp import __version__
 from smp.definition.compiled import CompiledPipeline
 from smp.local.report.facts import NOT_IN_RUN, Facts
-from smp.local.report.lineage import render_artefacts, render_lineage
+from smp.local.report.lineage import render_artifacts, render_lineage
 from smp.local.report.markup import Child, Html, code, command, element, facts, fold, join, link
 from smp.local.report.results import render_results
 from smp.local.report.states import badge, icon_of, state_class
@@ -46,7 +46,7 @@ def render_report(
     """Return the report of a run that has ended or still goes on.
 
     `beside` is the directory that the report will lie in, by default the run's own: links to logs and
-    artefacts are relative to it. `now` is the moment up to which steps that still run are shown.
+    artifacts are relative to it. `now` is the moment up to which steps that still run are shown.
     """
     record = run.record()
     steps = {name: run.step(name) for name in record.steps}
@@ -60,7 +60,7 @@ def render_report(
         _picture(report),
         render_timeline(report),
         render_lineage(report),
-        render_artefacts(report),
+        render_artifacts(report),
         render_steps(report),
     ]
     return _document(report, [section for section in sections if section])
@@ -143,7 +143,7 @@ def _comparison(report: Facts) -> Html:
 
 
 def _navigation(sections: list[Html]) -> Html:
-    names = ("failures", "results", "pipeline", "timeline", "lineage", "artefacts", "steps")
+    names = ("failures", "results", "pipeline", "timeline", "lineage", "artifacts", "steps")
     whole = join(sections)
     items = [
         element("li", link(f"#{name}", name.capitalize()))

@@ -84,7 +84,7 @@ def _fields(run: Run, record: RunRecord, places: Places) -> dict[str, Any]:
         "options": dict(record.options),
         "step_records": [_step_fields(run, record, name) for name in record.steps],
         "metrics": all_metrics(compiled, steps, data),
-        "artefacts": [
+        "artifacts": [
             {
                 "step": step.name,
                 "name": item.name,
@@ -113,7 +113,7 @@ def show_run(run: Run, places: Places) -> str:
         "".join(_failures(run)),
         _steps(fields["step_records"]),
         _metrics(fields["metrics"]),
-        _artefacts(fields["artefacts"]),
+        _artifacts(fields["artifacts"]),
         _registered(fields["registered"]),
     ]
     return "\n".join(block for block in blocks if block)
@@ -141,7 +141,7 @@ def groups_table(groups: Sequence[dict[str, Any]]) -> str:
 
 def versions_table(versions: Sequence[dict[str, Any]]) -> str:
     """Return one line a version of a group."""
-    rows = [("version", "status", "registered", "artefact")]
+    rows = [("version", "status", "registered", "artifact")]
     for package in versions:
         container = package["InferenceSpecification"]["Containers"][0]
         rows.append(
@@ -230,14 +230,14 @@ def _deviation(value: float | None) -> str:
     return "" if value is None else f"± {number(value)}"
 
 
-def _artefacts(artefacts: Sequence[dict[str, Any]]) -> str:
+def _artifacts(artifacts: Sequence[dict[str, Any]]) -> str:
     rows = [
         (item["step"], item["name"], size(item["size"]) if item["files"] else "gone", item["path"])
-        for item in artefacts
+        for item in artifacts
     ]
     if not rows:
         return ""
-    return clean_table([("step", "artefact", "size", "path"), *rows], right=frozenset({2}))
+    return clean_table([("step", "artifact", "size", "path"), *rows], right=frozenset({2}))
 
 
 def _registered(versions: Sequence[dict[str, Any]]) -> str:

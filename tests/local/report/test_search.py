@@ -28,7 +28,7 @@ def test_the_best_trial_has_its_model_and_its_values(workspace: Workspace) -> No
     begun = sorted(run.trial_logs("tune"))
     assert f"loss of 3 trials, best is {begun.index(best) + 1}" in html
     assert all(f"steps/tune/trials/{name}.txt" in html for name in begun)
-    lineage = html.partition('id="lineage"')[2].partition('id="artefacts"')[0]
+    lineage = html.partition('id="lineage"')[2].partition('id="artifacts"')[0]
     assert f"{best}/output/model.tar.gz" in lineage
     assert '<th scope="row">x</th><td>1</td>' in lineage
 

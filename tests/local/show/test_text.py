@@ -100,7 +100,7 @@ def test_a_run_as_values_has_id_pipeline_and_status(succeeded: Example) -> None:
     }
 
 
-def test_a_run_is_shown_with_metrics_artefacts_and_version(succeeded: Example) -> None:
+def test_a_run_is_shown_with_metrics_artifacts_and_version(succeeded: Example) -> None:
     text = show_run(succeeded.run, succeeded.places)
     for shown in (
         "parameter learning_rate  0.05",
@@ -127,7 +127,7 @@ def test_a_run_as_values_says_all_that_the_text_says(succeeded: Example) -> None
         }
     ]
     assert fields["step_records"][2]["state"] == "Reused"
-    assert all(Path(item["path"]).exists() for item in fields["artefacts"])
+    assert all(Path(item["path"]).exists() for item in fields["artifacts"])
 
 
 def test_a_failed_run_says_what_to_do_first(failed: Example) -> None:
