@@ -33,7 +33,7 @@ class Problem:
     """One thing that is wrong.
 
     `path` is the dotted path inside the file (`conf.models.churn.train.instance_count`), `found` the
-    value as it was written, `allowed` what may stand there, `hint` the next step to take.
+    value as it was written, `allowed` what is allowed there, `hint` the next step to take.
     """
 
     reason: str

@@ -78,7 +78,7 @@ class ByHand:
     def transform(
         self,
         step: str,
-        artefact: Path,
+        artifact: Path,
         data: Path,
         code: Path | None = None,
         script: str = "inference",
@@ -87,7 +87,7 @@ class ByHand:
         """Unpack a model, serve it over HTTP, send a file, and return the directory of the answer."""
         with self._timed(step):
             root = self._place / "transform"
-            with tarfile.open(artefact) as archive:
+            with tarfile.open(artifact) as archive:
                 archive.extraction_filter = getattr(tarfile, "data_filter", None)  # Python 3.11.4
                 archive.extractall(root / "model")
             copy(data, root / "input")
@@ -150,8 +150,8 @@ def churn(hand_of: Hand, bucket: Path) -> Path:
     """Train, serve, evaluate; returns the directory of the evaluation report."""
     hand, data = hand_of("churn_lightgbm"), bucket / "churn"
     channels = {name: data / name for name in ("train", "validation")}
-    artefact = hand.train("churn-training", channels)
-    answers = hand.transform("churn-transform", artefact, data / "test" / "x_test.csv")
+    artifact = hand.train("churn-training", channels)
+    answers = hand.transform("churn-transform", artifact, data / "test" / "x_test.csv")
     truth = data / "test" / "y_test.csv"
     inputs = {"churn-transform-test": answers, "ground_truth": truth}
     return hand.process("churn-metrics", "evaluate", inputs)
@@ -166,9 +166,9 @@ def housing(hand_of: Hand, bucket: Path) -> Path:
     components = pca.train("housing-pca-training", {"housing_pca_preprocess_train": numbers})
     inputs = {"raw_data": raw, "housing-pca-training-input-train": components}
     parts = mlp.process("housing-mlp-preprocess", "preprocess", inputs) / "train"
-    artefact = mlp.train("housing-mlp-training", {"housing_mlp_preprocess_train": parts})
+    artifact = mlp.train("housing-mlp-training", {"housing_mlp_preprocess_train": parts})
     test = parts / "test" / "x_test.csv"
-    answers = mlp.transform("housing-mlp-transform", artefact, test, mlp.model / "scripts")
+    answers = mlp.transform("housing-mlp-transform", artifact, test, mlp.model / "scripts")
     return mlp.process(
         "housing-mlp-metrics",
         "evaluate",
@@ -193,11 +193,11 @@ def recommender(hand_of: Hand, bucket: Path) -> Path:
     export = {"export": bucket / "video-recommender" / "ratings"}
     parts = hand.process("recommender-prepare", "prepare", export, hand.environment)
     channels = {part: parts / part for part in ("train", "test")}
-    artefact = hand.train("recommender-training", channels, "local_train")
+    artifact = hand.train("recommender-training", channels, "local_train")
     held_out = parts / "held_out" / "test.recordio"
     served = hand.model / "scripts"
     answers = hand.transform(
-        "recommender-transform", artefact, held_out, served, "local_serve", RECORDS
+        "recommender-transform", artifact, held_out, served, "local_serve", RECORDS
     )
     inputs = {
         "recommender-prepare-ratings": parts / "ratings",

@@ -158,7 +158,7 @@ def find_execution(sagemaker: Any, pipeline: DeployedPipeline, given: str | None
     if len(matches) == 1:
         return matches[0]
     known = [execution.id for execution in executions]
-    reason = "is the beginning of several" if matches else "is no execution"
+    reason = "is the beginning of several" if matches else "is not an execution"
     problem = Problem(
         f"'{given}' {reason} of {pipeline.name}",
         allowed=", ".join(known[:10]) or "there is none yet",

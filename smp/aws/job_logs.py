@@ -28,7 +28,7 @@ class Line:
 
 
 class JobLog:
-    """Reads the log of one step's job; each call of `lines` goes on where the last one ended."""
+    """Reads the log of one step's job; each call of `lines` continues where the last one ended."""
 
     def __init__(self, logs: Any, step: Step, job: str | None, trial: str | None = None) -> None:
         """`trial` is the end of a tuning step's trial name, or the beginning of that end.
@@ -40,7 +40,7 @@ class JobLog:
             raise RunError([_no_job(step)])
         is_tuning = call is TUNING_JOB
         if trial and not is_tuning:
-            raise RunError(f"{step.name} has no trials: it is no tuning step")
+            raise RunError(f"{step.name} has no trials: it is not a tuning step")
         self._logs = logs
         self._step = step
         self.group = call.log_group

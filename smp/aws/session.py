@@ -45,7 +45,10 @@ def open_session(
     if wrong:
         allowed = "arn:aws:iam::111122223333:role/NAME"
         raise SetupError(
-            [Problem("is no ARN of a role", None, "--assume-role", role, allowed) for role in wrong]
+            [
+                Problem("is not an ARN of a role", None, "--assume-role", role, allowed)
+                for role in wrong
+            ]
         )
     with explained("open a session"):
         session = Session(

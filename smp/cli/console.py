@@ -18,7 +18,7 @@ RED, BOLD, RESET = "\033[31m", "\033[1m", "\033[0m"
 
 
 class OutputClosedError(Exception):
-    """Whoever read standard output has gone away."""
+    """Anyone who read standard output has gone away."""
 
 
 def write_output(text: str, file: Path | None = None) -> None:
@@ -56,7 +56,7 @@ def finish_output() -> None:
 
 
 def tell(text: str) -> None:
-    """Print a line to standard error; where nobody reads it, it is dropped and the command goes on."""
+    """Print a line to standard error; where nobody reads it, it is dropped and the command continues."""
     if sys.stderr is None:
         return
     try:

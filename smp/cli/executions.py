@@ -70,7 +70,7 @@ def _add_wait(start: argparse.ArgumentParser) -> None:
         "--timeout",
         metavar="MINUTES",
         type=_positive,
-        help="stop waiting after this time, with exit status 1; the executions go on",
+        help="stop waiting after this time, with exit status 1; the executions continue",
     )
     _add_interval(start)
 
@@ -110,7 +110,7 @@ def add_log_options(logs: argparse.ArgumentParser) -> None:
         "--deployed", action="store_true", help="do not look for a run of this machine first"
     )
     deployed.add_argument("--execution", metavar="ID", help=EXECUTION_HELP)
-    deployed.add_argument("--follow", action="store_true", help="go on until the step has ended")
+    deployed.add_argument("--follow", action="store_true", help="continue until the step has ended")
     _add_interval(deployed)
     add_aws_options(deployed)
 
@@ -178,7 +178,7 @@ def _wait(sagemaker: Any, starts: Sequence[Start], arguments: argparse.Namespace
             timeout=arguments.timeout and arguments.timeout * 60,
         )
     except KeyboardInterrupt:
-        print("\nsmp: the executions go on; smp stop ends them", file=sys.stderr)
+        print("\nsmp: the executions continue; smp stop ends them", file=sys.stderr)
         raise
     reason = partial(failure_reason, sagemaker)
     running = [(pipeline, execution) for pipeline, execution, _ in seen if not execution.has_ended]
@@ -194,7 +194,7 @@ def _wait(sagemaker: Any, starts: Sequence[Start], arguments: argparse.Namespace
 def _time_is_up(pipeline: DeployedPipeline, execution: Execution, *, minutes: float) -> Problem:
     return Problem(
         f"{pipeline.name}: execution {execution.id} has not ended after {minutes:g} minutes",
-        hint=f"it goes on: smp status {pipeline.name} --execution {execution.id}; smp stop ends it",
+        hint=f"it continues: smp status {pipeline.name} --execution {execution.id}; smp stop ends it",
     )
 
 

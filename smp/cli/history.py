@@ -171,7 +171,7 @@ def _log_of_no_run(arguments: argparse.Namespace) -> int:
     try:
         return print_deployed_log(arguments)
     except SetupError as error:
-        reason = f"'{arguments.run_id}' is no local run, so a deployed pipeline was looked for"
+        reason = f"'{arguments.run_id}' is not a local run, so a deployed pipeline was looked for"
         hint = "smp runs lists the local runs"
         raise type(error)([Problem(reason, hint=hint), *error.problems]) from error
 

@@ -79,7 +79,9 @@ def _add_run(commands: Commands) -> None:
         "--from", dest="start", metavar="STEP", help="run this step and all after it"
     )
     which.add_argument("--only", metavar="STEP", help="run this step alone")
-    which.add_argument("--resume", metavar="RUN", help="go on with a run from its finished steps")
+    which.add_argument(
+        "--resume", metavar="RUN", help="continue with a run from its finished steps"
+    )
     run.add_argument(
         "--sandbox", metavar="KIND", help="how jobs are kept apart (default: by probing)"
     )
@@ -207,7 +209,7 @@ def _refuse_beside_resume(arguments: argparse.Namespace) -> None:
 
 
 def _refuse_lost_models(run: Run, places: Places, directories: Mapping[str, Path]) -> None:
-    """Refuse to go on with a run where a model that its steps need is gone; raises RunError."""
+    """Refuse to continue with a run where a model that its steps need is gone; raises RunError."""
     from smp.definition.unroll_loops import loops_of
     from smp.local.store.run_store import SUCCEEDED
 
@@ -257,7 +259,7 @@ def _interrupt(*_: object) -> None:
 
 
 def _hang_up(*_: object) -> None:
-    """End once: the system and the shell both report a closed terminal, which is no second Ctrl-C."""
+    """End once: the system and the shell both report a closed terminal, which is not a second Ctrl-C."""
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     raise KeyboardInterrupt
 

@@ -72,7 +72,7 @@ def _claimed_twice(parts: Mapping[str, list[tuple[ConfigFile, ModelPart]]]) -> I
                 if key in first:
                     noun = "key" if key in MODEL_KEYS else "section"
                     what = f"the {noun} '{key}' of the model '{name}'"
-                    reason = f"{what} stands twice: first at {first[key]}"
+                    reason = f"{what} is defined twice: first at {first[key]}"
                     yield Problem(reason, place, dotted(path), hint="keep one of the two")
                 first.setdefault(key, place)
 

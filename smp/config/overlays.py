@@ -41,7 +41,7 @@ class SelectedEnvironment:
         names = sorted(overlays)
         if self.name is None or self.known or self.name in names:
             return []
-        reason = f"no file says anything for the environment {shown(self.name)}"
+        reason = f"no file has a section for the environment {shown(self.name)}"
         return [
             Problem(reason, allowed=", ".join(names) or None, hint=near_names(self.name, names))
         ]
@@ -65,7 +65,7 @@ def check_overlays(document: Document, known: Iterable[str]) -> list[Problem]:
             problems.append(_not_a_mapping(document, path, overlay))
         elif overlay and SECTION[-1] in overlay:
             inner = (*path, SECTION[-1])
-            reason = "an environment's section has no environments of its own"
+            reason = "the section of an environment cannot have environments"
             problems.append(Problem(reason, document.keys[inner], dotted(inner)))
         if names and name not in names:
             place = document.keys.get(path) or document.locate(path)

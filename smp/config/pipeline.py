@@ -48,7 +48,7 @@ class PipelineConfig(ConfigModel):
     targets: Targets = ("sagemaker",)
     """The engines that it is deployed to; one or several."""
     parameters: Parameters = ()
-    """What whoever starts an execution may set."""
+    """What anyone who starts an execution may set."""
     triggers: Triggers = ()
     """What starts the pipeline by itself: times, data that arrives, models that were approved."""
     models: dict[ModelName, ModelSteps] = Field(min_length=1)

@@ -104,10 +104,10 @@ def _expression_problem(written: Written, path: Path_, document: Document) -> Pr
     if unknown is not None:
         reason, allowed, hint = unknown_expression(unknown)
     else:
-        reason = "is needed when the pipeline is built, so no parameter may stand here"
+        reason = "is needed when the pipeline is built, so no parameter is allowed here"
         keys = varying_keys(written.section)
         where = f"{listed(keys)} of this section" if keys else OF_JOBS
-        allowed = f"a value; parameters may stand in {where}"
+        allowed = f"a value; parameters are allowed in {where}"
         hint = "${env:NAME} and conf.environments are put in when the file is read"
     return Problem(
         reason, document.locate(path), document.name_of(path), shown(written.text), allowed, hint

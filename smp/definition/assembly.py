@@ -82,7 +82,9 @@ def assemblies_in(directory: Path) -> Iterator[Path]:
 def _artifacts(directory: Path, kind: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the artifacts of one kind in an assembly's manifest, by id."""
     file = directory / MANIFEST
-    artifacts = _parsed(file, _read(file, "this directory is no cloud assembly")).get("artifacts")
+    artifacts = _parsed(file, _read(file, "this directory is not a cloud assembly")).get(
+        "artifacts"
+    )
     if not isinstance(artifacts, dict) or not all(isinstance(a, dict) for a in artifacts.values()):
         raise _refused("lists no artifacts", file, hint=NOT_AN_ASSEMBLY)
     yield from ((name, each) for name, each in artifacts.items() if each.get("type") == kind)

@@ -36,7 +36,7 @@ Json = dict[str, Any]
 class CodeFile:
     """One file of a code tree. `path` is posix and relative to the tree.
 
-    `is_template` marks text that holds deploy-time names (`${smp:bucket}`): whoever places the file
+    `is_template` marks text that holds deploy-time names (`${smp:bucket}`): anyone who places the file
     puts the values in. The tree's hash is over the text with the names.
     """
 

@@ -36,7 +36,7 @@ class Field:
 
     @property
     def allowed(self) -> str:
-        """What may stand there, for a message."""
+        """What is allowed there, for a message."""
         names = f" or {self.names[0]} to {self.names[-1]}" if self.names else ""
         marks = {"day of month": ", ?, L, 1W to 31W", "day of week": ", ?, 6L, 6#3"}
         forms = "a list, a range, *" + (", a step a/n" if self.steps else "")
@@ -61,7 +61,7 @@ FIELDS = (MINUTES, HOURS, DAY_OF_MONTH, MONTH, DAY_OF_WEEK, YEAR)
 
 
 def check_cron(text: str) -> str:
-    """Return the expression with single blanks; raises what is wrong with the first bad field."""
+    """Return the expression with single spaces; raises what is wrong with the first bad field."""
     if text.strip().startswith("cron("):
         raise CronError(
             "has 'cron(' around it", "the six fields alone", "leave out 'cron(' and ')'"
@@ -161,16 +161,16 @@ RATE = re.compile(r"([0-9]{1,6})\s+(minute|hour|day)(s?)")
 
 
 def check_rate(text: str) -> str:
-    """Return the rate with single blanks."""
+    """Return the rate with single spaces."""
     allowed = "a number and minutes, hours or days, such as 6 hours"
     if text.strip().startswith("rate("):
         raise CronError("has 'rate(' around it", allowed, "leave out 'rate(' and ')'")
     match = RATE.fullmatch(text.strip())
     if match is None:
-        raise CronError("is no rate", allowed)
+        raise CronError("is not a rate", allowed)
     number, unit, plural = int(match[1]), match[2], match[3]
     if number == 0:
-        raise CronError("is no rate", "at least 1 minute")
+        raise CronError("is not a rate", "at least 1 minute")
     if (number == 1) == bool(plural):
         right = f"{number} {unit}" + ("" if number == 1 else "s")
         raise CronError("has the wrong number of its unit", right)

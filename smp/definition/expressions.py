@@ -31,7 +31,7 @@ DOTTED = re.compile(rf"\$\{{\s*([A-Za-z_][A-Za-z0-9_-]*)\s*\.([^{{}}]*)\}}|\$\{{
 
 @dataclass(frozen=True)
 class Written:
-    """A text with an expression in it, as it stands in a file.
+    """A text with an expression in it, as it is in a file.
 
     It is no `str`: a field takes it only where its type says that the value may vary. `section` is the
     config model whose key it stands under.
@@ -56,7 +56,7 @@ class Reference:
 
 
 def unknown_in(text: str) -> str | None:
-    """Return the first expression of a text that is no reference to a parameter, or None."""
+    """Return the first expression of a text that is not a reference to a parameter, or None."""
     known = (REFERENCE, ITEM)
     found = (match[0] for match in DOTTED.finditer(text))
     return next((one for one in found if not any(k.fullmatch(one) for k in known)), None)

@@ -47,10 +47,10 @@ def check_items(items: list[Any]) -> list[Any]:
         if isinstance(item, dict):
             _check_fields(item, keys, index)
         elif not isinstance(item, (str, int, float)):
-            raise ItemError("is no item", ALLOWED, (index,))
+            raise ItemError("is not an item", ALLOWED, (index,))
         elif keys is not None:
             allowed = ", ".join(map(str, keys))
-            raise ItemError("is no mapping, as the items before it are", allowed, (index,))
+            raise ItemError("is not a mapping, as the items before it are", allowed, (index,))
         if len(item_text(item)) > MAX_ITEM_CHARACTERS:
             raise ItemError("is too long", f"{MAX_ITEM_CHARACTERS:,} characters", (index,))
     return items
@@ -62,10 +62,10 @@ def _check_fields(item: dict[Any, Any], keys: list[Any] | None, index: int) -> N
         raise ItemError("has other keys than the items before it", known, (index,))
     for name, value in item.items():
         if not isinstance(name, str) or not re.fullmatch(FIELD, name):
-            reason = f"{shown(name)} is no name of a field"
+            reason = f"{shown(name)} is not a name of a field"
             raise ItemError(reason, "letters, digits and _", (index,))
         if not isinstance(value, (str, int, float)):
-            raise ItemError("is no text, number or flag", at=(index, name))
+            raise ItemError("is not a text, number or flag", at=(index, name))
 
 
 def item_text(item: Any) -> str:
@@ -80,5 +80,5 @@ def items_of(text: str) -> list[Any]:
     except ValueError:
         items = None
     if not isinstance(items, list):
-        raise ItemError("is no list as JSON", ALLOWED)
+        raise ItemError("is not a list as JSON", ALLOWED)
     return check_items(items)

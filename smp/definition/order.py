@@ -13,7 +13,7 @@ Node = TypeVar("Node", bound=Hashable)
 def topological(waits_for: Mapping[Node, Iterable[Node]]) -> tuple[Node, ...]:
     """Return the keys so that each comes after all it waits for; ties keep the mapping's order.
 
-    Raises `graphlib.CycleError` if nodes wait for each other, and KeyError for one that is no key.
+    Raises `graphlib.CycleError` if nodes wait for each other, and KeyError for one that is not a key.
     """
     nodes = tuple(waits_for)
     place = {node: index for index, node in enumerate(nodes)}

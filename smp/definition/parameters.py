@@ -17,7 +17,7 @@ def parameter_values(definition: Json, given: Mapping[str, str]) -> dict[str, An
     """Return the value of every parameter: as given, or its default.
 
     Raises RunError with every fault: unknown names, wrong types, values outside the enumeration,
-    parameters without value, and what is no list of items where a loop of the definition reads one.
+    parameters without value, and what is not a list of items where a loop of the definition reads one.
     """
     declared = {item["Name"]: item for item in definition.get("Parameters", [])}
     problems = [

@@ -137,7 +137,7 @@ def _given(file: Path) -> dict[str, Any]:
     try:
         read = json.loads(file.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise ConfigError([Problem(f"is no JSON: {error}", Location(str(file)))]) from None
+        raise ConfigError([Problem(f"is not JSON: {error}", Location(str(file)))]) from None
     if not isinstance(read, dict):
         raise ConfigError([Problem("has to be an object of values", Location(str(file)))])
     return {

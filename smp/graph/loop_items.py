@@ -68,14 +68,12 @@ def _item_violation(use: Use, name: str, loop: ForEachStep | None) -> Reason | N
         reason = f"step '{name}' is in no loop, so there is no item"
         return reason, None, f"list '{name}' in the steps of a ForEach step"
     if use.path and str(use.path[-1]).endswith("instance_type"):
-        reason = (
-            "what a machine needs is decided when the pipeline is built, so it is no item's choice"
-        )
+        reason = "instance settings are decided at compile time and cannot depend on the loop item"
         return reason, "an instance type, or a parameter", None
     text = str(use.value)
     bucket = text.removeprefix("s3://").partition("/")[0] if text.startswith("s3://") else ""
     if use.bucket == "name" or "${item" in bucket:
-        reason = "the bucket is whatever the item says, so there is nothing to grant the jobs"
+        reason = "the bucket depends on the item, so no permission can be granted for it"
         return reason, "s3://BUCKET/${item}", None
     return _unknown_field(use, loop) or _no_name(use, text, loop)
 

@@ -149,7 +149,7 @@ def _check_in_loop(findings: Findings, node: StepNode, loop: str) -> None:
     if getattr(node.config, "on_failure", ()):
         findings.report_step(
             node.config,
-            "a step of a loop has no on_failure of its own",
+            "a step of a loop cannot have on_failure",
             "on_failure",
             hint=f"write it at '{loop}', which fails when an iteration fails",
         )

@@ -61,7 +61,7 @@ class PackageSource:
 
     group: str
     artifacts: tuple[str, ...] = ()
-    """Prefixes of their artefacts, `s3://bucket/prefix/`."""
+    """Prefixes of their artifacts, `s3://bucket/prefix/`."""
     images: tuple[str, ...] = ()
     reports: tuple[str, ...] = ()
     """Prefixes of their metrics reports."""
@@ -79,7 +79,7 @@ class StepNode:
     after: tuple[str, ...] = ()
     """Names of the steps that `dependencies` puts directly before it, in the order written."""
     training: str | None = None
-    """For CreateModel and RegisterModel: the Training or Tuning step that makes the artefact."""
+    """For CreateModel and RegisterModel: the Training or Tuning step that makes the artifact."""
     training_otherwise: str | None = None
     """The one on the other side of the Condition step that chooses between the two."""
     create_model: str | None = None

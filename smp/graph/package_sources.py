@@ -16,7 +16,7 @@ from smp.graph.findings import Findings
 from smp.graph.nodes import PackageSource, model_package_group_name
 
 MODELS_PREFIX = "models"
-"""Below it, and the pipeline's name, is where training jobs put artefacts."""
+"""Below it, and the pipeline's name, is where training jobs put artifacts."""
 
 REPORTS_PREFIX = "evaluation"
 """Begins the last part of the place where a Metrics step of a model puts its reports."""

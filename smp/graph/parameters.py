@@ -140,7 +140,7 @@ def _unfit(
     elif name in _naming_buckets(use):
         wrong = [v for v in parameter.allowed_values if not v.startswith("s3://")]
         if not parameter.allowed_values:
-            reason = f"the bucket is whatever '{name}' says, so there is nothing to grant the jobs"
+            reason = f"the bucket depends on '{name}', so no permission can be granted for it"
             yield problem(
                 reason,
                 f"s3://BUCKET/{BEGIN}{name}}}, or allowed_values of the parameter",

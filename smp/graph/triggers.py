@@ -104,7 +104,7 @@ def _event_faults(trigger: AnyTrigger, parameter: ParameterConfig, name: str) ->
         yield Fault("is a value of an event, and a schedule has none", "a value")
     elif name not in known:
         allowed = ", ".join(f"${{event.{each}}}" for each in known)
-        reason = f"'{name}' is no value of the event of a trigger of type {trigger.type}"
+        reason = f"'{name}' is not a value of the event of a trigger of type {trigger.type}"
         yield Fault(reason, allowed, near_names(name, known))
     if parameter.type != "String":
         reason = f"is text, and '{parameter.name}' is of type {parameter.type}"
@@ -119,12 +119,12 @@ def _value_faults(parameter: ParameterConfig, value: Value) -> Iterator[Fault]:
     if read is None:
         quoted = parameter.type == "String" and not isinstance(value, (str, bool))
         hint = f'put it in quotes: "{value}"' if quoted else None
-        reason = f"is no value of '{parameter.name}', which is of type {parameter.type}"
+        reason = f"is not a value of '{parameter.name}', which is of type {parameter.type}"
         yield Fault(reason, MEANINGS[parameter.type], hint)
     elif parameter.allowed_values and read not in parameter.allowed_values:
         hint = near_names(str(read), parameter.allowed_values)
         allowed = ", ".join(parameter.allowed_values)
-        yield Fault(f"is no value that '{parameter.name}' takes", allowed, hint)
+        yield Fault(f"is not a value that '{parameter.name}' takes", allowed, hint)
     elif not 1 <= len(str(read)) <= MAX_VALUE:
         yield Fault("is too long or empty", f"1 to {MAX_VALUE:,} characters")
 

@@ -73,7 +73,7 @@ def render_svg(
     """Return the picture as SVG text.
 
     `marks` by step name puts its words in the place of the instances and the cache, and its icon into
-    the box's corner; whoever embeds the picture, or the overlay, gives the classes their colours.
+    the box's corner; anyone who embeds the picture, or the overlay, gives the classes their colours.
     """
     marked = marks or {}
     decided = {edge.target: edge.decides for edge in dag.edges if edge.decides}

@@ -34,7 +34,7 @@ class Explained:
     varies: bool
     place: Location | None = None
     written_path: str | None = None
-    """Its path in the file, where it stands in a section of an environment."""
+    """Its path in the file, where it is expected in a section of an environment."""
     environment: str | None = None
     written: str | None = None
     """What the file has there, where a placeholder was replaced in it."""

@@ -13,7 +13,7 @@ def read_json(text: str) -> Any:
 
 
 def _refuse(text: str) -> NoReturn:
-    raise ValueError(f"{text} is no finite number")
+    raise ValueError(f"{text} is not a finite number")
 
 
 def _finite(text: str) -> float:

@@ -153,7 +153,7 @@ def test_fails_for_a_role_that_is_no_arn(run_smp: RunSmp) -> None:
     done = run_smp("status", "housing", "--assume-role", "admin", "--assume-role", "arn:x")
 
     assert done.status == 1
-    assert done.err.count("is no ARN of a role") == 2
+    assert done.err.count("is not an ARN of a role") == 2
     assert "2 problems" in done.err
 
 

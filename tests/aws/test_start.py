@@ -231,7 +231,9 @@ def test_fails_when_time_is_up_and_leaves_the_execution_running(
     done = run_smp("start", "housing", "--wait", "--timeout", "0.005", *FAST)
 
     assert done.status == 1
-    assert "has not ended after 0.005 minutes\n    hint: it goes on: smp status housing" in done.err
+    assert (
+        "has not ended after 0.005 minutes\n    hint: it continues: smp status housing" in done.err
+    )
     assert account.executions("housing")[0]["PipelineExecutionStatus"] == "Executing"
 
 

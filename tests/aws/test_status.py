@@ -109,7 +109,7 @@ def test_fails_for_an_execution_that_is_not_there(account: Account, run_smp: Run
         "smp: housing has no execution yet\n    hint: start one: smp start housing\n"
     )
     assert (other.status, other.out) == (1, "")
-    assert f"'zzz' is no execution of housing\n    allowed: {newest(account)}\n" in other.err
+    assert f"'zzz' is not an execution of housing\n    allowed: {newest(account)}\n" in other.err
 
 
 def test_the_running_execution_is_stopped(account: Account, run_smp: RunSmp) -> None:

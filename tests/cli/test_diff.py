@@ -235,7 +235,7 @@ def test_fails_with_the_place_at_the_ref(repository: Path, run_smp: RunSmp) -> N
 def test_fails_outside_of_a_repository(workspace: Path, run_smp: RunSmp) -> None:
     done = run_smp("diff", "--workspace", workspace)
     assert (done.status, done.out) == (1, "")
-    assert "is no git repository" in done.err
+    assert "is not a git repository" in done.err
 
 
 def test_nothing_of_a_ref_stays_behind(

@@ -121,7 +121,7 @@ def test_fails_where_values_are_no_json(tmp_path: Path, capsys: pytest.CaptureFi
     filled = tmp_path / "filled.json"
     filled.write_text("{")
     assert export(tmp_path / "out", "--values", str(filled)) == 1
-    assert "is no JSON" in capsys.readouterr().err
+    assert "is not JSON" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 

@@ -150,4 +150,4 @@ def test_fails_for_a_directory_that_is_no_assembly(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert check("--assembly", tmp_path, "--base", tmp_path) == 1
-    assert "this directory is no cloud assembly" in capsys.readouterr().err
+    assert "this directory is not a cloud assembly" in capsys.readouterr().err

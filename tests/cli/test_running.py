@@ -1,4 +1,4 @@
-"""`smp run` and `smp stage`: what they refuse, how a run goes on, and what ends it."""
+"""`smp run` and `smp stage`: what they refuse, how a run continues, and what ends it."""
 
 from __future__ import annotations
 

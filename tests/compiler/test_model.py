@@ -32,7 +32,7 @@ def registry(more: str = "", repack: str | None = None, specification: str = "")
 
 
 @pytest.mark.parametrize("repack", ['"False"', "False", "false", '"false"'])
-def test_without_repack_the_artefact_serves_as_it_is(repack: str, tmp_path: Path) -> None:
+def test_without_repack_the_artifact_serves_as_it_is(repack: str, tmp_path: Path) -> None:
     compiled = compile_demo(tmp_path, STEPS, demo__registry=registry(repack=repack))
     assert compiled.order() == ("fit", "model-CreateModel", "register-RegisterModel")
     container = arguments(compiled, "model-CreateModel")["PrimaryContainer"]

@@ -129,7 +129,7 @@ def test_a_chained_input_is_named_by_source_and_channel(tmp_path: Path) -> None:
     }
 
 
-def test_a_training_source_gives_its_artefact(tmp_path: Path) -> None:
+def test_a_training_source_gives_its_artifact(tmp_path: Path) -> None:
     compiled = compile_demo(
         tmp_path, "@other\nfit: Training\n@demo\nprep: Processing, chain_input_source_step: fit"
     )

@@ -130,7 +130,9 @@ def test_the_same_section_in_two_files_fails(workspace: Path) -> None:
         f"  models:\n    demo:\n      clean: {CLEAN}\n  sagemakerPipeline:",
         1,
     )
-    with pytest.raises(ConfigError, match="the section 'clean' of the model 'demo' stands twice"):
+    with pytest.raises(
+        ConfigError, match="the section 'clean' of the model 'demo' is defined twice"
+    ):
         load(workspace, text, demo__clean=CLEAN)
 
 

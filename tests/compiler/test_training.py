@@ -63,7 +63,7 @@ def test_a_chained_channel_is_named_by_source_and_channel_without_hyphens(tmp_pa
     }
 
 
-def test_a_training_step_may_read_an_artefact_and_predictions(tmp_path: Path) -> None:
+def test_a_training_step_may_read_an_artifact_and_predictions(tmp_path: Path) -> None:
     compiled = compile_demo(
         tmp_path,
         "fit: Training\nmodel: CreateModel\npredict: Transform, chain_input_source_step: fit\n"
@@ -93,14 +93,14 @@ def test_defaults(tmp_path: Path) -> None:
 
 def test_what_was_undocumented_is_honoured(tmp_path: Path) -> None:
     section = train(
-        "output_path: s3://artefacts/here, content_type: text/csv, input_mode: FastFile, "
+        "output_path: s3://artifacts/here, content_type: text/csv, input_mode: FastFile, "
         "distribution: ShardedByS3Key, max_runtime_in_seconds: 60, "
         "channels: {train: {dataFiles: [{fileName: s3://data/train}]}}"
     )
     compiled = compile_demo(tmp_path, "fit: Training", demo__train=section)
     found = arguments(compiled, "fit")
     channel = channels(compiled, "fit")["train"]
-    assert found["OutputDataConfig"]["S3OutputPath"] == "s3://artefacts/here"
+    assert found["OutputDataConfig"]["S3OutputPath"] == "s3://artifacts/here"
     assert found["StoppingCondition"] == {"MaxRuntimeInSeconds": 60}
     assert (channel["ContentType"], channel["InputMode"]) == ("text/csv", "FastFile")
     assert channel["DataSource"]["S3DataSource"]["S3DataDistributionType"] == "ShardedByS3Key"

@@ -183,7 +183,7 @@ def test_the_number_of_jobs_may_be_a_parameter(tmp_path: Path) -> None:
 
 def test_an_objective_that_no_metric_defines_fails(tmp_path: Path) -> None:
     with pytest.raises(
-        ConfigError, match=r"the objective 'acu' is no metric .*\n.*allowed: auc\n.*'auc'"
+        ConfigError, match=r"the objective 'acu' is not a metric .*\n.*allowed: auc\n.*'auc'"
     ):
         compile_demo(
             tmp_path,
@@ -211,7 +211,7 @@ def test_an_objective_that_no_metric_defines_fails(tmp_path: Path) -> None:
         ("ranges: {}", "has too few entries"),
         (
             "strategy: Grid, ranges: {r: {type: integer, min: 1, max: 2}}",
-            "is no categorical range, and strategy Grid takes no other",
+            "is not a categorical range, and strategy Grid takes no other",
         ),
         (
             "strategy: Grid, max_jobs: 3, ranges: {r: {type: categorical, values: [1]}}",
@@ -223,7 +223,7 @@ def test_an_objective_that_no_metric_defines_fails(tmp_path: Path) -> None:
         ),
         (
             "static_hyperparameters: {r: 1}, ranges: {r: {type: categorical, values: [1]}}",
-            "stands in 'ranges' too",
+            "is in 'ranges' too",
         ),
     ],
 )

@@ -1,4 +1,4 @@
-"""The process that compiles ends with whoever started it."""
+"""The process that compiles ends with the process that started it."""
 
 from __future__ import annotations
 

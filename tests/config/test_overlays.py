@@ -139,6 +139,6 @@ def test_fails_for_a_section_of_an_environment_that_there_is_not(tmp_path: Path)
 
 def test_an_environment_that_no_file_names_is_a_note_where_none_are_known(tmp_path: Path) -> None:
     assert [str(note) for note in project(tmp_path, "prd").notes] == [
-        "no file says anything for the environment 'prd'\n"
+        "no file has a section for the environment 'prd'\n"
         "    allowed: dev, prod\n    hint: did you mean 'prod'?"
     ]

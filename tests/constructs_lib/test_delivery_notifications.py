@@ -1,4 +1,4 @@
-"""Which events are told, to whom, and the text that a person reads."""
+"""Which events are reported, to whom, and the text that a person reads."""
 
 from __future__ import annotations
 

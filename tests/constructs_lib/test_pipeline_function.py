@@ -183,7 +183,7 @@ def test_the_pipeline_calls_this_function_and_makes_models_of_the_group(score: S
     assert called in definition_text
 
 
-def test_the_jobs_read_the_artefacts_and_pull_the_image_of_the_group(score: Synthesis) -> None:
+def test_the_jobs_read_the_artifacts_and_pull_the_image_of_the_group(score: Synthesis) -> None:
     data = shown(score.statements(STACK, "PipelineJobRoleDataPolicy"))
     assert any(arn.endswith("/models/churn/*") for arn in data["ReadData"]["Resource"])
     runtime = shown(score.statements(STACK, "PipelineJobRoleRuntimePolicy"))

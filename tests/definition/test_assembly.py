@@ -153,7 +153,7 @@ def artifacts(**properties: str) -> Callable[[Path], object]:
 SPOILED: dict[str, tuple[Callable[[Path], object], str]] = {
     "no manifest": (
         lambda a: (a / "manifest.json").unlink(),
-        "this directory is no cloud assembly",
+        "this directory is not a cloud assembly",
     ),
     "manifest of another kind": (lambda a: (a / "manifest.json").write_text("[]"), "JSON object"),
     "manifest cut off": (lambda a: (a / "manifest.json").write_text("{"), "is not JSON"),
@@ -200,6 +200,6 @@ def test_fails_for_an_assembly_that_is_not_whole(tmp_path: Path, assembly: Path,
 
 
 def test_fails_for_a_directory_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(SetupError, match="no cloud assembly") as caught:
+    with pytest.raises(SetupError, match="not a cloud assembly") as caught:
         read_assembly(tmp_path / "nowhere", tmp_path / "read")
     assert "hint: make one with: tools/cdk synth" in str(caught.value)

@@ -227,7 +227,7 @@ ATTACKS: dict[str, tuple[Prepare, str]] = {
         f"{FILE}:22:14: {MODEL}.train.hyperparameters.c: the environment variable"
         " AWS_SECRET_ACCESS_KEY looks like a secret\n"
         "    found: '${env:AWS_SECRET_ACCESS_KEY}'\n"
-        "    hint: a pipeline's definition is no place for secrets: let the script fetch it",
+        "    hint: a pipeline's definition is not a place for secrets: let the script fetch it",
     ),
     "script-in-a-submodule": (
         submodule,
@@ -250,4 +250,4 @@ SEEN_BEHIND_MISTAKES: dict[str, tuple[Prepare, str]] = {
         "    allowed: letters, digits, '_' and '-' between the slashes, and the ending",
     ),
 }
-"""What is told once every configuration can be read."""
+"""What is reported once every configuration can be read."""

@@ -73,7 +73,7 @@ def test_a_processing_step_without_channels_has_the_output_train(tmp_path: Path)
     assert graph.node("fit").chained == (ChainedInput("prep", "train", "train"),)
 
 
-def test_a_processing_step_takes_another_models_artefact(tmp_path: Path) -> None:
+def test_a_processing_step_takes_another_models_artifact(tmp_path: Path) -> None:
     text = pipeline_of(
         "@other\nfit: Training\n@demo\nprep: Processing, chain_input_source_step: fit"
     )

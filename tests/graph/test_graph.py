@@ -65,7 +65,7 @@ def test_a_model_without_create_model_is_packed_for_registration(tmp_path: Path)
 
 
 def test_what_another_training_made_is_packed_on_its_own(tmp_path: Path) -> None:
-    """Sharing the first one's pack would register the artefact of another training."""
+    """Sharing the first one's pack would register the artifact of another training."""
     steps = "fit: Training\nmodel: CreateModel\nagain: Training\nregister: RegisterModel"
     node = graph_of(tmp_path, steps, demo__registry=REPACK).node("register")
     assert (node.training, node.create_model, node.repacks) == ("again", None, True)

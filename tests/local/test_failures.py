@@ -1,4 +1,4 @@
-"""A failure of any type of step: the run says why, what waits is skipped, what does not goes on."""
+"""A failure of any type of step: the run says why, what waits is skipped, what does not continues."""
 
 from __future__ import annotations
 

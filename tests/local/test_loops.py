@@ -159,16 +159,16 @@ def test_items_come_from_a_parameter_or_a_step(workspace: Workspace) -> None:
 
 
 NO_ITEMS = [
-    ("a, b", "items: is no list as JSON"),
-    ('{"a": 1}', "items: is no list as JSON"),
-    ("[NaN]", "items: is no list as JSON"),
+    ("a, b", "items: is not a list as JSON"),
+    ('{"a": 1}', "items: is not a list as JSON"),
+    ("[NaN]", "items: is not a list as JSON"),
     ("[]", "items: has 0 items"),
     (json.dumps([0] * 101), "items: has 101 items"),
-    ('["a", 2.5, true, null]', "items[3]: is no item"),
-    ("[[1]]", "items[0]: is no item"),
-    ('[{"a": 1}, 2]', "items[1]: is no mapping, as the items before it are"),
+    ('["a", 2.5, true, null]', "items[3]: is not an item"),
+    ("[[1]]", "items[0]: is not an item"),
+    ('[{"a": 1}, 2]', "items[1]: is not a mapping, as the items before it are"),
     ('[{"a": 1}, {"b": 1}]', "items[1]: has other keys than the items before it"),
-    ('[{"a": null}]', "items[0].a: is no text, number or flag"),
+    ('[{"a": null}]', "items[0].a: is not a text, number or flag"),
 ]
 
 
@@ -250,12 +250,12 @@ def test_the_best_iteration_is_what_later_steps_read(
     workspace: Workspace, pick: str, chosen: str
 ) -> None:
     selected = {"Get": "Steps.each.Selected.FinalMetricDataList['auc'].Value"}
-    artefact = {"Get": "Steps.each.Selected.ModelArtifacts.S3ModelArtifacts"}
+    artifact = {"Get": "Steps.each.Selected.ModelArtifacts.S3ModelArtifacts"}
     use = workspace.processing(
         "use",
         "import tarfile; print(tarfile.open('/opt/ml/processing/input/m/model.tar.gz')"
         ".extractfile('name.txt').read().decode())",
-        inputs={"m": artefact},
+        inputs={"m": artifact},
     )
     gate = condition("gate", [greater(selected, 0.5)], yes=[use], no=[{**use, "Name": "low"}])
     each = loop("each", [0.3, 0.9, 0.5], [scored(workspace)], selector=best(pick))

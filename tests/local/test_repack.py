@@ -1,4 +1,4 @@
-"""A model that is repacked runs here as it is compiled: the job puts the code into the artefact."""
+"""A model that is repacked runs here as it is compiled: the job puts the code into the artifact."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ SCRIPTS = {
 
 
 def compiled_with(workspace: Workspace, repack: str) -> CompiledPipeline:
-    """Compile a pipeline whose training leaves no code in its artefact."""
+    """Compile a pipeline whose training leaves no code in its artifact."""
     models = workspace.root / "models"
     data = "channels: {test: {dataFiles: [{sourceName: numbers, fileName: s3://smp-local/x}]}}"
     project = load(

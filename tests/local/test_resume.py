@@ -254,7 +254,9 @@ def test_a_run_whose_process_was_killed_is_shown_as_stopped(workspace: Workspace
     assert fields["steps"] == {"Stopped": 1}
     assert fields["step_records"][0]["state"] == "Stopped"
     assert "  Stopped  " in runs_table([run])
-    assert f"go on with  smp run test-pipeline --resume {run.id}" in show_run(run, workspace.places)
+    assert f"continue with  smp run test-pipeline --resume {run.id}" in show_run(
+        run, workspace.places
+    )
     time.sleep(0.1)
     assert show_fields(run, workspace.places) == fields
 

@@ -223,8 +223,8 @@ def transform_fn(model, body, content_type, accept):
 def served(workspace: Workspace, text: str | None) -> CompiledPipeline:
     """Training by a stand-in, a model of what it made, and its batch transform with this server."""
     compiled = pipeline(workspace, REPORTS)
-    artefact = {"Get": "Steps.fit.ModelArtifacts.S3ModelArtifacts"}
-    container = {"Image": "image:1", "ModelDataUrl": artefact, "Environment": {}}
+    artifact = {"Get": "Steps.fit.ModelArtifacts.S3ModelArtifacts"}
+    container = {"Image": "image:1", "ModelDataUrl": artifact, "Environment": {}}
     model = {"PrimaryContainer": container, "ExecutionRoleArn": ROLE}
     uri = workspace.put("data/in.csv", "2\n4\n")
     request = transform_request("", uri, Accept="application/jsonlines", AssembleWith="Line")

@@ -1,4 +1,4 @@
-"""What holds for every configuration of the workspace, whoever wrote it and whatever it trains.
+"""What holds for every configuration of the workspace: any author, any model.
 
 A delivery runs this before it synthesizes anything. Files of a model are read, never run or imported.
 """

@@ -78,9 +78,9 @@ def preprocessed(
     """The /opt/ml/processing of the second model's preprocessing, after it ran."""
     processing = tmp_path_factory.mktemp("mlp") / "processing"
     shutil.copytree(pca.bucket / "housing" / "raw", processing / "input" / "raw_data")
-    artefact = processing / "input" / "housing-pca-training-input-train" / "model.tar.gz"
-    artefact.parent.mkdir()
-    with tarfile.open(artefact, "w:gz") as archive:
+    artifact = processing / "input" / "housing-pca-training-input-train" / "model.tar.gz"
+    artifact.parent.mkdir()
+    with tarfile.open(artifact, "w:gz") as archive:
         archive.add(pca.model_dir, arcname=".")
     run_script(MLP / "scripts" / "preprocess.py", env={"PROCESSING_DIR": str(processing)})
     return processing
@@ -126,7 +126,7 @@ def test_price_is_no_input_of_the_components(pca: PcaRun) -> None:
     assert "Sale_Price" not in header
 
 
-def test_components_are_served_from_the_artefact(pca: PcaRun, load_module: LoadModule) -> None:
+def test_components_are_served_from_the_artifact(pca: PcaRun, load_module: LoadModule) -> None:
     module = load_module(pca.model_dir / "code" / "inference.py")
     _, *rows = (pca.numbers / "x_train.csv").read_text("utf-8").splitlines(keepends=True)
     served = serve_lines(module, pca.model_dir, "".join(rows))
@@ -155,7 +155,7 @@ def test_every_part_has_the_columns_of_training(preprocessed: Path) -> None:
     assert len(set(widths.values())) == 1
 
 
-def test_fails_without_the_pca_in_its_artefact(
+def test_fails_without_the_pca_in_its_artifact(
     preprocessed: Path, load_module: LoadModule, tmp_path: Path
 ) -> None:
     with tarfile.open(tmp_path / "model.tar.gz", "w:gz") as archive:

@@ -17,7 +17,7 @@ IDENTITY = (
 
 
 def git(directory: Path, *arguments: str) -> str:
-    """Run git without the settings of whoever runs the tests, and return what it writes."""
+    """Run git without the settings of anyone who runs the tests, and return what it writes."""
     done = subprocess.run(
         ["git", *IDENTITY, "-C", str(directory), *arguments],
         env={**os.environ, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"},

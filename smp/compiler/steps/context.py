@@ -185,7 +185,7 @@ class StepContext:
         return properties.ProcessingOutputConfig.Outputs[chain.output].S3Output.S3Uri
 
     def artifact_of(self, node: StepNode, name: str) -> Any:
-        """Return the expression for the artefact that a Training or Tuning step makes, for another step."""
+        """Return the expression for the artifact that a Training or Tuning step makes, for another step."""
         if self.graph.node(name).step_class == "Tuning":
             step = self.made[name][-1]
             return Join(on="/", values=[step.output_path, *step.best_model])

@@ -43,7 +43,7 @@ def render_create_model(context: StepContext, node: StepNode) -> list[Any]:
 def _of_package(context: StepContext, node: StepNode, approved: str) -> RequestStep:
     """Return the step that makes a model of the version that an ApprovedModel step finds.
 
-    The SDK's own wants an artefact.
+    The SDK's own wants an artifact.
     """
     outputs = context.made[approved][-1].properties.Outputs
     request = {
@@ -110,7 +110,7 @@ def _builder(context: StepContext, node: StepNode, repack: list[Any]) -> ModelBu
 
 
 def _artifact(context: StepContext, node: StepNode, repack: list[Any]) -> Any:
-    """Return the artefact to serve: packed by this step, by the CreateModel step, or as trained."""
+    """Return the artifact to serve: packed by this step, by the CreateModel step, or as trained."""
     assert node.training is not None
     registry = node.model.config.registry
     assert registry is not None

@@ -105,7 +105,7 @@ def _launcher(section: TrainSection) -> Torchrun | MPI | None:
 
 
 def render_repack(context: StepContext, node: StepNode, artifact: Any) -> TrainingStep:
-    """Render the step that puts the model's source directory into its artefact as `code/`."""
+    """Render the step that puts the model's source directory into its artifact as `code/`."""
     written = node.model.config.train
     assert written is not None
     section = sdk_view(written).model_copy(update=REPACK)

@@ -47,7 +47,7 @@ class _JobTuningStep(TuningStep):  # type: ignore[misc]
 
     @property
     def best_model(self) -> list[Any]:
-        """The parts of the best job's artefact below the output path."""
+        """The parts of the best job's artifact below the output path."""
         best = self.properties.BestTrainingJob.TrainingJobName
         return [best, "output/model.tar.gz"]
 

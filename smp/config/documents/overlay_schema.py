@@ -85,6 +85,6 @@ def _or_null(schema: Schema) -> Schema:
 
 
 def _discriminated(schema: Schema) -> tuple[Schema, Schema]:
-    """Return what is said about a key, and what may stand there."""
+    """Return what is said about a key, and what is allowed there."""
     described: Schema = {key: schema[key] for key in ("description", "default") if key in schema}
     return described, {key: value for key, value in schema.items() if key not in described}

@@ -137,7 +137,7 @@ class _Resolution:
         if parent[1:] != ("sagemakerNetworkSecurity", key):
             self._report(path, f"{name} stands for several values: it goes into '{key}' only", text)
         elif text.strip() != name or self._has_neighbours(parent):
-            self._report(path, f"{name} is a whole list: no other value stands beside it", text)
+            self._report(path, f"{name} is a whole list: it must be the only value", text)
 
     def _has_neighbours(self, path: Path_) -> bool:
         return (*path, 1) in self.document.positions
@@ -164,7 +164,7 @@ class _Resolution:
         name = variable[1]
         if SECRET.search(name):
             reason = f"the environment variable {name} looks like a secret"
-            hint = "a pipeline's definition is no place for secrets: let the script fetch it"
+            hint = "a pipeline's definition is not a place for secrets: let the script fetch it"
             self._report(path, reason, text, None, hint)
         elif name not in self.environ:
             hint = "set it, or write the value into the file"
@@ -181,7 +181,7 @@ class _Resolution:
     def _is_foreign(self, text: str, path: Path_) -> bool:
         for mark, reason in FOREIGN.items():
             if mark in text:
-                self._report(path, f"'{mark}' may not stand in a configuration: {reason}", text)
+                self._report(path, f"'{mark}' is not allowed in a configuration: {reason}", text)
                 return True
         return False
 

@@ -64,7 +64,7 @@ def find_scripts(
     """Find the source directory, and the scripts that the sections name, by section and key.
 
     `directory` is the model's own, its links followed; `roots` are where a source directory is
-    looked up after it. What is no text is left to others to report.
+    looked up after it. What is not a text is left to others to report.
     """
     if not isinstance(written, str) or not written:
         return Scripts(None)
@@ -115,7 +115,7 @@ def script_faults(
         allowed = "a path below source_directory, without '..'"
         yield PathFault(path, "leads out of the source directory", shown(written), allowed)
     elif parts.suffix not in suffixes:
-        yield PathFault(path, "is no script", shown(written), f"a {' or '.join(suffixes)} file")
+        yield PathFault(path, "is not a script", shown(written), f"a {' or '.join(suffixes)} file")
     elif not _exists(target):
         hint = f"create it, or correct the path; it is looked up in {source}"
         yield PathFault(path, "there is no such file", shown(written), None, hint)

@@ -152,7 +152,7 @@ def _syntax_problem(error: yaml.MarkedYAMLError, text: str, file: str) -> Proble
     )
     if "\t" in indent:
         location = Location(file, line + 1, indent.index("\t") + 1)
-        return Problem("a tab stands in the indentation; YAML takes blanks only", location)
+        return Problem("indented with a tab; YAML allows only spaces", location)
     if error.context_mark and error.problem in (
         "did not find expected ',' or ']'",
         "did not find expected ',' or '}'",

@@ -55,7 +55,7 @@ class Document:
         return path
 
     def name_of(self, path: Path_) -> str:
-        """Return how messages name a path of `data`: as it stands in the file."""
+        """Return how messages name a path of `data`: as it is in the file."""
         return dotted(self.written(path))
 
     def locate(self, path: Path_) -> Location:
@@ -126,7 +126,9 @@ class _Expansion:
             if name is None:
                 continue
             if name in data:
-                reason = f"the key {shown(name)} stands twice: first at {self.keys[(*path, name)]}"
+                reason = (
+                    f"the key {shown(name)} is given twice: first at {self.keys[(*path, name)]}"
+                )
                 self.problems.append(Problem(reason, key.place, dotted(path)))
                 continue
             self._put(data, name, key, child, path)

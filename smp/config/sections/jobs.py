@@ -146,7 +146,7 @@ class TransformSection(JobSection):
     @model_validator(mode="after")
     def _check_stand_in(self) -> TransformSection:
         if self.local_stand_in is not None and self.entry_point is not None:
-            reason = "has no effect beside 'entry_point', which runs in a local run too"
+            reason = "has no effect together with 'entry_point', which runs in a local run too"
             raise fault(reason, "one of the two", at=("local_stand_in",))
         return self
 

@@ -1,4 +1,4 @@
-"""The parameters that a pipeline declares: what whoever starts an execution may set."""
+"""The parameters that a pipeline declares: what anyone who starts an execution may set."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _read_default(value: Any, info: ValidationInfo) -> Value:
     if read is None:
         quoted = kind == "String" and isinstance(value, (int, float))
         hint = f'put it in quotes: "{value}"' if quoted else None
-        raise fault(f"is no default of a parameter of type {kind}", MEANINGS[kind], hint)
+        raise fault(f"is not a default of a parameter of type {kind}", MEANINGS[kind], hint)
     if len(str(read)) > MAX_VALUE:
         raise fault("is too long", f"at most {MAX_VALUE:,} characters")
     return read
@@ -68,7 +68,7 @@ Default = Annotated[
 
 
 class ParameterConfig(ConfigModel):
-    """A value that whoever starts an execution may set; `${parameters.NAME}` stands for it."""
+    """A value that anyone who starts an execution may set; `${parameters.NAME}` stands for it."""
 
     name: str = Field(
         pattern=pattern(f"^{NAME}$", "1 to 64 letters, digits, hyphens and underscores")
@@ -94,7 +94,7 @@ class ParameterConfig(ConfigModel):
             raise fault(reason, "type: String, or no allowed_values", at=("allowed_values",))
         for index, value in enumerate(self.allowed_values):
             if value in self.allowed_values[:index]:
-                raise fault("stands above already", at=("allowed_values", index))
+                raise fault("is already in the list", at=("allowed_values", index))
         if self.default is not None and self.default not in self.allowed_values:
             hint = near_names(str(self.default), self.allowed_values)
             reason = "is not one of the allowed values"
@@ -113,7 +113,7 @@ def _check_names(parameters: tuple[ParameterConfig, ...]) -> tuple[ParameterConf
     names = [parameter.name for parameter in parameters]
     for index, name in enumerate(names):
         if name in names[:index]:
-            raise fault("a parameter of this name stands above", at=(index, "name"))
+            raise fault("a parameter of this name is already defined above", at=(index, "name"))
     return parameters
 
 

@@ -78,7 +78,7 @@ class InferenceSpecification(AlgorithmChoice):
 
 
 class RegistrySection(ConfigModel):
-    """How a model becomes a version in the model registry, and how its artefact is packed."""
+    """How a model becomes a version in the model registry, and how its artifact is packed."""
 
     model_package_group_name: Text | None = Field(
         default=None, alias="ModelPackageGroupName", pattern=HYPHENATED
@@ -93,6 +93,6 @@ class RegistrySection(ConfigModel):
     ) = Field(default=None, alias="ModelPackageDescription")
     """What the version's page says."""
     model_repack: Flag = Field(default=True, alias="ModelRepack")
-    """Whether a job packs `source_directory` into the model's artefact before it is served."""
+    """Whether a job packs `source_directory` into the model's artifact before it is served."""
     inference_specification: InferenceSpecification = Field(alias="InferenceSpecification")
     """How the model is served."""

@@ -49,8 +49,6 @@ class SparkSection(ConfigModel):
             last = [name.rpartition("/")[2] for name in names]
             for index, name in enumerate(last):
                 if name in last[:index]:
-                    reason = (
-                        f"a file of the name '{name}' stands above, and all lie in one directory"
-                    )
+                    reason = f"a file named '{name}' is already listed, and all files are in one directory"
                     raise fault(reason, "files of different names", at=(key, index))
         return self

@@ -14,7 +14,7 @@ Target = Literal["sagemaker", "airflow", "stepfunctions"]
 def _check_twice(targets: tuple[Target, ...]) -> tuple[Target, ...]:
     for index, target in enumerate(targets):
         if target in targets[:index]:
-            raise fault("stands twice", "each target once", at=(index,))
+            raise fault("is given twice", "each target once", at=(index,))
     return targets
 
 

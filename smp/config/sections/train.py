@@ -37,7 +37,7 @@ from smp.config.values.varying import VARIES, Varying, fixed
 
 Option = Annotated[
     Text,
-    Field(pattern=pattern(r"^[A-Za-z0-9_.,:=/@%+-]+$", "one word of mpirun's, without blanks")),
+    Field(pattern=pattern(r"^[A-Za-z0-9_.,:=/@%+-]+$", "one word of mpirun's, without spaces")),
 ]
 
 
@@ -123,7 +123,7 @@ class TrainSection(JobSection, AlgorithmChoice):
     keep_alive_seconds: Varying[Annotated[int, Field(ge=1, le=21_600)]] | None = None
     """How long the instances are kept, and paid for, after the job, for the next one like it."""
     output_path: S3Uri | None = None
-    """Where the model's artefact goes; without it a place in the project's bucket."""
+    """Where the model's artifact goes; without it a place in the project's bucket."""
     content_type: Annotated[ContentType, VARIES] | None = None
     """The content type of the channels' data."""
     input_mode: Annotated[Literal["File", "FastFile", "Pipe"], VARIES] = "File"
@@ -140,7 +140,7 @@ class TrainSection(JobSection, AlgorithmChoice):
     """Metrics that the service reads from the log. A built-in algorithm reports its own, and the service
     refuses others."""
     model_data_uri: S3Uri | None = None
-    """An artefact to begin from."""
+    """An artifact to begin from."""
     channels: TrainingChannels = Field(default={}, max_length=20)
     """Data by channel: each at `/opt/ml/input/data/<channel>`. Of an image's own algorithm, channels
     without files are the outputs that it takes of chained processing steps; without any it takes all."""
@@ -148,14 +148,14 @@ class TrainSection(JobSection, AlgorithmChoice):
     @model_validator(mode="after")
     def _check_stand_in(self) -> TrainSection:
         if self.local_stand_in is not None and self.entry_point is not None:
-            reason = "has no effect beside 'entry_point', which runs in a local run too"
+            reason = "has no effect together with 'entry_point', which runs in a local run too"
             raise fault(reason, "one of the two", at=("local_stand_in",))
         if self.algorithm is not None and self.entry_point is not None:
             reason = "is not run by 'algorithm', which brings its own"
             allowed = "algorithm without entry_point, or a framework or image_uri with it"
             raise fault(reason, allowed, at=("entry_point",))
         if self.algorithm is not None and self.metric_definitions:
-            reason = "is not for 'algorithm', which reports metrics of its own"
+            reason = "is not for 'algorithm', which reports its own metrics"
             raise fault(reason, "no metric_definitions", at=("metric_definitions",))
         return self
 
@@ -177,7 +177,7 @@ class TrainSection(JobSection, AlgorithmChoice):
         wait, run = self.max_wait_seconds, self.max_runtime_seconds
         if self.use_spot and wait is None:
             allowed = f"max_wait_seconds of at least max_runtime_seconds, {run}"
-            raise fault("does not say how long to wait for capacity", allowed, at=("use_spot",))
+            raise fault("needs a limit for waiting for capacity", allowed, at=("use_spot",))
         if wait is not None and not self.use_spot:
             raise fault(
                 "has no effect without 'use_spot'", "use_spot: true", at=("max_wait_seconds",)

@@ -46,7 +46,9 @@ def _check_zone(value: str) -> str:
     if value not in known:
         same = next((name for name in known if name.lower() == value.lower()), None)
         hint = f"did you mean '{same}'?" if same else near_names(value, sorted(known))
-        raise fault("is no time zone", "a name of the IANA database, such as Europe/Berlin", hint)
+        raise fault(
+            "is not a time zone", "a name of the IANA database, such as Europe/Berlin", hint
+        )
     return value
 
 
@@ -56,7 +58,7 @@ def _check_instant(value: str) -> str:
     try:
         instant = datetime.fromisoformat(value)
     except ValueError:
-        raise fault("is no time", allowed) from None
+        raise fault("is not a time", allowed) from None
     if instant.tzinfo is None:
         raise fault("has no offset", allowed, f"for UTC: {value}Z" if "T" in value else None)
     return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -65,11 +67,11 @@ def _check_instant(value: str) -> str:
 def _read_value(value: Any) -> Value:
     if isinstance(value, Written):
         if not EVENT.fullmatch(value.text):
-            allowed = "a value, or ${event.NAME} with nothing beside it"
+            allowed = "a value, or ${event.NAME} and nothing else"
             raise fault("is put in as a whole or not at all", allowed)
         return value.text
     if value is None or not isinstance(value, (str, int, float, bool)):
-        raise fault("is no value of a parameter", "text, a number, true or false")
+        raise fault("is not a value of a parameter", "text, a number, true or false")
     return value
 
 
@@ -121,9 +123,9 @@ class ScheduleTrigger(TriggerBase):
     @model_validator(mode="after")
     def _check_times(self) -> ScheduleTrigger:
         if self.cron is None and self.rate is None:
-            raise fault("says no times", "cron or rate")
+            raise fault("has no time", "cron or rate")
         if self.cron is not None and self.rate is not None:
-            raise fault("says times twice", "cron or rate", at=("rate",))
+            raise fault("has two kinds of time", "cron or rate", at=("rate",))
         if self.rate is not None and self.timezone is not None:
             reason = "has no effect: a rate counts from the start of the schedule"
             raise fault(reason, "with cron only", at=("timezone",))
@@ -191,7 +193,7 @@ def _check_names(triggers: tuple[AnyTrigger, ...]) -> tuple[AnyTrigger, ...]:
     names = [trigger.name.lower() for trigger in triggers]
     for index, name in enumerate(names):
         if name in names[:index]:
-            raise fault("a trigger of this name stands above", at=(index, "name"))
+            raise fault("a trigger of this name is already defined above", at=(index, "name"))
     return triggers
 
 

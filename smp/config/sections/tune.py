@@ -159,14 +159,14 @@ class TuneSection(ConfigModel):
             raise fault(reason, "early_stopping: Off", at=("early_stopping",))
         for name in self.static_hyperparameters:
             if name in self.ranges:
-                reason = "stands in 'ranges' too"
+                reason = "is in 'ranges' too"
                 raise fault(reason, "one of the two", at=("static_hyperparameters", name))
         return self
 
     def _check_grid(self) -> None:
         for name, one in self.ranges.items():
             if not isinstance(one, CategoryRange):
-                reason = "is no categorical range, and strategy Grid takes no other"
+                reason = "is not a categorical range, and strategy Grid takes no other"
                 raise fault(reason, "type: categorical", at=("ranges", name))
         if self.max_jobs is not None:
             reason = "is not for strategy Grid, which tries every combination"

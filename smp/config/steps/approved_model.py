@@ -17,7 +17,7 @@ from smp.definition.expressions import ParameterType
 
 def _check_version(value: int | str) -> int | str:
     if not re.fullmatch("latest|[1-9][0-9]*", str(value)):
-        raise fault("is no version", "latest, or the number of a version")
+        raise fault("is not a version", "latest, or the number of a version")
     return value
 
 
@@ -31,7 +31,7 @@ Version = Annotated[
 
 def _check_place(value: str) -> str:
     if not re.fullmatch(r"s3://[^/]+/.*", value):
-        raise fault("is no prefix in a bucket", "s3://BUCKET/PREFIX")
+        raise fault("is not a prefix in a bucket", "s3://BUCKET/PREFIX")
     return value
 
 
@@ -70,7 +70,7 @@ class ApprovedModelStep(StepBase):
     when_none: Literal["fail", "continue"] = "fail"
     """What happens where no such version is approved."""
     artifacts: Places = ()
-    """Where artefacts of the group's versions lie, beside where the workspace's pipeline puts them."""
+    """Where artifacts of the group's versions lie, beside where the workspace's pipeline puts them."""
     images: Images = ()
     """Images of the group's versions, beside the one that the workspace's pipeline registers."""
     reports: Places = ()
@@ -85,7 +85,7 @@ class ApprovedModelStep(StepBase):
     def _check_group(self) -> ApprovedModelStep:
         allowed = "one of model_package_group and model"
         if self.model_package_group is None and self.model is None:
-            raise fault("does not say of which group", allowed)
+            raise fault("does not name the group", allowed)
         if self.model_package_group is not None and self.model is not None:
-            raise fault("says twice of which group", allowed)
+            raise fault("names the group twice", allowed)
         return self

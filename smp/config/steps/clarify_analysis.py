@@ -38,7 +38,7 @@ def _bare(reason: str, allowed: str, fits: Callable[[Any], bool]) -> PlainValida
 Column = Annotated[
     str | int,
     _bare(
-        "is no column",
+        "is not a column",
         "its name, its index from 0 on, or a JMESPath expression where the data are JSON",
         lambda value: (
             bool(value) if isinstance(value, str) else isinstance(value, int) and value >= 0
@@ -46,7 +46,7 @@ Column = Annotated[
     ),
 ]
 Value = Annotated[
-    Bare, _bare("is no value", "a text or a number", lambda value: isinstance(value, Bare))
+    Bare, _bare("is not a value", "a text or a number", lambda value: isinstance(value, Bare))
 ]
 
 
@@ -110,9 +110,9 @@ def _check_baseline(value: Any) -> Any:
     if isinstance(value, Written):
         raise PydanticKnownError("string_type")
     if isinstance(value, str) and not value.startswith("s3://"):
-        raise fault("is no S3 URI", BASELINE)
+        raise fault("is not an S3 URI", BASELINE)
     if not isinstance(value, (str, list, tuple)):
-        raise fault("is no baseline", BASELINE)
+        raise fault("is not a baseline", BASELINE)
     return value if isinstance(value, str) else _rows(value)
 
 
@@ -122,7 +122,7 @@ def _rows(rows: list[Any] | tuple[Any, ...]) -> tuple[tuple[Bare, ...], ...]:
     for index, row in enumerate(rows):
         items = row if isinstance(row, (list, tuple)) else []
         if not items or not all(isinstance(item, Bare) for item in items):
-            raise fault("is no row of texts and numbers", BASELINE, at=(index,))
+            raise fault("is not a row of texts and numbers", BASELINE, at=(index,))
         if len(items) != len(rows[0]):
             reason = f"has {len(items)} values, and the first row {len(rows[0])}"
             raise fault(reason, "rows of one length", at=(index,))
@@ -159,5 +159,5 @@ class Shap(ConfigModel):
     @model_validator(mode="after")
     def _check_one_baseline(self) -> Shap:
         if self.baseline is not None and self.num_clusters is not None:
-            raise fault("has no effect beside a baseline", at=("num_clusters",))
+            raise fault("has no effect together with a baseline", at=("num_clusters",))
         return self

@@ -89,7 +89,7 @@ class ClarifyCheckStep(CheckStep):
         known = METRICS.get(self.check, ())
         for index, method in enumerate(self.methods):
             if method not in known:
-                reason = f"'{method}' is no metric of {self.check}"
+                reason = f"'{method}' is not a metric of {self.check}"
                 raise fault(reason, ", ".join(known), near_names(method, known), ("methods", index))
             if method in BY_GROUP and self.group_variable is None:
                 raise fault(f"{method} needs group_variable", at=("methods", index))
@@ -108,14 +108,14 @@ class ClarifyCheckStep(CheckStep):
     def _check_columns(self) -> ClarifyCheckStep:
         for index, name in enumerate(self.headers):
             if name in self.headers[:index]:
-                raise fault("a column of this name stands above", at=("headers", index))
+                raise fault("a column of this name is already defined above", at=("headers", index))
         for path, column in self._columns() if self.headers else ():
             if isinstance(column, int) and column >= len(self.headers):
                 reason = f"there are {len(self.headers)} columns in headers"
                 raise fault(reason, f"0 to {len(self.headers) - 1}", at=path)
             if isinstance(column, str) and column not in self.headers:
                 hint = near_names(column, self.headers)
-                raise fault("is no column of headers", ", ".join(self.headers), hint, path)
+                raise fault("is not a column of headers", ", ".join(self.headers), hint, path)
         return self
 
     def _columns(self) -> Iterator[tuple[tuple[str | int, ...], str | int]]:

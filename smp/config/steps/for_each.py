@@ -35,7 +35,9 @@ def check_list(items: list[Any]) -> list[Any]:
     """Return a list whose items are all scalars, or all mappings of the same keys, as it is."""
     for index, item in enumerate(items):
         if isinstance(item, Written):
-            raise fault("is no item: the items are what stands here", ITEMS_ALLOWED, at=(index,))
+            raise fault(
+                "is not an item: the items are what stands here", ITEMS_ALLOWED, at=(index,)
+            )
     return _read(check_items, items)
 
 
@@ -56,10 +58,10 @@ def _check_items(value: Any) -> Any:
         if isinstance(read, str):
             return tuple(_read(items_of, read))
         if not isinstance(read, Reference) or read.kind not in (PARAMETERS, OUTPUTS):
-            raise fault("is no list", ITEMS_ALLOWED)
+            raise fault("is not a list", ITEMS_ALLOWED)
         return text
     if not isinstance(value, list):
-        raise fault("is no list", ITEMS_ALLOWED)
+        raise fault("is not a list", ITEMS_ALLOWED)
     return tuple(check_list(value))
 
 

@@ -1,4 +1,4 @@
-"""Steps that hand work to something that is no job of SageMaker: a function, or whoever reads a queue."""
+"""Steps that hand work to something other than a SageMaker job: a function, or a reader of a queue."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ RESERVED_ENV_VARS = frozenset(
         "SM_SKIP_EFS_SIMULATION",
     }
 )
-"""Variables by which the program that runs notebooks in SageMaker's images is told what to do."""
+"""Variables by which the program that runs notebooks in SageMaker's images is reported what to do."""
 MAX_VARIABLES = 100
 
 
@@ -102,7 +102,7 @@ class NotebookJobStep(StepBase):
     max_runtime_seconds: Varying[Annotated[int, Field(ge=1, le=TWENTY_EIGHT_DAYS)]] = 172800
     """The time after which the job is stopped, in seconds."""
     max_retry_attempts: Annotated[int, Field(ge=1, le=30)] = 1
-    """How often the job begins again after a fault of the service's own."""
+    """How often the job begins again after a fault internal to the service."""
     tags: Tags = ()
     """Tags of the job, beside those of the pipeline."""
     retry: RetrySection | None = None
@@ -123,7 +123,7 @@ class NotebookJobStep(StepBase):
         for place, path in self.named_files():
             name = PurePosixPath(path).name
             if name in seen:
-                reason = f"'{seen[name]}' has the same name, and all lie in one directory"
+                reason = f"'{seen[name]}' has the same name, and all files are in one directory"
                 raise fault(reason, "files of different names", at=place)
             seen[name] = path
         return self

@@ -36,7 +36,7 @@ RESERVED_ENV_VARS = frozenset(
         "probability_threshold_attribute",
     }
 )
-"""Variables by which the check's image is told what to do."""
+"""Variables by which the check's image is reported what to do."""
 
 
 def _check_environment(env: dict[str, str]) -> dict[str, str]:

@@ -23,7 +23,7 @@ def _instance_type(kind: InstanceKind) -> AfterValidator:
         if value not in known:
             full = f"ml.{value}"
             hint = f"did you mean {full!r}?" if full in known else near_names(value, known)
-            raise fault("is no instance type of this kind of job", _family(value, known), hint)
+            raise fault("is not an instance type of this kind of job", _family(value, known), hint)
         return value
 
     return AfterValidator(check)
@@ -65,16 +65,16 @@ def _check_bucket(value: str) -> str:
     if value.startswith("s3://"):
         raise fault("is a URI, and a bucket's name is expected", BUCKET_WORDS)
     if not BUCKET.fullmatch(DEPLOY_TIME_NAME.sub("x1y", value)):
-        raise fault("is no name of an S3 bucket", BUCKET_WORDS)
+        raise fault("is not a name of an S3 bucket", BUCKET_WORDS)
     return value
 
 
 def _check_uri(value: str) -> str:
     if not value.startswith("s3://"):
-        raise fault("is no S3 URI", "s3://BUCKET/KEY")
+        raise fault("is not an S3 URI", "s3://BUCKET/KEY")
     bucket = value.removeprefix("s3://").split("/")[0]
     if not BUCKET.fullmatch(DEPLOY_TIME_NAME.sub("x1y", bucket)):
-        raise fault(f"{shown(bucket)} is no name of an S3 bucket", BUCKET_WORDS)
+        raise fault(f"{shown(bucket)} is not a name of an S3 bucket", BUCKET_WORDS)
     return value
 
 
@@ -98,14 +98,14 @@ def _check_prefix(value: str) -> str:
 def _check_container_path(value: str) -> str:
     inside = value == CONTAINER_ROOT or value.startswith(f"{CONTAINER_ROOT}/")
     if not inside or ".." in value.split("/") or any(map(str.isspace, value)):
-        raise fault("is no directory of a processing container", f"{CONTAINER_ROOT}/…")
+        raise fault("is not a directory of a processing container", f"{CONTAINER_ROOT}/…")
     return value
 
 
 def _check_checkpoint_path(value: str) -> str:
     parts = value.split("/")
     if not value.startswith("/opt/ml/") or ".." in parts or any(map(str.isspace, value)):
-        raise fault("is no directory for checkpoints", "/opt/ml/checkpoints, or below /opt/ml/")
+        raise fault("is not a directory for checkpoints", "/opt/ml/checkpoints, or below /opt/ml/")
     if parts[3] in ("input", "model", "output", "code", ""):
         reason = "is a directory that the service keeps for other things"
         raise fault(reason, "/opt/ml/checkpoints, or another below /opt/ml/")
@@ -144,7 +144,7 @@ ContainerPath = Annotated[Text, Field(max_length=256), AfterValidator(_check_con
 ImageUri = Annotated[
     str,
     Field(
-        min_length=1, max_length=255, pattern=pattern(r"^\S+$", "an image's URI, without blanks")
+        min_length=1, max_length=255, pattern=pattern(r"^\S+$", "an image's URI, without spaces")
     ),
 ]
 ContentType = Annotated[Text, Field(max_length=256)]
@@ -268,7 +268,7 @@ def _resource(expression: str, what: str) -> Callable[[str], str]:
 
     def check(value: str) -> str:
         if not compiled.fullmatch(value) and not DEPLOY_TIME_NAME.fullmatch(value):
-            raise fault(f"is no {what}", example)
+            raise fault(f"is not a {what}", example)
         return value
 
     example = RESOURCE_EXAMPLES[what]

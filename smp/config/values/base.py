@@ -133,7 +133,7 @@ def _read_flag(value: Any) -> Any:
 
 
 def read_scientific(value: Any) -> Any:
-    """Turn text such as `1e-5`, which is no number of YAML 1.1, into the number that it says."""
+    """Turn text such as `1e-5`, which is not a number of YAML 1.1, into the number that it says."""
     is_number = isinstance(value, str) and re.fullmatch(SCIENTIFIC, value)
     return float(value) if is_number else value
 
@@ -201,7 +201,7 @@ TAG_MARKS = frozenset("_.:/=+-@")
 
 def _check_tag_text(value: str) -> str:
     if not all(char.isalnum() or char == " " or char in TAG_MARKS for char in value):
-        raise fault("is not allowed in a tag", "letters, digits, blanks and _.:/=+-@")
+        raise fault("is not allowed in a tag", "letters, digits, spaces and _.:/=+-@")
     return value
 
 
@@ -228,7 +228,7 @@ def _check_tags(tags: tuple[Tag, ...]) -> tuple[Tag, ...]:
     keys = [tag.key for tag in tags]
     for index, key in enumerate(keys):
         if key in keys[:index]:
-            raise fault("a tag of this name stands above", at=(index, "Key"))
+            raise fault("a tag of this name is already defined above", at=(index, "Key"))
     return tags
 
 

@@ -246,7 +246,7 @@ class _Parser:
             return Membership(left, self._values(), negated)
         kind, operator = self._next("a comparison such as >=, or 'in'")
         if kind != "operator":
-            raise self._fault(f"has '{operator}' where a comparison such as >= or 'in' stands")
+            raise self._fault(f"has '{operator}' where a comparison such as >= or 'in' is expected")
         known: Operator = next(name for name in OPPOSITES if name == operator)
         comparison = Comparison(OPPOSITES[known] if negated else known, left, self._operand())
         if not any(references(comparison)):
@@ -264,7 +264,7 @@ class _Parser:
     def _literal(self) -> Value:
         value = self._operand()
         if isinstance(value, Reference):
-            raise self._fault(f"has '{value}' where a number or a text in quotes stands")
+            raise self._fault(f"has '{value}' where a number or a text in quotes is expected")
         return value
 
     def _operand(self) -> Operand:
@@ -277,7 +277,7 @@ class _Parser:
             return token.lower() == "true"
         reference = read_reference(token) if kind == "reference" else None
         if reference is None:
-            raise self._fault(f"has '{token}' where a value stands")
+            raise self._fault(f"has '{token}' where a value is expected")
         return reference
 
     def _take(self, token: str) -> bool:
@@ -291,17 +291,17 @@ class _Parser:
     def _expect(self, token: str) -> None:
         if not self._take(token):
             found = self._next(f"'{token}'")[1]
-            raise self._fault(f"has '{found}' where '{token}' stands")
+            raise self._fault(f"has '{found}' where '{token}' is expected")
 
     def _next(self, wanted: str) -> tuple[str, str]:
         if self._at == len(self._tokens):
-            raise self._fault(f"ends where {wanted} stands")
+            raise self._fault(f"ends where {wanted} is expected")
         self._at += 1
         return self._tokens[self._at - 1]
 
     def _fault(self, reason: str) -> Exception:
         return fault(
-            f"is no condition: it {reason}",
+            f"is not a condition: it {reason}",
             'comparisons of STEP.metrics.PATH, STEP.final_metrics.NAME, STEP.final_metrics["NAME"], '
             "STEP.outputs.NAME or parameters.NAME with a number, true, false or a text in quotes, "
             "joined by and, or, not, in",

@@ -118,7 +118,7 @@ class ImageChoice(ConfigModel):
         if self.image_uri is not None:
             for key in ("framework", "framework_version", "py_version", "accelerator"):
                 if getattr(self, key) is not None:
-                    reason = "has no effect beside 'image_uri'"
+                    reason = "has no effect together with 'image_uri'"
                     raise fault(reason, "one of the two", at=(key,))
         elif self.framework is None and self.default_framework is None:
             raise fault("is of no framework", "framework beside it", at=("framework_version",))
@@ -164,7 +164,7 @@ class ImageChoice(ConfigModel):
             reason = f"is a machine that no image of {image} is known for"
             raise fault(reason, "another instance type, or an own image_uri", at=self.machine_key)
         if len(found) != 1 and self.accelerator is None:
-            reason = f"does not say whether the image of {image} is for CPUs or GPUs"
+            reason = f"does not decide whether the image of {image} is for CPUs or GPUs"
             raise fault(reason, "accelerator: cpu or accelerator: gpu", at=self.machine_key)
         if self.accelerator is not None and len(found) == 1 and self.accelerator not in found:
             reason = f"is not what its instance types have: {', '.join(self._machines())}"
@@ -195,7 +195,7 @@ class AlgorithmChoice(ImageChoice):
             return super()._check_choice()
         for key in ("image_uri", *("framework", "framework_version", "py_version", "accelerator")):
             if getattr(self, key) is not None:
-                raise fault("has no effect beside 'algorithm'", "one of the two", at=(key,))
+                raise fault("has no effect together with 'algorithm'", "one of the two", at=(key,))
         return None
 
     def published(self) -> PublishedImage | None:

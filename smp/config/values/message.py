@@ -33,7 +33,7 @@ def check_message(text: str) -> str:
     for match in HOLE.finditer(text):
         if read_reference(match[1]) is None and not match[1].startswith(DEPLOY_TIME):
             raise fault(
-                f"holds '{match[0]}', which is no value of an execution",
+                f"holds '{match[0]}', which is not a value of an execution",
                 '${STEP.metrics.PATH}, ${STEP.final_metrics.NAME}, ${STEP.final_metrics["NAME"]}, '
                 "${STEP.outputs.NAME} and ${parameters.NAME}",
             )

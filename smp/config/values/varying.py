@@ -130,7 +130,7 @@ def _whole(written: Written, kind: ParameterType) -> Reference:
     if items_in(written.text):
         raise fault("an item of a loop is taken as text, and no text is expected here")
     if name is None:
-        allowed = f"{BEGIN}NAME}} with nothing beside it"
+        allowed = f"{BEGIN}NAME}} and nothing else"
         raise fault("is text around a parameter, and no text is expected here", allowed)
     return Reference(name, kind)
 

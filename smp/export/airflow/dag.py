@@ -259,7 +259,7 @@ class TaskSource:
         return call("Arguments", mapping(members), **after)
 
     def _branch(self, task: Task) -> Iterator[str]:
-        """Yield a function that returns the tasks to go on with, and the task that it makes."""
+        """Yield a function that returns the tasks to continue with, and the task that it makes."""
         name = self._names[task.name]
         margin = " " * INDENT
         rule = ', trigger_rule="all_done"' if is_guarded(task) else ""

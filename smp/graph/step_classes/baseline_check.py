@@ -31,7 +31,7 @@ def _check_chain(findings: Findings, config: CheckStep, chained: tuple[ChainedIn
     if source.step_class not in CHECKED:
         findings.report_step(
             config,
-            f"'{source.step_name}' is a {source.step_class} step, whose output is no data to check",
+            f"'{source.step_name}' is a {source.step_class} step, whose output is not data to check",
             "chain_input_source_step",
             allowed=f"a step of class {' or '.join(CHECKED)}",
         )

@@ -1,4 +1,4 @@
-"""Condition and Fail: which way an execution goes on, and where it ends."""
+"""Condition and Fail: which way an execution continues, and where it ends."""
 
 from __future__ import annotations
 

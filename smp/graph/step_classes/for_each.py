@@ -45,7 +45,7 @@ def _check_selector(findings: Findings, step: DeclaredStep, config: ForEachStep)
     if compared.owner not in config.steps:
         model, index = findings.places[config.step_name]
         findings.report(
-            f"compares '{compared}', and '{compared.owner}' is no step of this loop",
+            f"compares '{compared}', and '{compared.owner}' is not a step of this loop",
             *("models", model, "steps", index, *place),
             allowed=", ".join(config.steps),
         )

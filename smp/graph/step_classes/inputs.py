@@ -58,7 +58,7 @@ def check_manifest(
             findings.report_step(
                 step.config,
                 f"{what} become one manifest, which is written when the pipeline is built, so no "
-                "parameter and no item may stand there",
+                "parameter and no item is allowed there",
                 found=uri,
             )
         if uri.endswith("/"):

@@ -12,7 +12,7 @@ from smp.graph.step_classes.base import Implied, StepClass
 from smp.graph.step_classes.baseline_check import checks_before
 
 MAKERS = ("Training", "Tuning")
-"""The classes whose steps make a model's artefact."""
+"""The classes whose steps make a model's artifact."""
 
 
 def _check_create(findings: Findings, step: DeclaredStep, _: tuple[ChainedInput, ...]) -> Implied:
@@ -30,13 +30,13 @@ def _check_create(findings: Findings, step: DeclaredStep, _: tuple[ChainedInput,
 
 
 def _take_approved(findings: Findings, step: DeclaredStep, approved: str) -> Implied:
-    """Make the model of an approved version: it brings artefact, image and inference script."""
+    """Make the model of an approved version: it brings artifact, image and inference script."""
     config = findings.config_of(approved)
     assert isinstance(config, ApprovedModelStep)
     if config.when_none == "continue":
         findings.report_step(
             step.config,
-            f"makes a model of the version that '{approved}' finds, which goes on where there is none",
+            f"makes a model of the version that '{approved}' finds, which continues if there is none",
             allowed=f"when_none: fail in '{approved}', or in a second ApprovedModel step before this one",
         )
     transform = step.model.config.transform
@@ -78,14 +78,14 @@ def _need_training(findings: Findings, step: DeclaredStep) -> Implied:
             step.config,
             f"packing a model needs its inference script: "
             f"conf.models.{step.model.name}.transform.entry_point",
-            hint='or set registry.ModelRepack: "False" where the artefact serves as it is',
+            hint='or set registry.ModelRepack: "False" where the artifact serves as it is',
         )
     first, second = (*makers, None, None)[:2]
     return {"training": first, "training_otherwise": second}
 
 
 def _makers(findings: Findings, step: StepBase, model: Model) -> tuple[str, ...]:
-    """Return the step that makes the artefact, and its other form on a condition's other side."""
+    """Return the step that makes the artifact, and its other form on a condition's other side."""
     last = findings.last_before(step, model, *MAKERS)
     if last is None:
         return ()
@@ -94,7 +94,7 @@ def _makers(findings: Findings, step: StepBase, model: Model) -> tuple[str, ...]
 
 
 def _packed_by(findings: Findings, step: DeclaredStep) -> str | None:
-    """Return the CreateModel step that packs the very artefact which a RegisterModel step registers."""
+    """Return the CreateModel step that packs the very artifact which a RegisterModel step registers."""
     registry = step.model.config.registry
     name = findings.last_before(step.config, step.model, "CreateModel")
     if registry is None or not registry.model_repack or name is None:

@@ -40,7 +40,7 @@ def notebook_channel(chain: ChainedInput) -> str:
 
 
 def _check_notebook(findings: Findings, step: DeclaredStep, config: NotebookJobStep) -> None:
-    """Report a file that is no notebook; that there is one is checked for every step that names files."""
+    """Report a file that is not a notebook. Its existence is checked for every step that names files."""
     path = step.model.source_directory / config.input_notebook
     reason = None if file_error(path, step.model.directory) else _notebook_error(path)
     if reason is not None:
@@ -57,9 +57,9 @@ def _notebook_error(path: Path) -> str | None:
     try:
         content = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
-        return f"is no notebook: {error}"
+        return f"is not a notebook: {error}"
     if not isinstance(content, dict) or not isinstance(content.get("cells"), list):
-        return "is no notebook: it has no cells"
+        return "is not a notebook: it has no cells"
     if content.get("nbformat") != FORMAT:
         return f"is a notebook of format {content.get('nbformat')}, and {FORMAT} is expected"
     return None

@@ -62,7 +62,7 @@ def _report_owner(
     findings: Findings, step: DeclaredStep, place: tuple[str | int, ...], reference: Reference
 ) -> None:
     wanted = CLASS_OF_KIND.get(reference.kind)
-    what = f"is no {wanted} step" if wanted else "has no outputs"
+    what = f"is not a {wanted} step" if wanted else "has no outputs"
     none = f"no {wanted} step" if wanted else "no step with outputs"
     known = [n for n, s in findings.steps.items() if _has_kind(s, reference.kind)]
     known = [name for name in known if name != step.config.step_name]
@@ -123,7 +123,7 @@ def _check_reports(
             findings,
             step,
             place,
-            f"reads '{reference}', and where the reports of '{packages.group}' lie is not known",
+            f"reads '{reference}', and the location of the reports of '{packages.group}' is not known",
             allowed=f"with their prefix in `reports` of '{source.step_name}'",
         )
 

@@ -1,4 +1,4 @@
-"""Training: a script, or an image's own algorithm, that makes a model's artefact."""
+"""Training: a script, or an image's own algorithm, that makes a model's artifact."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from smp.graph.step_classes.inputs import (
 
 
 def training_outputs(step: DeclaredStep) -> Outputs:
-    """Return the one output: the model's artefact."""
+    """Return the one output: the model's artifact."""
     section = step.model.config.train
     return ((MODEL_OUTPUT, only_channel(section.channels if section else ())),)
 

@@ -28,7 +28,7 @@ def _check(findings: Findings, step: DeclaredStep, chained: tuple[ChainedInput, 
     if train.entry_point is not None and tune.objective.metric not in known:
         findings.report_model(
             step.model,
-            f"the objective '{tune.objective.metric}' is no metric of train.metric_definitions",
+            f"the objective '{tune.objective.metric}' is not a metric of train.metric_definitions",
             *("tune", "objective", "metric"),
             allowed=", ".join(known) or "metric_definitions has none",
             hint=near_names(tune.objective.metric, known),

@@ -53,7 +53,7 @@ def holds(condition: Json, scope: Scope) -> bool:
 
 
 def _equal(left: Any, right: Any) -> bool:
-    """Say whether two values are the same; a flag is no number."""
+    """Say whether two values are the same; a flag is not a number."""
     return isinstance(left, bool) == isinstance(right, bool) and bool(left == right)
 
 

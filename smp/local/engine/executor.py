@@ -140,7 +140,7 @@ class Executor:
                 self._end(loop.outcome(self.records))
 
     def _stop_loops(self) -> None:
-        """End the loops of a run that was stopped: nothing goes on with them."""
+        """End the loops of a run that was stopped: nothing continues with them."""
         for loop in self._loops.values():
             self._end(loop.outcome(self.records))
         self._loops.clear()

@@ -86,7 +86,7 @@ def _options(machine: Machine) -> dict[str, Any]:
 
 
 def resume_run(run: Run, machine: Machine) -> RunRecord:
-    """Go on with a run from its finished steps, with the pipeline as it was compiled then.
+    """Continue with a run from its finished steps, with the pipeline as it was compiled then.
 
     A run that has succeeded stays as it is. Raises RunError for a run that is still going.
     """
@@ -183,7 +183,7 @@ def _execute(
             [
                 Problem(
                     reason,
-                    hint=f"mend that, then go on: {resume_command(run.record())}",
+                    hint=f"fix this, then resume with: {resume_command(run.record())}",
                 )
             ]
         ) from error

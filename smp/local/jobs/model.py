@@ -75,14 +75,14 @@ def containers(model: Mapping[str, Any]) -> list[Json]:
 
 
 def model_data_uri(container: Mapping[str, Any]) -> str | None:
-    """Return the URI of a container's artefact: a `.tar.gz`, or a prefix of files; None without one."""
+    """Return the URI of a container's artifact: a `.tar.gz`, or a prefix of files; None without one."""
     source = container.get("ModelDataSource", {}).get("S3DataSource", {})
     uri = container.get("ModelDataUrl") or source.get("S3Uri")
     return str(uri) if uri else None
 
 
 def require_model_data(container: Mapping[str, Any], store: ObjectStore) -> None:
-    """Raise StepFailure where a container's artefact is not in the store, as the service would."""
+    """Raise StepFailure where a container's artifact is not in the store, as the service would."""
     uri = model_data_uri(container)
     if uri is not None and not store.list(uri):
         raise StepFailure(f"could not find model data at {uri}")

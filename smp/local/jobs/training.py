@@ -1,4 +1,4 @@
-"""Runs a Training step: channels in, a model artefact out."""
+"""Runs a Training step: channels in, a model artifact out."""
 
 from __future__ import annotations
 

@@ -146,15 +146,15 @@ def _lay_out(context: StepContext, container: Json, plan: Plan, place: Path) -> 
     )
     uri = model_data_uri(container)
     if uri is not None:
-        _place_artefact(context, uri, inside(place, "/opt/ml/model"))
+        _place_artifact(context, uri, inside(place, "/opt/ml/model"))
     if context.stand_in is not None:
         context.inputs.place_tree(context.stand_in.code, inside(place, CODE))
     submitted = container["Environment"].get("SAGEMAKER_SUBMIT_DIRECTORY", "")
     if submitted.startswith("s3://"):
-        _place_artefact(context, submitted, inside(place, "/opt/ml/code"))
+        _place_artifact(context, submitted, inside(place, "/opt/ml/code"))
 
 
-def _place_artefact(context: StepContext, uri: str, directory: Path) -> None:
+def _place_artifact(context: StepContext, uri: str, directory: Path) -> None:
     """Unpack an archive, or copy the files of a prefix."""
     file = context.store.path_of(uri)
     if not file.is_file():

@@ -1,7 +1,7 @@
-"""The training jobs of a tuning step, and the records that let an interrupted step go on from them.
+"""The training jobs of a tuning step, and the records that let an interrupted step continue from them.
 
 `steps/<step>/finished-trials/<job>.json` is written once a job has ended, whole or not at all,
-after its artefact is in the store.
+after its artifact is in the store.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class TrialRecords:
     def read(self, objective: str) -> tuple[str | None, list[TrialRun]]:
         """Return the name of the tuning job that was interrupted, and the jobs that it finished.
 
-        Only those of the very same request count, and of a completed one the artefact must be there.
+        Only those of the very same request count, and of a completed one the artifact must be there.
         """
         found = [value for value in self._values() if value.get("asked") == self._asked]
         if not found:
@@ -91,7 +91,7 @@ class TrialRecords:
                 metrics=value["metrics"],
             )
             for value in found
-            if value["tuning_job"] == name and self._has_artefact(value)
+            if value["tuning_job"] == name and self._has_artifact(value)
         ]
         return name, sorted(trials, key=lambda trial: trial.number)
 
@@ -100,7 +100,7 @@ class TrialRecords:
         for file in self.directory.glob("*.json"):
             file.unlink()
 
-    def _has_artefact(self, value: Mapping[str, Any]) -> bool:
+    def _has_artifact(self, value: Mapping[str, Any]) -> bool:
         if value["status"] != "Completed":
             return True
         uri = f"{self._output}/{value['name']}/output/model.tar.gz"

@@ -101,7 +101,7 @@ class _Tuning:
                 proposal.is_hopeless(value)
             self.trials.append(trial)
             self._learn(trial, proposal)
-        self._say(f"{name} goes on: {len(kept)} of its training jobs had ended")
+        self._say(f"{name} continues: {len(kept)} of its training jobs had ended")
         self._check_criteria()
 
     def _run_all(self, pool: ThreadPoolExecutor, most: int, parallel: int) -> None:

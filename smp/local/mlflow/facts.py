@@ -1,4 +1,4 @@
-"""What MLflow is told of a run: one MLflow run, and one below it for each training step and trial.
+"""What MLflow gets of a run: one MLflow run, and one below it for each training step and trial.
 
 It never imports MLflow and never contacts a tracking server.
 """

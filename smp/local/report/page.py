@@ -43,7 +43,7 @@ def render_report(
     beside: Path | None = None,
     now: float | None = None,
 ) -> str:
-    """Return the report of a run that has ended or still goes on.
+    """Return the report of a run that has ended or still continues.
 
     `beside` is the directory that the report will lie in, by default the run's own: links to logs and
     artifacts are relative to it. `now` is the moment up to which steps that still run are shown.
@@ -170,9 +170,9 @@ def _notices(report: Facts) -> Html:
     if record.reason:
         notices.append(element("p", record.reason))
     if record.status == STOPPED or (record.status == FAILED and not report.failed):
-        notices.append(element("p", "Go on with the run: ", command(resume_command(record))))
+        notices.append(element("p", "Continue with the run: ", command(resume_command(record))))
     if record.status == EXECUTING:
-        said = "The run had not ended when this report was written. If it was killed, go on with: "
+        said = "The run had not ended when this report was written. If it was killed, resume with: "
         notices.append(element("p", said, command(resume_command(record))))
     return (
         element("aside", *notices, class_="card notice", aria_label="Notice") if notices else Html()

@@ -4,7 +4,7 @@ Started as `python -I -S launcher.py SPEC` with SPEC a JSON object: `command`, `
 directories that stay visible, the last even where it is hidden), `hidden`, `hosts`, `host`,
 `working_directory`, `network` and `info_fd`.
 
-Three processes: the outer one makes the namespaces and waits, and dies with whoever started it; the
+Three processes: the outer one makes the namespaces and waits, and ends with its parent; the
 inner one is process 1 of the job, sets up the mounts and reaps; the third is the command. When
 process 1 ends, the kernel kills whatever the command left behind.
 """

@@ -1,4 +1,4 @@
-"""Starts commands on request and lets nothing of them outlive whoever asked; a script by itself.
+"""Starts commands on request, and ends all of them when the process that asked ends.
 
 Started as `python -I -S watchdog.py FD`, with FD one end of a stream socket. A request is the
 length of a JSON object in eight bytes, which carry four descriptors (output, status, lifeline,

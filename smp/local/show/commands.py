@@ -1,4 +1,4 @@
-"""The words for a local run: the states of its steps, and the commands that go on with it."""
+"""The words for a local run: the states of its steps, and the commands that continue with it."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def recovery_commands(run: RunRecord, step: StepRecord) -> list[tuple[str, str]]
     alone = [("run this step only", step_command(run, step.name))]
     if step.type == "Fail" or step.item is not None:
         alone = []
-    return [*trials, *alone, ("run all that is left", resume_command(run))]
+    return [*trials, *alone, ("resume this run", resume_command(run))]
 
 
 def _assignment(name: str, value: object) -> tuple[str, str]:

@@ -1,7 +1,7 @@
 """Says how a run goes while it goes: lines for a log, or a view on a terminal (`smp.local.show.live`).
 
 It hears from several threads at once and never slows a job down: a log line costs an assignment. A run
-goes on where nobody reads what is said of it.
+continues where nobody reads what is said of it.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class Progress:
         """Hear of a line of a step's log."""
 
     def note(self, text: str) -> None:
-        """Say what is no step's state, such as that an environment is being made."""
+        """Say what is not a step's state, such as that an environment is being made."""
         with self._lock:
             self._say(text)
 
@@ -193,7 +193,7 @@ def summary(run: Run, record: RunRecord) -> Iterator[str]:
     if record.reason:
         yield f"  {record.reason}"
     if record.status == STOPPED:
-        yield f"  go on with: {resume_command(record)}"
+        yield f"  resume with: {resume_command(record)}"
     yield f"  see more:   {run_command(record, 'show')}"
     yield f"  as a page:  {run_command(record, 'report')}"
 

@@ -59,7 +59,7 @@ def hyperparameters(step: StepRecord) -> dict[str, Any]:
 
 
 def final_metrics(step: StepRecord) -> dict[str, float]:
-    """Return the last value of each metric, as the service would, or as it stands so far.
+    """Return the last value of each metric, as the service would, or as it is so far.
 
     That of a search is the objective of its best trial.
     """

@@ -169,7 +169,7 @@ def _lines(text: str) -> str:
 
 
 def _head(fields: dict[str, Any], record: RunRecord) -> str:
-    ways = [("go on with", resume_command(record))] if record.status == STOPPED else []
+    ways = [("continue with", resume_command(record))] if record.status == STOPPED else []
     rows = [
         ("run", fields["id"]),
         ("pipeline", fields["pipeline"]),

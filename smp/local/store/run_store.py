@@ -1,6 +1,6 @@
 """The record of each run on disk: what was asked for, what each step did, and its log.
 
-Every write is atomic, so that a run can go on after the process was killed at any moment.
+Every write is atomic, so that a run can continue after the process was killed at any moment.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class RunRecord:
     reason: str | None = None
 
     def seen(self, step: StepRecord | None) -> StepRecord | None:
-        """Return the record of one of its steps as it stands: none goes on after the run has ended."""
+        """Return the record of one of its steps as it is: none continues after the run has ended."""
         if step is None or step.status in FINISHED or self.status not in FINISHED:
             return step
         return replace(step, status=STOPPED, ended=self.ended, reason=self.reason)
@@ -189,7 +189,7 @@ class Run:
         return RunRecord(**{**value, "steps": tuple(value["steps"])})
 
     def standing(self) -> RunRecord:
-        """Read the run's own record as it stands: Stopped where its process ended without a word."""
+        """Read the run's own record as it is: Stopped where its process ended without a word."""
         record = self.record()
         if record.status in FINISHED or self.is_going():
             return record

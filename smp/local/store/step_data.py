@@ -127,7 +127,7 @@ def output_uris(result: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _input_uris(arguments: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield name and URI of each channel, input and model artefact of a request."""
+    """Yield name and URI of each channel, input and model artifact of a request."""
     for channel in arguments.get("InputDataConfig", []):
         yield from _uri(channel["ChannelName"], channel.get("DataSource", {}).get("S3DataSource"))
     for item in arguments.get("ProcessingInputs", []):

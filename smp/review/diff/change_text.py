@@ -121,7 +121,7 @@ def line_counts(added: int, removed: int) -> str:
 
 
 def file_words(file: FileChange) -> str:
-    """Return a file's line counts, or its sizes where it is no text."""
+    """Return a file's line counts, or its sizes where it is not a text."""
     counts = (
         [line_counts(file.lines_added, file.lines_removed)]
         if file.lines_added is not None and file.lines_removed is not None

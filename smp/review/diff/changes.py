@@ -73,7 +73,7 @@ class Change:
 
 @dataclass(frozen=True)
 class FileChange:
-    """A file of a code tree. The line counts are None for what is no text, or is not at hand."""
+    """A file of a code tree. The line counts are None for what is not a text, or is not at hand."""
 
     path: str
     kind: Kind

@@ -41,7 +41,7 @@ SECTIONS: tuple[tuple[Section, tuple[str, ...], Read], ...] = (
 """The sections of a pipeline: which members of its JSON they cover, and what of it is compared."""
 
 TOLD_ELSEWHERE = frozenset({"name", "definition", "code"})
-"""Members whose differences are told as steps, edges and code."""
+"""Members whose differences are reported as steps, edges and code."""
 
 ABOUT_THE_CONFIG = ("models", "step_models", "stand_ins")
 """Members that only a compiled config has: what was read back from the service does not know them."""
@@ -104,7 +104,7 @@ def _named(value: Json, member: str) -> dict[str, Any]:
 def _rest(value: Json, covered: frozenset[str], steps: set[str]) -> Json:
     """Return the members that no section covers.
 
-    What they say of a step counts where both sides have it; a stand-in's files are told as code.
+    What they say of a step counts where both sides have it; a stand-in's files are reported as code.
     """
     rest = _without(value, covered)
     for member, shown in (("step_models", lambda item: item), ("stand_ins", _script)):

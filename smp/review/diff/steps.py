@@ -90,7 +90,7 @@ def _one_sided(name: str, old: _Placed | None, new: _Placed | None) -> StepChang
 
 
 def _settings(step: Json) -> Json:
-    """Return what is compared of a step; what it waits for is told as edges."""
+    """Return what is compared of a step; what it waits for is reported as edges."""
     return {key: value for key, value in own_settings(step).items() if key != "DependsOn"}
 
 

@@ -72,7 +72,7 @@ def _permission(item: PermissionChange) -> str:
 
 
 def _step(step: StepChange) -> Iterator[str]:
-    """Yield a step's lines; what only its code changes is told with the code."""
+    """Yield a step's lines; what only its code changes is reported with the code."""
     head = f"{SIGNS[step.kind]} {step.name}  {step.type}"
     if step.kind in (Kind.ADDED, Kind.REMOVED):
         yield f"{head}  {step.facts}".rstrip()

@@ -94,7 +94,7 @@ def widenings(before: Permissions, after: Permissions) -> list[Allowance]:
     """Return what is allowed after and was not before, and what is no longer denied.
 
     What another allowance of the same holder contained is not new. The denials of a role or a resource
-    that is deleted are gone with it, and that is no widening.
+    that is deleted are gone with it, and that is not a widening.
     """
     old, new = _by_holder(before.allowances), _by_holder(after.allowances)
     gone = before.deleted_with_template - after.deleted_with_template

@@ -111,7 +111,7 @@ class PolicyReader:
         return [self._named(kind_of(kind), item) for item in of] or [f"{kind_of(kind)} {name}"]
 
     def _named(self, kind: str, value: Any) -> str:
-        """Name a resource of this template as it is named where it stands, others by their text."""
+        """Name a resource of this template as it is named where it is expected, others by their text."""
         return f"{kind} {self.text.of(value).removeprefix('<').removesuffix('>')}"
 
     def _function_permission(self, properties: Mapping[str, Any]) -> Allowance:

@@ -33,7 +33,7 @@ OF_ONE_REPOSITORY = frozenset(
 """Variables that a git hook sets and that would make every directory look like one repository."""
 
 MAX_BYTES = 512 * 1024 * 1024
-"""What is read of one ref: more is no collection of configs and scripts."""
+"""What is read of one ref: more is not a collection of configs and scripts."""
 
 
 @dataclass(frozen=True)

@@ -91,7 +91,7 @@ def own_repositories(
         raise SetupError(
             [
                 Problem(
-                    f"{workspace} is no git repository, and none of its model directories is one",
+                    f"{workspace} is not a git repository, and none of its model directories is one",
                     hint="name an assembly (cdk.out) with --base instead",
                 )
             ]

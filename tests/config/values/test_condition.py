@@ -106,34 +106,34 @@ def test_what_a_text_says(text: str, expected: Expression) -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("", "ends where a value stands"),
-        ("evaluate.metrics.auc", "ends where a comparison such as >=, or 'in' stands"),
-        ("evaluate.metrics.auc >=", "ends where a value stands"),
+        ("", "ends where a value is expected"),
+        ("evaluate.metrics.auc", "ends where a comparison such as >=, or 'in' is expected"),
+        ("evaluate.metrics.auc >=", "ends where a value is expected"),
         ("evaluate.metrics.auc => 1", "cannot be read from '=> 1' on"),
         ("evaluate.metrics.auc = 1", "cannot be read from '= 1' on"),
-        ("(evaluate.metrics.auc > 1", "ends where ')' stands"),
+        ("(evaluate.metrics.auc > 1", "ends where ')' is expected"),
         ("evaluate.metrics.auc > 1)", "ends before ')'"),
-        ("evaluate.metrics.auc > 1 and", "ends where a value stands"),
+        ("evaluate.metrics.auc > 1 and", "ends where a value is expected"),
         ("1 > 0", "compares two constants"),
-        ("evaluate.auc > 1", "has 'evaluate.auc' where a value stands"),
+        ("evaluate.auc > 1", "has 'evaluate.auc' where a value is expected"),
         ("fit.final_metrics.va:auc > 1", "cannot be read from ':auc > 1' on"),
-        ("fit.final_metrics[0] > 1", "has 'fit.final_metrics[0]' where a value stands"),
-        ("fit.final_metrics[''] > 1", "has 'fit.final_metrics['']' where a value stands"),
+        ("fit.final_metrics[0] > 1", "has 'fit.final_metrics[0]' where a value is expected"),
+        ("fit.final_metrics[''] > 1", "has 'fit.final_metrics['']' where a value is expected"),
         (
             'fit.final_metrics["it\'s"] > 1',
-            "has 'fit.final_metrics[\"it's\"]' where a value stands",
+            "has 'fit.final_metrics[\"it's\"]' where a value is expected",
         ),
         (
             "fit.final_metrics['a:b'].c > 1",
-            "has 'fit.final_metrics['a:b'].c' where a value stands",
+            "has 'fit.final_metrics['a:b'].c' where a value is expected",
         ),
         ("auc > 1", "cannot be read from 'auc > 1' on"),
-        ("parameters.a.b > 1", "has 'parameters.a.b' where a value stands"),
-        ("evaluate.metrics.auc in 1", "has '1' where '[' stands"),
-        ("evaluate.metrics.auc in []", "has ']' where a value stands"),
+        ("parameters.a.b > 1", "has 'parameters.a.b' where a value is expected"),
+        ("evaluate.metrics.auc in 1", "has '1' where '[' is expected"),
+        ("evaluate.metrics.auc in []", "has ']' where a value is expected"),
         (
             "evaluate.metrics.auc in [evaluate.metrics.b]",
-            "has 'evaluate.metrics.b' where a number or a text in quotes stands",
+            "has 'evaluate.metrics.b' where a number or a text in quotes is expected",
         ),
         ("__import__('os')", "cannot be read from '__import__('os')' on"),
         ("evaluate.metrics.auc > 1; 2", "cannot be read from '; 2' on"),
@@ -144,7 +144,7 @@ def test_fails_with_the_place_where_it_stops_to_make_sense(text: str, reason: st
         parse_condition(text)
     context = failure.value.context
     assert context is not None
-    assert context["reason"] == f"is no condition: it {reason}"
+    assert context["reason"] == f"is not a condition: it {reason}"
 
 
 LEAVES = st.builds(

@@ -165,7 +165,7 @@ def test_functions_of_lambda_steps_are_found() -> None:
     assert access({**step("Lambda"), "FunctionArn": arn}).functions == (arn,)
 
 
-def test_a_lookup_brings_the_artefacts_and_images_of_its_group() -> None:
+def test_a_lookup_brings_the_artifacts_and_images_of_its_group() -> None:
     arguments = {
         "ModelPackageGroupName": "churn",
         "Version": "latest",

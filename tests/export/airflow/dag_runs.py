@@ -282,8 +282,8 @@ def _check_requests(service: EmulatedService, run: Json) -> None:
     assert training["ResourceConfig"]["InstanceCount"] == 1
     assert training["EnableInterContainerTrafficEncryption"] is True
     assert training["VpcConfig"]["Subnets"] == ["subnet-1", "subnet-2"]
-    artefact = model["PrimaryContainer"]["ModelDataUrl"]
-    assert artefact.startswith(f"s3://{BUCKET}/models/churn-lightgbm/churn-training/")
+    artifact = model["PrimaryContainer"]["ModelDataUrl"]
+    assert artifact.startswith(f"s3://{BUCKET}/models/churn-lightgbm/churn-training/")
     assert transform["ModelName"] == model["ModelName"]
     predictions = transform["TransformOutput"]["S3OutputPath"]
     inputs = {item["InputName"]: item["S3Input"] for item in metrics["ProcessingInputs"]}
@@ -293,4 +293,4 @@ def _check_requests(service: EmulatedService, run: Json) -> None:
     assert quality == f"{written}/{REPORT}.json"
     run_of = package["CustomerMetadataProperties"]["PIPELINE_ARN"]
     assert run_of == f"airflow:churn-lightgbm/{run['run_id']}"
-    assert package["InferenceSpecification"]["Containers"][0]["ModelDataUrl"] == artefact
+    assert package["InferenceSpecification"]["Containers"][0]["ModelDataUrl"] == artifact

@@ -70,7 +70,7 @@ def make_buckets(service: EmulatedService) -> None:
         client.create_bucket(Bucket=BUCKET, CreateBucketConfiguration=place)
 
 
-def approve_model(service: EmulatedService, group: str, artefact: str) -> None:
+def approve_model(service: EmulatedService, group: str, artifact: str) -> None:
     """Register a version and approve it."""
     registry = service.client("sagemaker")
     groups = registry.list_model_package_groups()["ModelPackageGroupSummaryList"]
@@ -83,7 +83,7 @@ def approve_model(service: EmulatedService, group: str, artefact: str) -> None:
             "Containers": [
                 {
                     "Image": f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/churn-lightgbm:1.0",
-                    "ModelDataUrl": artefact,
+                    "ModelDataUrl": artifact,
                 }
             ]
         },

@@ -150,7 +150,7 @@ def validate(workflow: str) -> dict:
 
 
 def chosen_by(ti) -> list:
-    """Return the tasks that a branch goes on with; not every version keeps what it returned."""
+    """Return the tasks that a branch continues with; not every version keeps what it returned."""
     kept = ti.xcom_pull(task_ids=ti.task_id, key="skipmixin_key") or {}
     return list(kept.get("followed", []))
 

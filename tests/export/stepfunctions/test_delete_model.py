@@ -1,4 +1,4 @@
-"""A state machine deletes a model itself, and a model that is gone is no failure."""
+"""A state machine deletes a model itself, and a model that is gone is not a failure."""
 
 from __future__ import annotations
 

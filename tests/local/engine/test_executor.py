@@ -218,7 +218,7 @@ def test_fails_a_condition_whose_property_file_is_no_json(workspace: Workspace) 
     )
 
     assert statuses(run) == {"evaluate": "Succeeded", "good": "Failed", "go": "Skipped"}
-    assert "e.json is not JSON: NaN is no finite number" in str(step_of(run, "good").reason)
+    assert "e.json is not JSON: NaN is not a finite number" in str(step_of(run, "good").reason)
 
 
 def test_one_step_alone_uses_the_results_of_an_earlier_run(workspace: Workspace) -> None:

@@ -68,7 +68,7 @@ def test_fails_where_the_report_is_gone(tmp_path: Path) -> None:
         run_approved_model(workspace.context("approved", "Lambda", {**EVENT, "Metric1": "auc"}))
 
 
-def test_a_model_of_a_version_has_its_artefact_image_and_script(tmp_path: Path) -> None:
+def test_a_model_of_a_version_has_its_artifact_image_and_script(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path)
     container = model_of(workspace, registered(workspace))["PrimaryContainer"]
     assert container["Image"] == "churn:1"

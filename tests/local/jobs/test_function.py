@@ -110,7 +110,7 @@ def test_fails_for_a_number_that_is_not_finite(value: str, workspace: Workspace)
     run = workspace.run(pipeline(workspace, text, outside(share="Float")))
     reason = str(step_of(run, "ask").reason)
     assert reason.startswith("lambda_handler wrote no answer that can be read: ")
-    assert reason.endswith(" is no finite number")
+    assert reason.endswith(" is not a finite number")
 
 
 def test_fails_without_a_stand_in_before_anything_starts(workspace: Workspace) -> None:

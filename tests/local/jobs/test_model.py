@@ -28,7 +28,7 @@ def test_a_later_step_finds_the_model(tmp_path: Path) -> None:
         {"ModelDataSource": {"S3DataSource": {"S3Uri": f"{BUCKET}/gone/model.tar.gz"}}},
     ],
 )
-def test_fails_without_its_artefact(tmp_path: Path, data: dict[str, object]) -> None:
+def test_fails_without_its_artifact(tmp_path: Path, data: dict[str, object]) -> None:
     workspace = Workspace(tmp_path)
     arguments = {"PrimaryContainer": {"Image": "i", **data}}
     with pytest.raises(StepFailure, match=f"could not find model data at {BUCKET}/gone/model"):

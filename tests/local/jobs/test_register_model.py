@@ -88,11 +88,11 @@ def test_a_report_that_is_not_json_is_named_with_the_version(workspace: Workspac
     run_register(workspace.context("register", "RegisterModel", arguments))
     assert f"the report {BUCKET}/bad.json is not JSON" in workspace.lines[0]
     shown = Registry(workspace.places.registry).show("churn", 1, workspace.store)
-    problem = {"Problem": "is not JSON: NaN is no finite number"}
+    problem = {"Problem": "is not JSON: NaN is not a finite number"}
     assert shown["MetricValues"] == {"ModelQuality.Statistics": problem}
 
 
-def test_fails_without_the_artefact(workspace: Workspace) -> None:
+def test_fails_without_the_artifact(workspace: Workspace) -> None:
     specification = {"Containers": [{"ModelDataUrl": f"{BUCKET}/gone.tar.gz"}]}
     arguments = request(workspace, InferenceSpecification=specification)
     with pytest.raises(StepFailure, match="could not find model data at"):

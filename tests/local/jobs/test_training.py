@@ -1,4 +1,4 @@
-"""Training steps that run: the container's layout, the artefact, metrics, checkpoints, failures."""
+"""Training steps that run: the container's layout, the artifact, metrics, checkpoints, failures."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_model_and_output_become_archives(workspace: Workspace) -> None:
     assert result["TrainingJobStatus"] == "Completed"
 
 
-def test_the_artefact_goes_to_the_next_step(workspace: Workspace) -> None:
+def test_the_artifact_goes_to_the_next_step(workspace: Workspace) -> None:
     train = workspace.training("train", "open('/opt/ml/model/m', 'w').write('42')")
     use = workspace.processing(
         "use",
@@ -205,7 +205,7 @@ def test_fails_for_a_bad_checkpoint_only_where_the_script_did_not(
     ],
 )
 @pytest.mark.parametrize("directory", ["model", "output/data"])
-def test_fails_for_an_artefact_that_could_not_be_unpacked(
+def test_fails_for_an_artifact_that_could_not_be_unpacked(
     workspace: Workspace, directory: str, statement: str, reason: str
 ) -> None:
     run = run_step(workspace, f"import os; os.chdir('/opt/ml/{directory}'); {statement}")

@@ -692,7 +692,7 @@ def test_fails_saying_why_the_model_was_not_loaded(
     assert time.monotonic() - started < ENDS_BY_ITSELF_SECONDS
 
 
-def test_fails_where_the_artefact_lacks_the_script(workspace: Workspace) -> None:
+def test_fails_where_the_artifact_lacks_the_script(workspace: Workspace) -> None:
     uri = workspace.put_model({"code/other.py": BRACKETS, "weight.txt": "1"})
     request = transform_request(workspace.make_model_of(uri), workspace.put("in/data.csv", "x"))
     with pytest.raises(StepFailure) as raised:

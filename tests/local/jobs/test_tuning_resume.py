@@ -54,26 +54,26 @@ def test_jobs_that_ended_before_a_kill_are_kept(
     workspace: Workspace, options: dict[str, Any]
 ) -> None:
     run, ended = kill_after(workspace, 2, script=SLOW, **options)
-    artefacts = [
+    artifacts = [
         workspace.store.path_of(f"{BUCKET}/tuned/{name}/output/model.tar.gz") for name in ended
     ]
-    written = [file.stat().st_mtime_ns for file in artefacts]
+    written = [file.stat().st_mtime_ns for file in artifacts]
 
     workspace.resume(run)
 
     assert set(ended) < names(run)
-    assert [file.stat().st_mtime_ns for file in artefacts] == written
+    assert [file.stat().st_mtime_ns for file in artifacts] == written
     counters = result_of(run)["TrainingJobStatusCounters"]
     assert counters["Completed"] == (options["jobs"] or 5)
     job = result_of(run)["HyperParameterTuningJobName"]
     assert {name.rpartition("-")[0].rpartition("-")[0] for name in names(run)} == {job}
-    assert f"{job} goes on: 2 of its training jobs had ended" in log_of(run, "tune")
+    assert f"{job} continues: 2 of its training jobs had ended" in log_of(run, "tune")
     assert len(step_of(run, "tune").metrics) == counters["Completed"]
     if options["strategy"] != "Bayesian":
         assert tried(run) == tried(run_tuning(workspace, SLOW, **options))
 
 
-def test_a_job_whose_artefact_is_gone_is_done_again(workspace: Workspace) -> None:
+def test_a_job_whose_artifact_is_gone_is_done_again(workspace: Workspace) -> None:
     run, ended = kill_after(
         workspace, 2, script=SLOW, strategy="Grid", jobs=None, ranges=GRID, parallel=1
     )

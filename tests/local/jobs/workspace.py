@@ -61,7 +61,7 @@ class Workspace:
         return [uri.removeprefix(f"{BUCKET}/") for uri in uris]
 
     def put_model(self, files: Mapping[str, str | bytes], key: str = "model.tar.gz") -> str:
-        """Put an artefact with the given files."""
+        """Put an artifact with the given files."""
         buffer = io.BytesIO()
         with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
             for name, content in files.items():
@@ -111,7 +111,7 @@ class Workspace:
         return self.make_model_of(uri, environment)
 
     def make_model_of(self, uri: str, environment: Mapping[str, str] | None = None) -> str:
-        """Make a model of an artefact."""
+        """Make a model of an artifact."""
         container = {
             "Image": "000000000000.dkr.ecr.us-east-1.amazonaws.com/own:1",
             "ModelDataUrl": uri,

@@ -189,7 +189,7 @@ def test_a_stand_in_and_an_unfinished_run_are_clearly_marked(forty: Example) -> 
     assert "model-0-training ran a stand-in: scripts/local_xgboost.py" in text
     assert "say nothing about the real algorithm" in text
     assert "1 h 01 min · stand-in" in text
-    assert f"If it was killed, go on with: smp run forty-steps --resume {forty.run.id}" in text
+    assert f"If it was killed, resume with: smp run forty-steps --resume {forty.run.id}" in text
     assert "1 h 08 min so far" in text
 
 

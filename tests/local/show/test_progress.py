@@ -163,7 +163,7 @@ def test_a_failure_ends_with_log_file_and_commands(
         "  |     indexer = self.columns._get_indexer_strict",
         f"  the whole log:         {run.log_path('train')}\n",
         "  run this step only:    smp run churn --only train\n",
-        f"  run all that is left:  smp run churn --resume {run.id}\n",
+        f"  resume this run:       smp run churn --resume {run.id}\n",
         "churn: Failed in 5.0 s (1 succeeded, 1 failed)\n",
         f"smp show {run.id}",
     ):
@@ -177,7 +177,7 @@ def test_a_stopped_run_says_how_to_go_on(places: Places, compiled: CompiledPipel
     run = begin(places, compiled)
     end(run, STOPPED, 5)
     Progress(out, places, "churn", compiled.order()).run_finished(run.record())
-    assert f"go on with: smp run churn --resume {run.id}" in out.getvalue()
+    assert f"resume with: smp run churn --resume {run.id}" in out.getvalue()
 
 
 def test_a_stream_of_ascii_gets_ascii(places: Places, compiled: CompiledPipeline) -> None:

@@ -1,4 +1,4 @@
-"""The file-based model registry: its shapes, and that nothing is lost whoever writes or dies."""
+"""The file-based model registry: its shapes, and that nothing is lost if a writer dies."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ def test_json_is_read_and_what_the_standard_excludes_is_refused(
     try:
         json.dumps(report, allow_nan=False)
     except ValueError:
-        with pytest.raises(ValueError, match=r"is not JSON: .* is no finite number"):
+        with pytest.raises(ValueError, match=r"is not JSON: .* is not a finite number"):
             read_report(file)
     else:
         assert read_report(file) == report

@@ -245,7 +245,7 @@ def test_fails_in_a_shallow_clone_with_the_way_out(workspace: Path, tmp_path: Pa
 
 def test_fails_where_nothing_is_a_repository(tmp_path: Path) -> None:
     put(tmp_path, CONF, "one\n")
-    with pytest.raises(SetupError, match="is no git repository"):
+    with pytest.raises(SetupError, match="is not a git repository"):
         files_at(tmp_path, "HEAD")
 
 

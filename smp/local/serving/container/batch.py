@@ -139,7 +139,7 @@ class _Client:
 
 @contextmanager
 def _noting_faults(current: _Object, place: str) -> Iterator[None]:
-    """Note what goes wrong with an object as its fault, so that the others go on."""
+    """Note what goes wrong with an object as its fault, so that the others continue."""
     try:
         yield
     except (BadInputError, InvocationError, LookupError, ValueError) as error:

@@ -68,7 +68,7 @@ class Endpoint:
                 reason = f"HTTP {status}: {said or 'no message'}"
                 if status < 500 and status != http.client.TOO_MANY_REQUESTS:
                     raise InvocationError(reason)
-            except socket.timeout:  # noqa: UP041  before Python 3.10 it is no TimeoutError
+            except socket.timeout:  # noqa: UP041  before Python 3.10 it is not a TimeoutError
                 reason = f"no answer within {self._plan.timeout_seconds} s"
             except (OSError, http.client.HTTPException) as error:
                 reason = f"the server broke off: {error or type(error).__name__}"

@@ -101,7 +101,7 @@ class _Requests(BaseHTTPRequestHandler):
 def worker_count() -> int:
     """Return SAGEMAKER_MODEL_SERVER_WORKERS, or as many as there are requests at once and cores.
 
-    Raises ValueError for what is no number.
+    Raises ValueError for what is not a number.
     """
     given = os.environ.get(WORKERS)
     if given:
@@ -162,7 +162,7 @@ def _start_worker(listening: socket.socket, workers: dict[int, mmap.mmap]) -> No
     code = 1
     try:
         code = _work(listening)
-    except BaseException:  # or the worker would go on as the server
+    except BaseException:  # or the worker would continue as the server
         traceback.print_exc()
     finally:
         with contextlib.suppress(Exception):
