@@ -497,10 +497,10 @@ def by_another_file(path: Path) -> None:
 
 
 def by_a_copy(path: Path) -> None:
-    copy = path.with_name("copy")
-    shutil.copy2(path, copy)
+    copied = path.with_name("copy")
+    shutil.copy2(path, copied)
     path.write_text("another")
-    copy.replace(path)
+    copied.replace(path)
 
 
 def by_its_mode(path: Path) -> None:
