@@ -133,7 +133,7 @@ def pinned_is_no_number(_: Account) -> dict[str, str]:
     return {"Version": "newest"}
 
 
-def artifact_elsewhere(account: Account) -> dict[str, str]:
+def artefact_elsewhere(account: Account) -> dict[str, str]:
     account.approve(account.register())
     return {"Artifacts": "s3://smp-local/models/other/"}
 
@@ -175,16 +175,16 @@ def metric_is_no_number(account: Account) -> dict[str, str]:
         (nothing_registered, "smp models approve churn VERSION"),
         (pinned_one_is_rejected, "version 1 of 'churn' is Rejected, not Approved: approve it"),
         (pinned_one_is_not_there, "has no version 2: pin another"),
-        (pinned_is_no_number, "'newest' is not a version of churn: 'latest' or a number"),
-        (artifact_elsewhere, "is outside of what this pipeline may read: s3://smp-local/models/o"),
+        (pinned_is_no_number, "'newest' is no version of churn: 'latest' or a number"),
+        (artefact_elsewhere, "is outside of what this pipeline may read: s3://smp-local/models/o"),
         (image_elsewhere, "is none that this pipeline may pull: other/image:1; name it in"),
         (report_elsewhere, "report.json, is outside of what this pipeline may read"),
         (registered_without_a_report, "version 1 of churn was registered without a metrics report"),
-        (report_is_no_json, "report.json, is not JSON"),
+        (report_is_no_json, "report.json, is no JSON"),
         (report_has_no_such_metric, "has no 'metrics.f1.value': at '.f1' it has auc, by class, na"),
         (
             metric_is_no_number,
-            "'metrics.name' in the metrics report of version 1 of churn is not a nu",
+            "'metrics.name' in the metrics report of version 1 of churn is no nu",
         ),
     ],
 )
