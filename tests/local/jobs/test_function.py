@@ -31,7 +31,10 @@ def stand_in(workspace: Workspace, text: str) -> StandIn:
         path = workspace.places.code / sha256 / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content)
-    found = (CodeFile(name, len(content), sha256) for name, content in files.items())
+    found = (
+        CodeFile(name, len(content), hashlib.sha256(content.encode()).hexdigest())
+        for name, content in files.items()
+    )
     return StandIn(SCRIPT, CodeTree(sha256, tuple(found), "scripts"))
 
 
