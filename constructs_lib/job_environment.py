@@ -56,7 +56,7 @@ class JobEnvironment:
     def grant_read(self, grantee: iam.IGrantable, objects: str = "*") -> iam.Grant:
         """Allow to read data, results and models, and to decrypt them; `objects` is a pattern of keys.
 
-        The bucket may be imported, and then it does not know its key: a grant of its own would do half.
+        The bucket may be imported, and then it does not know its key: its own grant would do half.
         """
         return self.bucket.grant_read(grantee, objects).combine(self.key.grant_decrypt(grantee))
 

@@ -23,7 +23,7 @@ TIMEOUT_SECONDS = 120
 
 
 class PipelineFunction(Construct):
-    """A Lambda function with a role of its own, for one pipeline: its role is for that pipeline only."""
+    """A Lambda function with its own role, for one pipeline: its role is for that pipeline only."""
 
     def __init__(
         self,
