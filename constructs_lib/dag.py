@@ -62,7 +62,7 @@ class Dag(Construct):
         uploaded = basis.files.add_directory(
             "Dag", home.bucket, f"{DAGS_PREFIX}/{self.dag_id}", written
         )
-        uploaded.node.add_dependency(*basis.needed_first, policy.resource)
+        uploaded.node.add_dependency(*basis.needed_first, *policy.resources)
 
 
 def _dag_id(files: Mapping[str, str]) -> str:

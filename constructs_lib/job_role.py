@@ -46,14 +46,15 @@ class JobRole(Construct):
             ),
         }
         self.policies = tuple(
-            RolePolicy(
+            resource
+            for policy, (description, statements) in described.items()
+            if statements
+            for resource in RolePolicy(
                 self,
                 policy,
                 role=self.role,
                 description=description[:1000],
                 statements=[statement.resolved(resolve) for statement in statements],
-            ).resource
-            for policy, (description, statements) in described.items()
-            if statements
+            ).resources
         )
         """What must be there before the role is used."""

@@ -116,7 +116,7 @@ class MwaaEnvironment(Construct):
         )
         groups = self._add_log_groups(log_removal_policy)
         self.resource = self._add_environment(place, f"{REQUIREMENTS_PREFIX}/{path}")
-        self.resource.node.add_dependency(policy.resource, uploaded, *groups)
+        self.resource.node.add_dependency(*policy.resources, uploaded, *groups)
         self.host = self._add_host(place) if size.session_host else None
 
     @property

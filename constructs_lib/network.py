@@ -197,7 +197,7 @@ def _add_flow_logs(
         log_group_name=group.log_group_name,
         deliver_logs_permission_arn=role.role_arn,
     )
-    flow_log.add_resource_dependency(policy.resource)
+    flow_log.node.add_dependency(*policy.resources)
 
 
 def _add_flow_log_role(scope: Network, group: logs.LogGroup) -> tuple[iam.Role, RolePolicy]:

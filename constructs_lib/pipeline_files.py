@@ -161,7 +161,7 @@ class PipelineFiles(Construct):
             ],
         )
         for deployment in deployments:
-            deployment.node.add_dependency(policy.resource)
+            deployment.node.add_dependency(*policy.resources)
 
 
 def _write_statements(

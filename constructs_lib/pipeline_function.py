@@ -61,7 +61,7 @@ class PipelineFunction(Construct):
             statements=[*resolved, write_logs(log_group)],
         )
         self.function = self._add_function(description, function.module, role, log_group)
-        self.function.node.add_dependency(policy.resource)
+        self.function.node.add_dependency(*policy.resources)
         _acknowledge(self.function)
         self.node.default_child = self.function.node.default_child
 

@@ -115,7 +115,7 @@ class PullRequestBuild(Construct):
             **shared_settings(place),
         )
         self.node.default_child = self.project
-        self.project.add_resource_dependency(policy.resource)
+        self.project.node.add_dependency(*policy.resources)
 
 
 def _read_change(place: BuildPlace) -> Statement:

@@ -138,7 +138,7 @@ class PullRequestGateway(Construct):
             **shared_settings(place),
         )
         self.node.default_child = self.project
-        self.project.add_resource_dependency(policy.resource)
+        self.project.node.add_dependency(*policy.resources)
         acknowledge(self.project, {"NIST.800.53.R5-CodeBuildProjectSourceRepoUrl": CONNECTED})
 
 

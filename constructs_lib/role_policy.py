@@ -1,4 +1,4 @@
-"""A customer managed policy whose every wildcard carries its reason."""
+"""Customer managed policies of one role, in which every wildcard carries its reason."""
 
 from __future__ import annotations
 
@@ -9,15 +9,20 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from constructs_lib.acknowledgement import acknowledge, reported
+from smp.definition.permissions.policy_size import MAX_POLICY_CHARACTERS, Sized, in_policies
 from smp.definition.permissions.statement import Statement
 from smp.errors import Problem, SetupError
 
-MAX_POLICY_CHARACTERS = 6144
-"""A managed policy's size without white space (IAM quotas)."""
+MAX_POLICIES = 8
+"""A role has at most 10 managed policies by default (IAM quotas); the rest is for its other policies."""
 
 
 class RolePolicy(Construct):
-    """The permissions of one role, as a managed policy so that they can be read in one place."""
+    """The permissions of one role, as managed policies so that they can be read in one place.
+
+    One policy, unless the statements are longer than IAM allows: then as many as it takes. A grant is
+    never made wider so that it fits.
+    """
 
     def __init__(
         self,
@@ -30,27 +35,37 @@ class RolePolicy(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         granted = [statement for statement in statements if statement.resources]
-        self.resource = iam.CfnManagedPolicy(
+        policies = in_policies(_sized(self, granted))
+        _check_number(description, len(policies))
+        self.resources = tuple(
+            self._add_policy(f"Resource{number or ''}", role, description, policy)
+            for number, policy in enumerate(policies)
+        )
+        """What must exist before the role is used."""
+
+    def _add_policy(
+        self, construct_id: str, role: iam.IRole, description: str, policy: Sequence[Sized]
+    ) -> iam.CfnManagedPolicy:
+        added = iam.CfnManagedPolicy(
             self,
-            "Resource",
+            construct_id,
             description=description,
             policy_document={
                 "Version": "2012-10-17",
-                "Statement": [statement.to_json() for statement in granted],
+                "Statement": [sized.statement.to_json() for sized in policy],
             },
             roles=[role.role_name],
         )
-        shown = _reported(self, granted)
-        _check_size(description, granted, shown)
         acknowledge(
-            self.resource,
+            added,
             {
-                f"AwsSolutions-IAM5[Resource::{resource}]": statement.wildcard or ""
-                for statement, resources in zip(granted, shown, strict=True)
-                for resource in resources
+                f"AwsSolutions-IAM5[Resource::{resource}]": sized.statement.wildcard or ""
+                for sized in policy
+                for resource in sized.shown
                 if "*" in resource
             },
         )
+        return added
 
 
 def write_logs(
@@ -67,25 +82,21 @@ def write_logs(
     )
 
 
-def _reported(scope: Construct, statements: Sequence[Statement]) -> list[list[str]]:
-    """Return the resources of each statement as findings name them."""
+def _sized(scope: Construct, statements: Sequence[Statement]) -> list[Sized]:
+    """Return each statement with its resources as findings name them."""
     every = iter(reported(scope, [arn for item in statements for arn in item.resources]))
-    return [[next(every) for _ in statement.resources] for statement in statements]
+    return [Sized(item, [next(every) for _ in item.resources]) for item in statements]
 
 
-def _check_size(description: str, statements: Sequence[Statement], shown: list[list[str]]) -> None:
-    size = sum(
-        len(str({**statement.to_json(), "Resource": resources}).replace(" ", ""))
-        for statement, resources in zip(statements, shown, strict=True)
-    )
-    if size > MAX_POLICY_CHARACTERS:
+def _check_number(description: str, number: int) -> None:
+    if number > MAX_POLICIES:
         raise SetupError(
             [
                 Problem(
-                    f"the policy '{description}' is too large for IAM",
-                    found=f"about {size} characters",
-                    allowed=f"{MAX_POLICY_CHARACTERS} characters",
-                    hint="keep the data that it reads under fewer prefixes, or bring an own job role",
+                    f"the permissions '{description}' are too many for one role",
+                    found=f"{number} managed policies of {MAX_POLICY_CHARACTERS} characters",
+                    allowed=f"{MAX_POLICIES} managed policies",
+                    hint="read the data under fewer prefixes, or bring an own job role",
                 )
             ]
         )

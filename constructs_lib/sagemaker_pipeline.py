@@ -105,7 +105,7 @@ class SageMakerPipeline(ISageMakerPipeline):
             permissions=self.basis.permissions,
             resolve=self.basis.resolve,
         )
-        self.basis.needed_first.append(pipeline_role.policy.resource)
+        self.basis.needed_first.extend(pipeline_role.policy.resources)
         return pipeline_role.role
 
     def _add_triggers(self) -> None:

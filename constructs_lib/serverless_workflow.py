@@ -53,7 +53,7 @@ class ServerlessWorkflow(Construct):
         policy = self._add_policy(serverless_permissions(basis.compiled), key, log_group)
         uploaded = basis.files.add_definition("ServerlessWorkflow", (name, text))
         self.resource = self._add_resource(key, log_group)
-        self.resource.node.add_dependency(*basis.needed_first, policy.resource, uploaded)
+        self.resource.node.add_dependency(*basis.needed_first, *policy.resources, uploaded)
 
     @property
     def workflow_arn(self) -> str:

@@ -63,7 +63,7 @@ class SessionHost(Construct):
             security_group_ids=[security_group_id],
         )
         self.node.default_child = self.instance
-        self.instance.node.add_dependency(policy.resource, *needs)
+        self.instance.node.add_dependency(*policy.resources, *needs)
         acknowledge(
             self.instance,
             {

@@ -161,7 +161,7 @@ class StateMachine(Construct):
             description=f"Logs, traces and encryption of state machine {self.name}"[:1000],
             statements=self._engine_statements(),
         )
-        return [steps.resource, engine.resource]
+        return [*steps.resources, *engine.resources]
 
     def _engine_statements(self) -> Iterator[Statement]:
         key = self._basis.environment.key.key_arn

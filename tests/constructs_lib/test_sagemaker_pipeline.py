@@ -119,18 +119,31 @@ def test_a_hand_written_stack_leaves_its_pipelines_in_the_assembly(tmp_path: Pat
     assert {name.partition(":")[0] for name in metadata} == {"churn", "prepare"}
 
 
-def test_fails_for_a_policy_that_iam_would_refuse() -> None:
+def role_policy(resources: list[str]) -> cdk.Stack:
     scope = stack()
     role = iam.Role(scope, "Role", assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com"))
-    resources = [f"arn:aws:s3:::bucket/{'x' * 100}/{number}" for number in range(100)]
-    with pytest.raises(SetupError, match="too large for IAM"):
-        RolePolicy(
-            scope,
-            "Policy",
-            role=role,
-            description="too much",
-            statements=[Statement("Read", ["s3:GetObject"], resources)],
-        )
+    read = Statement("Read", ["s3:GetObject"], resources)
+    RolePolicy(scope, "Policy", role=role, description="Data of the jobs", statements=[read])
+    return scope
+
+
+def test_a_role_gets_as_many_policies_as_its_exact_grants_take() -> None:
+    resources = [f"arn:aws:s3:::bucket/{'x' * 100}/{number}" for number in range(200)]
+    template = assertions.Template.from_stack(role_policy(resources)).to_json()
+    documents = [
+        resource["Properties"]["PolicyDocument"]
+        for resource in template["Resources"].values()
+        if resource["Type"] == "AWS::IAM::ManagedPolicy"
+    ]
+    assert len(documents) > 1
+    granted = [arn for each in documents for item in each["Statement"] for arn in item["Resource"]]
+    assert sorted(granted) == sorted(resources)
+
+
+def test_fails_for_more_policies_than_a_role_may_have() -> None:
+    resources = [f"arn:aws:s3:::bucket/{'x' * 100}/{number}" for number in range(500)]
+    with pytest.raises(SetupError, match="too many for one role"):
+        role_policy(resources)
 
 
 def test_constructs_load_neither_the_graph_nor_the_configuration() -> None:

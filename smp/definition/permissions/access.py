@@ -38,11 +38,6 @@ ROLE_KEYS = frozenset({"RoleArn", "ExecutionRoleArn"})
 IMAGE_KEYS = frozenset({"Image", "ImageUri", "TrainingImage"})
 KEY_KEYS = frozenset({"KmsKeyId", "VolumeKmsKeyId"})
 
-MAX_PREFIXES = 12
-"""More prefixes than this are given by their common parents: a policy of IAM holds 6,144 characters."""
-
-BUCKET_DEPTH = len(["s3:", "", "bucket", ""]) - 1
-
 Path = tuple[str, ...]
 
 
@@ -255,22 +250,12 @@ def _is_s3(text: str) -> bool:
 
 
 def _shortest(uris: Iterable[str]) -> tuple[str, ...]:
-    """Return the URIs sorted, without those that another one begins; parents where they are many."""
+    """Return the URIs sorted, without those that another one begins."""
     kept: list[str] = []
     for uri in sorted({uri if "/" in uri[len("s3://") :] else f"{uri}/" for uri in uris}):
         if not kept or not uri.startswith(kept[-1]):
             kept.append(uri)
-    deepest = max((uri.count("/") for uri in kept), default=0)
-    if len(kept) <= MAX_PREFIXES or (
-        deepest == BUCKET_DEPTH and all(u.endswith("/") for u in kept)
-    ):
-        return tuple(kept)
-    return _shortest(_parent(uri) if uri.count("/") == deepest else uri for uri in kept)
-
-
-def _parent(uri: str) -> str:
-    head, _, _ = uri.rstrip("/").rpartition("/")
-    return f"{head}/"
+    return tuple(kept)
 
 
 CODE_OBJECT = re.compile(r"^s3://\$\{smp:bucket\}/code/(?P<sha256>[0-9a-f]{64})/(?P<path>.+)$")
