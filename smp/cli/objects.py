@@ -51,7 +51,7 @@ def _s3_put(arguments: argparse.Namespace) -> int:
 
     store, uri = ObjectStore(places_of(arguments).buckets), _local(arguments.uri)
     if arguments.source.is_dir():
-        count = store.put_tree(arguments.source, uri, follow_links=True)
+        count = len(store.put_tree(arguments.source, uri, follow_links=True))
     elif arguments.source.is_file():
         uri = _object_uri(uri, arguments.source.name)
         store.put(arguments.source, uri)

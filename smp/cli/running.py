@@ -342,8 +342,7 @@ def _stage_model(model: Model, places: Places) -> int:
 
     from smp.local.jobs.environments import Environments
     from smp.local.sandbox.guarded import start_guarded
-    from smp.local.store.object_store import ObjectStore
-    from smp.local.store.places import BUCKET
+    from smp.local.store.staging import stage_tree
 
     python = Environments(places.environments, tell).bin_of(model.directory / LOCAL_REQUIREMENTS)
     tell(f"{model.name}: {PREPARE_SCRIPT}")
@@ -358,6 +357,7 @@ def _stage_model(model: Model, places: Places) -> int:
             started.cleanup()
         if code != 0:
             raise SetupError(f"{model.directory / PREPARE_SCRIPT} ended with {code}")
-        return ObjectStore(places.buckets).put_tree(
-            Path(directory), f"s3://{BUCKET}", follow_links=True
-        )
+        staged = stage_tree(model.name, Path(directory), places)
+    for uri in staged.removed:
+        tell(f"removed {uri}: {PREPARE_SCRIPT} of {model.name} does not write it any more")
+    return staged.count

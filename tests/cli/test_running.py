@@ -231,6 +231,33 @@ def test_one_file_is_staged(run_smp: RunSmp, greeting: Path) -> None:
     assert (done.status, done.out) == (0, f"staged 1 file under {bucket}\n")
 
 
+def test_what_the_data_script_does_not_write_any_more_is_removed(
+    run_smp: RunSmp, greeting: Path
+) -> None:
+    script = """
+import sys
+from pathlib import Path
+
+for name in {names}:
+    path = Path(sys.argv[2], name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(name)
+"""
+    bucket = Places((greeting / ".smp").resolve()).buckets / "smp-local"
+    prepare(greeting, script.format(names=["data/a", "data/b", "data/c"]))
+    run_smp("stage", "greeting", "--workspace", greeting)
+    (bucket / "data" / "own").write_text("by hand")
+    (bucket / "data" / "c").write_text("changed by hand")
+    prepare(greeting, script.format(names=["data/a", "data/d"]))
+    done = run_smp("stage", "greeting", "--workspace", greeting)
+
+    assert done.err == (
+        "greeting: prepare_data.py\n"
+        "removed s3://smp-local/data/b: prepare_data.py of greeting does not write it any more\n"
+    )
+    assert sorted(path.name for path in (bucket / "data").iterdir()) == ["a", "c", "d", "own"]
+
+
 def test_fails_where_the_data_script_writes_nothing(run_smp: RunSmp, greeting: Path) -> None:
     prepare(greeting, "")
     done = run_smp("stage", "greeting", "--workspace", greeting)

@@ -25,7 +25,7 @@ from smp.local.store.run_store import Run, RunStore
 RECENT_SECONDS = 3600
 """A code tree younger than this may be of a compilation that has not written its result yet."""
 ADDRESS = re.compile(rb"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
-REFERS_TO_NOTHING = ("cache", "code", "envs", "hashes", "removed", "runs", "s3")
+REFERS_TO_NOTHING = ("cache", "code", "envs", "hashes", "removed", "runs", "s3", "staged")
 """Directories whose files keep no code tree: runs are looked at one by one."""
 
 

@@ -20,6 +20,7 @@ from smp.local.engine.preflight import refuse_images, refuse_several_machines
 from smp.local.engine.step_runner import RunOptions, StepRunner, read_property_file
 from smp.local.sandbox.base import Sandbox
 from smp.local.show.commands import resume_command
+from smp.local.store.file_hashes import FileHashes
 from smp.local.store.object_store import ObjectStore
 from smp.local.store.places import ACCOUNT_ID, REGION, Places
 from smp.local.store.run_store import (
@@ -163,6 +164,7 @@ def _execute(
         scope=scope,
         options=machine.options,
         sandbox=machine.sandbox,
+        hashes=FileHashes(machine.places.hashes),
         python_of=machine.python_of,
         on_change=machine.listener.step_changed,
         on_line=machine.listener.log_line,

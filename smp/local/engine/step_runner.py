@@ -62,6 +62,7 @@ class StepRunner:
     scope: Scope
     options: RunOptions
     sandbox: Sandbox
+    hashes: FileHashes
     python_of: Callable[[str], Path]
     on_change: Callable[[StepRecord], None]
     on_line: Callable[[str, str], None]
@@ -115,10 +116,11 @@ class StepRunner:
         )
         if row_of(step) is FAIL:
             raise StepFailure(str(arguments.get("ErrorMessage", "the Fail step was reached")))
-        hashes = FileHashes(self.places.hashes)
-        content = self._content(record, hashes)
+        content = self._content(record)
         store = ObjectStore(self.places.buckets)
-        cache = StepCache(self.places.cache, self.compiled.name, store, hashes, self.options.cache)
+        cache = StepCache(
+            self.places.cache, self.compiled.name, store, self.hashes, self.options.cache
+        )
         found = (
             Found(None, "--fresh was given")
             if self.options.fresh
@@ -139,17 +141,17 @@ class StepRunner:
         inputs = tuple(content.inputs)
         record = self._attempts(step, replace(record, why=found.why, inputs=inputs))
         # Inputs that changed while the job ran are not what it is known to have read.
-        if self._content(record, hashes) == content:
+        if self._content(record) == content:
             ended = CachedResult(self.run.id, time.time(), record.result, record.metrics, inputs)
             cache.keep(step, arguments, ended, content, stand_in)
         return record
 
-    def _content(self, record: StepRecord, hashes: FileHashes) -> Content:
+    def _content(self, record: StepRecord) -> Content:
         """Return the content of the step's inputs, and the Python packages that its scripts use."""
         data = StepData(self.compiled, self.places)
         name = self.originals.get(record.name, record.name)
         python = "" if self.sandbox.runs_images else python_identity(self.python_of(name))
-        return Content(read_inputs(data.inputs(record), hashes), python)
+        return Content(read_inputs(data.inputs(record), self.hashes), python)
 
     def _stand_in(self, step: str) -> StandIn | None:
         """Return what runs in place of the step's image, where the sandbox has no images."""

@@ -12,11 +12,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from smp.definition.compiled import CODE_PREFIX, CodeFile, CodeTree, CompiledPipeline
-from smp.definition.deploy_values import substitute
+from smp.definition.compiled import CodeFile, CodeTree, CompiledPipeline
 from smp.errors import Problem, RunError
-from smp.local.store.object_store import ObjectStore, S3Object, copy_file
-from smp.local.store.places import BUCKET, local_value
+from smp.local.store.data_sources import CODE_URI, DataSources, is_code
+from smp.local.store.object_store import ObjectStore, copy_file
 
 OPT_ML = "/opt/ml"
 
@@ -70,6 +69,7 @@ class Inputs:
     def __init__(self, store: ObjectStore, compiled: CompiledPipeline) -> None:
         self.store = store
         self.compiled = compiled
+        self._sources = DataSources(store, compiled)
         self._trees = {tree.sha256: tree for tree in compiled.local_code()}
 
     def fetch(
@@ -79,13 +79,10 @@ class Inputs:
 
         `shard` is (index, count): with ShardedByS3Key each host gets every count-th object.
         """
-        uri = str(source["S3Uri"])
         directory.mkdir(parents=True, exist_ok=True)
-        if self._is_code(uri) and source.get("S3DataType") != "ManifestFile":
-            return self._fetch_code(uri, directory)
-        pairs = (
-            self._manifest(uri) if source.get("S3DataType") == "ManifestFile" else self._prefix(uri)
-        )
+        if is_code(source):
+            return self._fetch_code(str(source["S3Uri"]), directory)
+        pairs = self._sources.objects(source)
         if source.get("S3DataDistributionType") == "ShardedByS3Key":
             index, count = shard
             pairs = pairs[index::count]
@@ -93,11 +90,8 @@ class Inputs:
             copy_file(item.file, directory / relative)
         return len(pairs)
 
-    def _is_code(self, uri: str) -> bool:
-        return uri.startswith(f"s3://{BUCKET}/{CODE_PREFIX}/")
-
     def _fetch_code(self, uri: str, directory: Path) -> int:
-        sha256, _, rest = uri.removeprefix(f"s3://{BUCKET}/{CODE_PREFIX}/").partition("/")
+        sha256, _, rest = uri.removeprefix(CODE_URI).partition("/")
         return self._place(
             [f for f in self._trees[sha256].files if f.path.startswith(rest)], sha256, directory
         )
@@ -114,45 +108,8 @@ class Inputs:
                 hint = f"remove {self.compiled.code_store / sha256} and run the pipeline again"
                 raise RunError([Problem(f"{source} was changed after it was packed", hint=hint)])
             if file.is_template:
-                (directory / file.path).write_text(self._filled(source), encoding="utf-8")
+                (directory / file.path).write_text(self._sources.filled(source), encoding="utf-8")
         return len(files)
-
-    def _filled(self, template: Path) -> str:
-        text = template.read_text(encoding="utf-8")
-        filled = substitute(text, lambda name: local_value(name, self.compiled))
-        assert isinstance(filled, str)
-        return filled
-
-    def _prefix(self, uri: str) -> list[tuple[S3Object, str]]:
-        objects = self.store.list(uri)
-        if not objects:
-            raise RunError(f"there is no object under {uri}; put some there with `smp s3 put`")
-        base = uri if uri.endswith("/") else f"{uri}/"
-        parent = uri.rpartition("/")[0] + "/"
-        return [
-            (item, item.uri.removeprefix(base if item.uri.startswith(base) else parent))
-            for item in objects
-        ]
-
-    def _manifest(self, uri: str) -> list[tuple[S3Object, str]]:
-        """Read a manifest: its first item has the prefix, the others are objects below it."""
-        if self._is_code(uri):
-            sha256, _, path = uri.removeprefix(f"s3://{BUCKET}/{CODE_PREFIX}/").partition("/")
-            text = self._filled(self.compiled.code_store / sha256 / path)
-        else:
-            text = self._only(uri).file.read_text(encoding="utf-8")
-        try:
-            head, *entries = json.loads(text)
-            prefix = str(head["prefix"])
-        except (ValueError, TypeError, KeyError) as error:
-            raise RunError(f"{uri} is not a manifest: {error}") from error
-        return [(self._only(f"{prefix}{entry}"), str(entry)) for entry in entries]
-
-    def _only(self, uri: str) -> S3Object:
-        for item in self.store.list(uri):
-            if item.uri == uri:
-                return item
-        raise RunError(f"there is no object {uri}; put it there with `smp s3 put`")
 
 
 def directories(opt_ml: Path, paths: Iterable[str]) -> None:

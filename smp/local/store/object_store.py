@@ -103,8 +103,8 @@ class ObjectStore:
         *,
         follow_links: bool = False,
         on_refusal: Callable[[Exception], None] | None = None,
-    ) -> int:
-        """Copy every file below a directory under a prefix; return how many there were.
+    ) -> tuple[str, ...]:
+        """Copy every file below a directory under a prefix; return the URI of each.
 
         A link counts as what it leads to. Unless told to follow them, raises RunError for one that
         leads out of the directory: a job must not get hold of files by having them uploaded. Raises it
@@ -116,18 +116,19 @@ class ObjectStore:
         if os.path.lexists(directory) and not directory.is_dir():
             raise RunError(f"{directory} is not a directory")
         within = None if follow_links else _real(directory)
-        count = 0
+        uris = []
         for file in _tree(directory, within):
+            uri = f"{prefix.rstrip('/')}/{file.relative_to(directory).as_posix()}"
             try:
                 _refuse_unfit(file, within)
-                self.put(file, f"{prefix.rstrip('/')}/{file.relative_to(directory).as_posix()}")
+                self.put(file, uri)
             except (OSError, RunError) as error:
                 if on_refusal is None:
                     raise
                 on_refusal(error)
             else:
-                count += 1
-        return count
+                uris.append(uri)
+        return tuple(uris)
 
     def fetch(self, prefix: str, directory: Path) -> int:
         """Copy the objects of a prefix into a directory, as a job's channel in File mode has them.

@@ -46,6 +46,11 @@ class Places:
         return self.root / "hashes"
 
     @property
+    def staged(self) -> Path:
+        """What each model's data script put into the bucket."""
+        return self.root / "staged"
+
+    @property
     def shapes(self) -> Path:
         """Shapes of the requests that steps make."""
         return self.root / "shapes"

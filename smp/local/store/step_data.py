@@ -9,20 +9,20 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from os.path import commonprefix
 from pathlib import Path
 from typing import Any
 
-from smp.definition.compiled import CODE_PREFIX, CodeTree, CompiledPipeline
+from smp.definition.compiled import CodeTree, CompiledPipeline
 from smp.definition.notebook_jobs import is_notebook_job
 from smp.errors import RunError
+from smp.local.store.data_sources import CODE_URI, DataSources, is_code, is_manifest
 from smp.local.store.object_store import ObjectStore, S3Object
-from smp.local.store.places import BUCKET, Places
+from smp.local.store.places import Places
 from smp.local.store.run_store import StepRecord
 
 MAX_HASHED_BYTES = 256 * 1000 * 1000
 """What is larger is shown without a hash, so that a report never takes long."""
-
-CODE_URI = f"s3://{BUCKET}/{CODE_PREFIX}/"
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,7 @@ class StepData:
         self._trees = {tree.sha256: tree for tree in compiled.code}
         self._stand_ins = compiled.stand_ins
         self._store = ObjectStore(places.buckets)
+        self._sources = DataSources(self._store, compiled)
         self._code = places.code
 
     def outputs(self, step: StepRecord) -> list[Stored]:
@@ -71,23 +72,41 @@ class StepData:
 
     def inputs(self, step: StepRecord) -> list[Stored]:
         """Return the data that a step was to read, without code."""
-        pairs = _input_uris(step.arguments)
-        return [self.find(name, uri) for name, uri in pairs if not uri.startswith(CODE_URI)]
+        return [
+            self._read(name, source)
+            for name, source in _input_sources(step.arguments)
+            if not is_code(source)
+        ]
 
     def code(self, step: StepRecord) -> list[CodeTree]:
         """Return the code trees that a step was to read; for a stand-in, its own."""
         if step.stand_in and step.name in self._stand_ins:
             return [self._stand_ins[step.name].code]
         hashes = [
-            uri.removeprefix(CODE_URI).partition("/")[0]
-            for _, uri in _input_uris(step.arguments)
-            if uri.startswith(CODE_URI)
+            str(source["S3Uri"]).removeprefix(CODE_URI).partition("/")[0]
+            for _, source in _input_sources(step.arguments)
+            if str(source["S3Uri"]).startswith(CODE_URI)
         ]
         return [self._trees[sha256] for sha256 in dict.fromkeys(hashes) if sha256 in self._trees]
 
     def code_directory(self, tree: CodeTree) -> Path:
         """Return where the files of a code tree lie."""
         return self._code / tree.sha256
+
+    def _read(self, name: str, source: Mapping[str, Any]) -> Stored:
+        """Look up all objects that a job gets from a source; one that cannot be read has none.
+
+        What a manifest lists is shown under the prefix that all of it has.
+        """
+        uri = str(source["S3Uri"])
+        try:
+            objects = tuple(item for item, _ in self._sources.objects(source))
+            if is_manifest(source):
+                names = [item.uri for item in objects]
+                uri = f"{commonprefix(names).rpartition('/')[0]}/"  # noqa: RUF071  the name is cut at a /
+            return Stored(name, uri, self._store.path_of(uri), objects)
+        except (RunError, OSError, ValueError):
+            return Stored(name, uri, self._store.root)
 
     def find(self, name: str, uri: str) -> Stored:
         """Look up an object or prefix; one that cannot be in the store has no objects."""
@@ -126,34 +145,33 @@ def output_uris(result: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "transform output", transformed
 
 
-def _input_uris(arguments: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield name and URI of each channel, input and model artifact of a request."""
+def _input_sources(arguments: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield name and S3 source of each channel, input and model artifact of a request."""
     for channel in arguments.get("InputDataConfig", []):
-        yield from _uri(channel["ChannelName"], channel.get("DataSource", {}).get("S3DataSource"))
+        source = channel.get("DataSource", {}).get("S3DataSource")
+        yield from _source(channel["ChannelName"], source)
     for item in arguments.get("ProcessingInputs", []):
-        yield from _uri(item["InputName"], item.get("S3Input"))
+        yield from _source(item["InputName"], item.get("S3Input"))
     transform = arguments.get("TransformInput", {}).get("DataSource", {}).get("S3DataSource")
-    yield from _uri("transform input", transform)
+    yield from _source("transform input", transform)
     containers = [
         arguments.get("PrimaryContainer"),
         *arguments.get("Containers", []),
         *arguments.get("InferenceSpecification", {}).get("Containers", []),
     ]
-    for container in containers:
-        uri = (container or {}).get("ModelDataUrl")
-        if isinstance(uri, str):
-            yield "model", uri
+    for container in filter(None, containers):
+        yield from _source("model", {"S3Uri": container.get("ModelDataUrl")})
+        yield from _source("model", container.get("ModelDataSource", {}).get("S3DataSource"))
     for definition in (
         arguments.get("TrainingJobDefinition", {}),
         *arguments.get("TrainingJobDefinitions", []),
     ):
-        yield from _input_uris(definition) if definition else ()
+        yield from _input_sources(definition) if definition else ()
 
 
-def _uri(name: str, source: Mapping[str, Any] | None) -> Iterator[tuple[str, str]]:
-    uri = (source or {}).get("S3Uri")
-    if isinstance(uri, str):
-        yield name, uri
+def _source(name: str, source: Mapping[str, Any] | None) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    if source is not None and isinstance(source.get("S3Uri"), str):
+        yield name, source
 
 
 def combined_hash(names: Sequence[str], hashes: Sequence[str]) -> str | None:

@@ -131,6 +131,43 @@ def test_changed_content_at_the_same_uri_runs_the_step_again(
     assert why(workspace.run(pipeline)) == f"reused {second.id}"
 
 
+def listed(workspace: Workspace, in_code: bool) -> Json:
+    """A source that lists two objects, in the bucket or among the code as the compiler writes it."""
+    workspace.put("data/a", "1")
+    workspace.put("data/b", "2")
+    text = json.dumps([{"prefix": f"{BUCKET}/data/"}, "a", "b"])
+    uri = (
+        workspace.script(text, name="list.json", template=True) + "list.json"
+        if in_code
+        else workspace.put("list.json", text)
+    )
+    return {"S3Uri": uri, "S3DataType": "ManifestFile"}
+
+
+@pytest.mark.parametrize("in_code", [True, False])
+def test_what_a_manifest_lists_counts(workspace: Workspace, in_code: bool) -> None:
+    pipeline = workspace.pipeline(train(workspace, uri=listed(workspace, in_code)))
+    first = workspace.run(pipeline)
+    assert why(workspace.run(pipeline)) == f"reused {first.id}"
+    workspace.put("data/b", "3")
+
+    assert why(workspace.run(pipeline)) == (
+        f"input data ({BUCKET}/data/) changed; SageMaker would reuse the result of run {first.id}"
+    )
+
+
+def test_every_object_that_a_prefix_takes_in_counts(workspace: Workspace) -> None:
+    pipeline = workspace.pipeline(train(workspace, uri=f"{BUCKET}/data"))
+    workspace.put("data/a", "1")
+    workspace.put("data-more/b", "2")
+    first = workspace.run(pipeline)
+    workspace.put("data-more/b", "3")
+
+    assert why(workspace.run(pipeline)) == (
+        f"input data ({BUCKET}/data) changed; SageMaker would reuse the result of run {first.id}"
+    )
+
+
 def test_content_that_comes_back_is_recognised(workspace: Workspace) -> None:
     pipeline = workspace.pipeline(train(workspace))
     first = workspace.run(pipeline)

@@ -96,13 +96,14 @@ def test_a_large_file_is_hashed_once(filled: Workspace, monkeypatch: pytest.Monk
         return hash_of(file)
 
     monkeypatch.setattr(module, "hash_of", counting)
-    monkeypatch.setattr(module, "SETTLED_SECONDS", 0.0)
     filled.put("big", b"x" * 2_000_000)
+    time.sleep(2 * module.FINE_SETTLED_SECONDS)
     first, again = (look(filled, "big") for _ in range(2))
     assert len(hashed) == 1
     assert again == first
 
     filled.put("big", b"y" * 2_000_000)
+    time.sleep(2 * module.FINE_SETTLED_SECONDS)
     assert look(filled, "big")["sha256"] != first["sha256"]
     assert look(filled, "big")["listing"] == first["listing"]
     assert len(hashed) == 2
@@ -119,15 +120,33 @@ def test_a_large_file_that_has_just_changed_is_hashed_again(filled: Workspace) -
     assert look(filled, "big")["sha256"] != before["sha256"]
 
 
-def test_the_same_size_and_time_do_not_hide_a_change(
-    filled: Workspace, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "SETTLED_SECONDS", 0.0)
+def test_the_same_size_and_time_do_not_hide_a_change(filled: Workspace) -> None:
     file = filled.store.path_of(filled.put("big", b"x" * 2_000_000))
+    time.sleep(2 * module.FINE_SETTLED_SECONDS)
     before, times = look(filled, "big"), file.stat()
-    time.sleep(0.02)
     with file.open("r+b") as content:
         content.write(b"y")
     os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
 
     assert look(filled, "big")["sha256"] != before["sha256"]
+
+
+def test_a_run_reads_each_object_once(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+
+    def counting(file: Path) -> str:
+        read.append(file.name)
+        return hash_of(file)
+
+    monkeypatch.setattr(module, "hash_of", counting)
+    data = {
+        "data": workspace.put("data/small", "1"),
+        "more": workspace.put("more/big", "x" * 2_000_000),
+    }
+    time.sleep(2 * module.FINE_SETTLED_SECONDS)
+    steps = [processing(f"step-{number}", inputs=data, **cached()) for number in range(3)]
+    workspace.run(workspace.pipeline(*steps))
+
+    assert sorted(read) == ["big", "small"]

@@ -67,7 +67,7 @@ def test_links_within_a_tree_are_put_as_what_they_lead_to(tmp_path: Path) -> Non
     (tree / "latest").symlink_to("run-2")
     (tree / "best").symlink_to("latest/a")
 
-    assert store.put_tree(tree, "s3://bucket/out") == 3
+    assert len(store.put_tree(tree, "s3://bucket/out")) == 3
     assert [
         item.uri.removeprefix("s3://bucket/out/") for item in store.list("s3://bucket/out")
     ] == [
@@ -123,7 +123,7 @@ def test_what_links_lead_to_elsewhere_is_put_where_that_is_asked_for(tmp_path: P
     made(tmp_path / "large")
     (tree / "data").symlink_to(tmp_path / "large")
 
-    assert store.put_tree(tree, "s3://bucket/out", follow_links=True) == 1
+    assert len(store.put_tree(tree, "s3://bucket/out", follow_links=True)) == 1
     assert store.path_of("s3://bucket/out/data/model.tar.gz").is_file()
 
 
