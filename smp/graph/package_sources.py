@@ -7,9 +7,12 @@ from dataclasses import replace
 
 from smp.config.project import Model, Pipeline, Project
 from smp.config.read.placeholders import SMP_NAMES
-from smp.config.sections.jobs import EvaluateSection
+from smp.config.sections.jobs import EvaluateSection, PreprocessSection
 from smp.config.steps.approved_model import ApprovedModelStep
-from smp.config.values.channels import EvaluateChannel
+from smp.config.steps.section_step import StepConfig
+from smp.config.values.channels import EvaluateChannel, PreprocessChannel
+from smp.config.values.reports import channel_of
+from smp.definition.compiled import EXECUTIONS_PREFIX
 from smp.definition.expressions import fixed_part
 from smp.errors import near_names
 from smp.graph.findings import Findings
@@ -20,6 +23,9 @@ MODELS_PREFIX = "models"
 
 REPORTS_PREFIX = "evaluation"
 """Begins the last part of the place where a Metrics step of a model puts its reports."""
+
+DEFAULT_SECTIONS = {"Processing": "preprocess", "Metrics": "evaluate"}
+"""The section of each class whose steps write reports, if `step_type` names no other."""
 
 Producers = dict[str, tuple[Pipeline, Model]]
 
@@ -46,7 +52,8 @@ def find_source(findings: Findings, step: ApprovedModelStep) -> PackageSource | 
     group = step.model_package_group or next(iter(_groups_of(step, known)), None)
     if group is None:
         return None
-    found = _made_by(group, *known[group]) if group in known else PackageSource(group)
+    made = known.get(group)
+    found = _made_by(group, *made, findings.project) if made else PackageSource(group)
     return replace(
         found,
         artifacts=(*found.artifacts, *step.artifacts),
@@ -95,18 +102,54 @@ def _groups_of(step: ApprovedModelStep, known: Producers) -> list[str]:
     return [group for group, (_, model) in known.items() if model.name == step.model]
 
 
-def _made_by(group: str, pipeline: Pipeline, model: Model) -> PackageSource:
+def _made_by(group: str, pipeline: Pipeline, model: Model, project: Project) -> PackageSource:
     train, registry = model.config.train, model.config.registry
-    bucket = pipeline.s3_bucket or SMP_NAMES["SMP_S3BUCKETNAME"]
+    bucket = _bucket_of(pipeline)
     artifacts = [f"s3://{bucket}/{MODELS_PREFIX}/{pipeline.config.pipeline_name}/"]
     if train is not None and train.output_path:
         artifacts.append(f"{train.output_path.rstrip('/')}/")
     return PackageSource(
         group,
         artifacts=_known_parts(artifacts),
-        reports=_known_parts(_report_prefixes(pipeline, model)),
+        reports=_known_parts(
+            (*_report_prefixes(pipeline, model), *_named_prefixes(pipeline, model, project))
+        ),
         serving=registry.inference_specification if registry else None,
     )
+
+
+def _bucket_of(pipeline: Pipeline) -> str:
+    return pipeline.s3_bucket or SMP_NAMES["SMP_S3BUCKETNAME"]
+
+
+def _named_prefixes(pipeline: Pipeline, model: Model, project: Project) -> Iterator[str]:
+    """Yield where the reports are that a model's registrations name as its quality."""
+    for step in pipeline.config.models[model.name].steps:
+        if isinstance(step, StepConfig) and "model_statistics" in step.model_metrics.written:
+            owner, name = step.model_metrics.written["model_statistics"]
+            yield from _prefix_of(pipeline, owner, name, project)
+
+
+def _prefix_of(pipeline: Pipeline, owner: str, name: str, project: Project) -> Iterator[str]:
+    for model_name, section in pipeline.config.models.items():
+        model = project.models.get(model_name)
+        steps = (step for step in section.steps if isinstance(step, StepConfig))
+        step = next((step for step in steps if step.step_name == owner), None)
+        if step is None or model is None:
+            continue
+        job = model.config.section(step.step_type or DEFAULT_SECTIONS.get(step.step_class, ""))
+        if isinstance(job, EvaluateSection):
+            yield from _report_prefixes(pipeline, model)
+        elif isinstance(job, PreprocessSection):
+            path = job.reports.get(name, "")
+            channel = job.channels.get(channel_of(path), PreprocessChannel())
+            bucket = channel.s3_bucket_name or _bucket_of(pipeline)
+            prefix = channel.output_bucket_prefix.strip("/")
+            yield f"s3://{bucket}/{prefix}/" if prefix else _executions(pipeline)
+
+
+def _executions(pipeline: Pipeline) -> str:
+    return f"s3://{_bucket_of(pipeline)}/{EXECUTIONS_PREFIX}/{pipeline.config.pipeline_name}/"
 
 
 def _report_prefixes(pipeline: Pipeline, model: Model) -> Iterator[str]:
@@ -115,7 +158,7 @@ def _report_prefixes(pipeline: Pipeline, model: Model) -> Iterator[str]:
     for section in (config.evaluate, *config.further_sections.values()):
         if isinstance(section, EvaluateSection):
             channel = next(iter(section.channels.values()), EvaluateChannel())
-            bucket = channel.s3_bucket_name or pipeline.s3_bucket or SMP_NAMES["SMP_S3BUCKETNAME"]
+            bucket = channel.s3_bucket_name or _bucket_of(pipeline)
             parts = (bucket, channel.bucket_prefix.strip("/"), model.name, REPORTS_PREFIX)
             yield "s3://" + "/".join(part for part in parts if part)
 

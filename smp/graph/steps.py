@@ -46,6 +46,8 @@ def _check_keys(findings: Findings, config: StepConfig) -> None:
             "chain_input_source_step",
             hint="it finds its Training step by itself; for order alone use dependencies",
         )
+    if config.model_metrics.written and config.step_class != "RegisterModel":
+        findings.report_step(config, "only a RegisterModel step has it", "model_metrics")
     if config.chain_input_additional_prefix and not (
         config.step_class == "Transform" and config.chain_input_source_step
     ):

@@ -8,12 +8,11 @@ from sagemaker.core.shapes import ProcessingOutput, ProcessingS3Output
 from sagemaker.core.workflow.properties import PropertyFile
 
 from smp.compiler.steps.context import StepContext, sdk_view
-from smp.compiler.steps.processing import file_input, script_step
+from smp.compiler.steps.processing import file_input, report_files, script_step
 from smp.config.sections.jobs import EvaluateSection
 from smp.config.values.channels import EvaluateChannel
+from smp.config.values.reports import EVALUATION_REPORT
 from smp.graph.nodes import REPORT_OUTPUT, StepNode
-
-EVALUATION_REPORT = "EvaluationReport"
 
 
 def render_metrics(context: StepContext, node: StepNode) -> list[Any]:
@@ -48,7 +47,10 @@ def render_metrics(context: StepContext, node: StepNode) -> list[Any]:
             s3_upload_mode="EndOfJob",
         ),
     )
-    properties = [PropertyFile(EVALUATION_REPORT, REPORT_OUTPUT, f"{REPORT_OUTPUT}.json")]
+    properties = [
+        PropertyFile(EVALUATION_REPORT, REPORT_OUTPUT, f"{REPORT_OUTPUT}.json"),
+        *(PropertyFile(name, *place) for name, place in report_files(section).items()),
+    ]
     return [script_step(context, node, section, inputs, [report], properties)]
 
 

@@ -12,12 +12,14 @@ from sagemaker.mlops.workflow.model_step import ModelStep
 from sagemaker.mlops.workflow.steps import StepTypeEnum
 from sagemaker.serve.model_builder import ModelBuilder
 
-from smp.compiler.steps.baseline_check import drift_baselines, registered_metrics
+from smp.compiler.steps.baseline_check import JSON, drift_baselines, registered_metrics
 from smp.compiler.steps.context import StepContext, sdk_view
 from smp.compiler.steps.images import section_image
+from smp.compiler.steps.processing import report_files
 from smp.compiler.steps.request_step import RequestStep
 from smp.compiler.steps.training import render_repack
-from smp.config.sections.jobs import EvaluateSection
+from smp.config.sections.jobs import EvaluateSection, PreprocessSection
+from smp.config.steps.section_step import StepConfig
 from smp.graph.nodes import REPORT_OUTPUT, StepNode, model_package_group_name
 from smp.lookup.approved_model import PACKAGE_ARN
 
@@ -143,12 +145,27 @@ def inference_program(entry_point: str) -> str:
 
 
 def _model_metrics(context: StepContext, node: StepNode) -> ModelMetrics | None:
-    baselines = registered_metrics(context, node)
-    if node.metrics is None:
-        return ModelMetrics(**baselines) if baselines else None
-    outputs = context.made[node.metrics][-1].properties.ProcessingOutputConfig.Outputs
-    evaluate = context.graph.node(node.metrics).section
-    assert isinstance(evaluate, EvaluateSection)
-    report = Join(on="/", values=[outputs[REPORT_OUTPUT].S3Output.S3Uri, f"{REPORT_OUTPUT}.json"])
-    statistics = MetricsSource(content_type=evaluate.content_type, s3_uri=report)
-    return ModelMetrics(**{**baselines, "model_statistics": statistics})
+    """Return the reports that a version keeps: those of its checks and metrics, and those it names."""
+    found = registered_metrics(context, node)
+    if node.metrics is not None:
+        evaluate = context.graph.node(node.metrics).section
+        assert isinstance(evaluate, EvaluateSection)
+        place = (REPORT_OUTPUT, f"{REPORT_OUTPUT}.json")
+        found["model_statistics"] = _source(context, node.metrics, place, evaluate.content_type)
+    assert isinstance(node.config, StepConfig)
+    meant = dict(node.reports)
+    for kind, (owner, name) in node.config.model_metrics.written.items():
+        section = context.graph.node(meant[owner]).section
+        assert isinstance(section, (PreprocessSection, EvaluateSection))
+        found[kind] = _source(context, meant[owner], report_files(section)[name], JSON)
+    return ModelMetrics(**found) if found else None
+
+
+def _source(
+    context: StepContext, step: str, place: tuple[str, str], content_type: str
+) -> MetricsSource:
+    """Return a report of a step as a source of metrics: `place` is its output and its path there."""
+    output, path = place
+    outputs = context.made[step][-1].properties.ProcessingOutputConfig.Outputs
+    uri = Join(on="/", values=[outputs[output].S3Output.S3Uri, path])
+    return MetricsSource(content_type=content_type, s3_uri=uri)

@@ -23,7 +23,7 @@ from smp.compiler.steps.spark import submit_command, submitted_inputs
 from smp.config.sections.jobs import EvaluateSection, PreprocessSection
 from smp.config.values.channels import PreprocessChannel
 from smp.definition.compiled import CodeTree
-from smp.graph.nodes import StepNode
+from smp.graph.nodes import REPORT_OUTPUT, StepNode
 from smp.graph.step_classes.inputs import CODE_INPUT, MANIFEST_FROM, MANIFEST_INPUT
 
 CODE_DIRECTORY = "/opt/ml/processing/input/code"
@@ -46,7 +46,16 @@ def render_processing(context: StepContext, node: StepNode) -> list[Any]:
         for name, channel in (section.channels or {"train": PreprocessChannel()}).items()
     ]
     inputs += submitted_inputs(context, node, section)
-    return [script_step(context, node, section, inputs, outputs, [])]
+    properties = [PropertyFile(name, *place) for name, place in report_files(section).items()]
+    return [script_step(context, node, section, inputs, outputs, properties)]
+
+
+def report_files(section: PreprocessSection | EvaluateSection) -> dict[str, tuple[str, str]]:
+    """Return the output that each report of a job is in, and its path there."""
+    if isinstance(section, EvaluateSection):
+        return {name: (REPORT_OUTPUT, path) for name, path in section.reports.items()}
+    parts = {name: path.partition("/") for name, path in section.reports.items()}
+    return {name: (channel, path) for name, (channel, _, path) in parts.items()}
 
 
 def _static_inputs(

@@ -10,9 +10,9 @@ from sagemaker.mlops.workflow.for_each_step import CurrentItem
 
 from smp.compiler.steps.approved_model import metric_of
 from smp.compiler.steps.context import StepContext
-from smp.compiler.steps.metrics import EVALUATION_REPORT
 from smp.config.values.condition import FINAL_METRICS, ITEM, OUTPUTS, PARAMETERS, Reference
 from smp.config.values.message import message_parts
+from smp.config.values.reports import EVALUATION_REPORT
 from smp.errors import CompileError
 from smp.graph.nodes import StepNode
 
@@ -39,7 +39,8 @@ def value_of(context: StepContext, node: StepNode, reference: Reference) -> Any:
         return metric_of(context, context.graph.node(source), reference.path)
     if reference.kind == FINAL_METRICS:
         return properties.FinalMetricDataList[reference.path].Value
-    return JsonGet(step_name=step.name, property_file=EVALUATION_REPORT, json_path=reference.path)
+    file = reference.report or EVALUATION_REPORT
+    return JsonGet(step_name=step.name, property_file=file, json_path=reference.path)
 
 
 def text_of(context: StepContext, node: StepNode, text: str) -> Any:

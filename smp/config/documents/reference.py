@@ -53,6 +53,7 @@ SECTIONS = {
     "ApprovedModelTrigger": "conf.sagemakerPipeline.triggers[] of type approved_model",
     "ModelSteps": "conf.sagemakerPipeline.models.MODEL",
     "StepConfig": "….steps[]",
+    "ModelMetricsSection": "….model_metrics of a RegisterModel step",
     "ConditionStep": "….steps[] with step_class: Condition",
     "FailStep": "….steps[] with step_class: Fail",
     "ApprovedModelStep": "….steps[] with step_class: ApprovedModel",

@@ -28,6 +28,7 @@ from smp.config.values.channels import (
     TransformChannels,
 )
 from smp.config.values.images import SPARK, Framework, ImageChoice, ProcessingFramework
+from smp.config.values.reports import Reports, channel_of
 from smp.config.values.varying import VARIES, Varying
 
 DEFAULT_CHANNEL = "train"
@@ -73,6 +74,9 @@ class PreprocessSection(JobSection, ImageChoice):
     """What the script is submitted with to Spark, which `framework: spark` or an own image brings."""
     channels: PreprocessChannels = Field(default={})
     """Inputs and outputs; without channels the job has one output, `train`."""
+    reports: Reports = Field(default={})
+    """JSON files that the script writes, by name: each path begins with a channel, such as
+    `quality/report.json`. Conditions and messages read them as `STEP.reports.NAME.PATH`."""
     location: OutputLocation = OutputLocation()
     """Where in its container the job writes."""
     s3_data_distribution_type: Annotated[S3Distribution, VARIES] = "FullyReplicated"
@@ -88,6 +92,22 @@ class PreprocessSection(JobSection, ImageChoice):
     def is_spark(self) -> bool:
         """Whether the script is submitted to Spark."""
         return self.framework == SPARK or self.spark is not None
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The names of the outputs: those of the channels, or one."""
+        return tuple(self.channels) or (DEFAULT_CHANNEL,)
+
+    @model_validator(mode="after")
+    def _check_reports(self) -> PreprocessSection:
+        for name, path in self.reports.items():
+            if channel_of(path) not in self.outputs or channel_of(path) == path:
+                raise fault(
+                    "is not a file below one of the job's outputs",
+                    " or ".join(f"{output}/FILE" for output in self.outputs),
+                    at=("reports", name),
+                )
+        return self
 
     @model_validator(mode="after")
     def _check_spark(self) -> PreprocessSection:
@@ -152,7 +172,7 @@ class TransformSection(JobSection):
 
 
 class EvaluateSection(JobSection, ImageChoice):
-    """A processing job that compares predictions with the truth and writes the metrics report."""
+    """A processing job that evaluates a model, or its predictions, and writes the metrics report."""
 
     model_config = ConfigDict(
         json_schema_extra={"oneOf": [{"required": ["image_uri"]}, {"required": ["framework"]}]}
@@ -176,6 +196,9 @@ class EvaluateSection(JobSection, ImageChoice):
     """The content type of the metrics report."""
     channels: EvaluateChannels = Field(default={})
     """The one channel with what the job reads beside the predictions."""
+    reports: Reports = Field(default={})
+    """Further JSON files that the script writes beside the metrics report, by name: the path of each below
+    `OutputLocalFilepath`. Conditions and messages read them as `STEP.reports.NAME.PATH`."""
     s3_data_distribution_type: Annotated[S3Distribution, VARIES] = "FullyReplicated"
     """Whether each instance gets all data or a part of it."""
     s3_data_type: Literal["S3Prefix", "ManifestFile"] = "S3Prefix"

@@ -32,4 +32,5 @@ class FailStep(StepBase):
     step_class: Literal["Fail"]
     """What the step does."""
     message: Annotated[Text, AfterValidator(check_message), EVALUATED]
-    """Why the execution failed; `${STEP.metrics.PATH}` in it is the value of that metric."""
+    """Why the execution failed; `${STEP.metrics.PATH}` or `${STEP.reports.NAME.PATH}` in it is that
+    value of the report."""

@@ -76,8 +76,8 @@ class ExternalStep(StepBase):
         default={}, max_length=50
     )
     """What is handed over: texts, numbers, flags; `${parameters.NAME}`, `${STEP.metrics.PATH}`,
-    `${STEP.final_metrics.NAME}`, `${STEP.final_metrics["NAME"]}` and `${STEP.outputs.NAME}` in a text are
-    values of the execution."""
+    `${STEP.reports.NAME.PATH}`, `${STEP.final_metrics.NAME}`, `${STEP.final_metrics["NAME"]}` and
+    `${STEP.outputs.NAME}` in a text are values of the execution."""
     outputs: dict[OutputName, ParameterType] = Field(default={}, max_length=50)
     """What comes back, by name: `STEP.outputs.NAME` in conditions, messages and inputs of later steps."""
     local_stand_in: Text | None = None

@@ -9,6 +9,7 @@ from pydantic import Field
 from smp.config.sections.retry import RetrySection
 from smp.config.steps.base import CacheDuration, StepBase
 from smp.config.values.base import Flag, Text, TextList
+from smp.config.values.reports import ModelMetricsSection
 
 SectionClass = Literal[
     "Processing", "Training", "Tuning", "CreateModel", "Transform", "Metrics", "RegisterModel"
@@ -32,6 +33,8 @@ class StepConfig(StepBase):
     """Steps whose outputs are inputs of this one."""
     chain_input_additional_prefix: str = Field(default="", max_length=1024)
     """For Transform: the place inside the chained output that is sent to the model."""
+    model_metrics: ModelMetricsSection = ModelMetricsSection()
+    """For RegisterModel: reports of other steps that the version keeps."""
     retry: RetrySection | None = None
     """When the step runs again after a fault that is not the script's; the pipeline's rules without it."""
     on_failure: TextList = ()

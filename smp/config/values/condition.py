@@ -7,7 +7,8 @@ comparison = operand ("==" | "!=" | "<" | "<=" | ">" | ">=") operand
            | operand ["not"] "in" "[" literal ("," literal)* "]"
 operand    = literal | reference
 literal    = number | "text" | 'text' | true | false
-reference  = "parameters." NAME | STEP ".metrics." PATH | STEP ".outputs." NAME
+reference  = "parameters." NAME | STEP ".metrics." PATH | STEP ".reports." NAME "." PATH
+           | STEP ".outputs." NAME
            | STEP ".final_metrics." NAME | STEP ".final_metrics" QUOTED
 PATH       = NAME ("." NAME | "[" number "]" | QUOTED)*
 QUOTED     = '["' text '"]' | "['" text "']"
@@ -27,6 +28,7 @@ Value = str | int | float | bool
 
 PARAMETERS = "parameters"
 METRICS = "metrics"
+REPORTS = "reports"
 FINAL_METRICS = "final_metrics"
 OUTPUTS = "outputs"
 ITEM = "item"
@@ -68,9 +70,11 @@ class Reference:
     owner: str
     """A step's name, or `parameters`."""
     kind: str
-    """`metrics`, `final_metrics`, `outputs`, `parameters` or `item`."""
+    """`metrics`, `reports`, `final_metrics`, `outputs`, `parameters` or `item`."""
     path: str
     """The name of the parameter, metric, output or field; in a report the path of `Std:JsonGet`."""
+    report: str = ""
+    """Of `reports`: the name of the report that the path is in."""
 
     def __str__(self) -> str:
         if self.kind == ITEM:
@@ -78,7 +82,8 @@ class Reference:
         if self.kind == PARAMETERS:
             return f"{self.owner}.{self.path}"
         name = metric_name(self.path) if self.kind == FINAL_METRICS else self.path
-        return f"{self.owner}.{self.kind}{'' if name.startswith('[') else '.'}{name}"
+        kind = f"{REPORTS}.{self.report}" if self.report else self.kind
+        return f"{self.owner}.{kind}{'' if name.startswith('[') else '.'}{name}"
 
 
 def metric_name(name: str) -> str:
@@ -180,15 +185,21 @@ def read_reference(text: str) -> Reference | None:
     names = [part["name"] or part["index"] or f'["{part["quoted"]}"]' for part in found]
     if owner == PARAMETERS:
         return Reference(PARAMETERS, PARAMETERS, names[0]) if len(names) == 1 else None
-    if len(names) < 2 or names[0] not in (METRICS, FINAL_METRICS, OUTPUTS):
+    if len(names) < 2 or names[0] not in (METRICS, REPORTS, FINAL_METRICS, OUTPUTS):
         return None
+    if names[0] == REPORTS:
+        is_named = len(names) > 2 and not names[1].startswith("[")
+        return Reference(owner, REPORTS, _path(names[2:]), names[1]) if is_named else None
     if names[0] == FINAL_METRICS and any(name.startswith("[") for name in names):
         quoted = found[1]["quoted"] if len(names) == 2 else None
         return Reference(owner, FINAL_METRICS, quoted) if quoted and "'" not in quoted else None
     if names[0] == OUTPUTS and (len(names) > 2 or names[1].startswith("[")):
         return None
-    path = names[1] + "".join(n if n.startswith("[") else f".{n}" for n in names[2:])
-    return Reference(owner, names[0], path)
+    return Reference(owner, names[0], _path(names[1:]))
+
+
+def _path(names: list[str]) -> str:
+    return names[0] + "".join(n if n.startswith("[") else f".{n}" for n in names[1:])
 
 
 class _Parser:
@@ -302,9 +313,9 @@ class _Parser:
     def _fault(self, reason: str) -> Exception:
         return fault(
             f"is not a condition: it {reason}",
-            'comparisons of STEP.metrics.PATH, STEP.final_metrics.NAME, STEP.final_metrics["NAME"], '
-            "STEP.outputs.NAME or parameters.NAME with a number, true, false or a text in quotes, "
-            "joined by and, or, not, in",
+            "comparisons of STEP.metrics.PATH, STEP.reports.NAME.PATH, STEP.final_metrics.NAME, "
+            'STEP.final_metrics["NAME"], STEP.outputs.NAME or parameters.NAME with a number, true, false '
+            "or a text in quotes, joined by and, or, not, in",
             "for example: evaluate.metrics.auc >= 0.85 and not parameters.stage in ['test']",
         )
 

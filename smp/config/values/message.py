@@ -34,7 +34,7 @@ def check_message(text: str) -> str:
         if read_reference(match[1]) is None and not match[1].startswith(DEPLOY_TIME):
             raise fault(
                 f"holds '{match[0]}', which is not a value of an execution",
-                '${STEP.metrics.PATH}, ${STEP.final_metrics.NAME}, ${STEP.final_metrics["NAME"]}, '
-                "${STEP.outputs.NAME} and ${parameters.NAME}",
+                "${STEP.metrics.PATH}, ${STEP.reports.NAME.PATH}, ${STEP.final_metrics.NAME}, "
+                '${STEP.final_metrics["NAME"]}, ${STEP.outputs.NAME} and ${parameters.NAME}',
             )
     return text

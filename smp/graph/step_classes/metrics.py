@@ -1,4 +1,4 @@
-"""Metrics: a script that compares predictions with the truth and writes the report."""
+"""Metrics: a script that evaluates a model, or its predictions, and writes the report."""
 
 from __future__ import annotations
 
@@ -17,11 +17,6 @@ def _outputs(step: DeclaredStep) -> Outputs:
 
 def _check(findings: Findings, step: DeclaredStep, chained: tuple[ChainedInput, ...]) -> Implied:
     section = step.section
-    if not findings.steps_of(step.model, "Transform"):
-        findings.report_step(
-            step.config,
-            f"a Metrics step needs a Transform step of model '{step.model.name}' in this pipeline",
-        )
     if not isinstance(section, EvaluateSection):
         return {}
     files = [
@@ -29,6 +24,13 @@ def _check(findings: Findings, step: DeclaredStep, chained: tuple[ChainedInput, 
         for channel in section.channels.values()
         for file in channel.data_files
     ]
+    if not files and not chained and not findings.steps_of(step.model, "Transform"):
+        findings.report_step(
+            step.config,
+            "it evaluates a model or its predictions, and reads nothing",
+            allowed="a Training, Tuning or Transform step in chain_input_source_step, or dataFiles in "
+            f"conf.models.{step.model.name}.{step.section_name}.channels",
+        )
     names = [*files, *(f"{chain.source}-input" for chain in chained), CODE_INPUT]
     check_names(findings, step, names, MAX_PROCESSING_INPUTS, "input")
     return {}

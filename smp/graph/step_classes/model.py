@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from smp.config.project import Model
 from smp.config.steps.approved_model import ApprovedModelStep
 from smp.config.steps.base import StepBase
@@ -10,6 +12,7 @@ from smp.graph.findings import DeclaredStep, Findings
 from smp.graph.nodes import ChainedInput
 from smp.graph.step_classes.base import Implied, StepClass
 from smp.graph.step_classes.baseline_check import checks_before
+from smp.graph.step_classes.references import check_report
 
 MAKERS = ("Training", "Tuning")
 """The classes whose steps make a model's artifact."""
@@ -56,8 +59,17 @@ def _check_register(findings: Findings, step: DeclaredStep, _: tuple[ChainedInpu
         **_need_training(findings, step),
         "create_model": _packed_by(findings, step),
         "metrics": findings.last_before(step.config, step.model, "Metrics"),
-        "reports": checks_before(findings, step),
+        "reports": (*checks_before(findings, step), *_named_reports(findings, step)),
     }
+
+
+def _named_reports(findings: Findings, step: DeclaredStep) -> Iterator[tuple[str, str]]:
+    """Yield the steps whose reports `model_metrics` names; report those that do not have them."""
+    assert isinstance(step.config, StepConfig)
+    for kind, (owner, name) in step.config.model_metrics.written.items():
+        what = f"names '{owner}.reports.{name}'"
+        if check_report(findings, step, ("model_metrics", kind), what, owner, name):
+            yield owner, owner
 
 
 def _need_training(findings: Findings, step: DeclaredStep) -> Implied:

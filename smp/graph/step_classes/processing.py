@@ -21,8 +21,8 @@ from smp.graph.step_classes.inputs import (
 
 def _outputs(step: DeclaredStep) -> Outputs:
     section = step.section
-    channels = tuple(section.channels if isinstance(section, PreprocessSection) else ())
-    return tuple((name, name) for name in channels or (DEFAULT_CHANNEL,))
+    names = section.outputs if isinstance(section, PreprocessSection) else (DEFAULT_CHANNEL,)
+    return tuple((name, name) for name in names)
 
 
 def _check(findings: Findings, step: DeclaredStep, chained: tuple[ChainedInput, ...]) -> Implied:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from smp.config.sections.jobs import EvaluateSection, PreprocessSection
 from smp.config.steps.approved_model import ApprovedModelStep
 from smp.config.values.condition import (
     FINAL_METRICS,
@@ -11,6 +12,7 @@ from smp.config.values.condition import (
     METRICS,
     OUTPUTS,
     PARAMETERS,
+    REPORTS,
     Reference,
     metric_name,
 )
@@ -20,6 +22,14 @@ from smp.graph.package_sources import find_source
 
 CLASS_OF_KIND = {METRICS: "Metrics", FINAL_METRICS: "Training"}
 """The class of the steps that have each kind of metric."""
+
+
+def reports_of(step: DeclaredStep) -> tuple[str, ...]:
+    """Return the names of the reports that a step's section lists."""
+    section = step.section
+    return (
+        tuple(section.reports) if isinstance(section, (PreprocessSection, EvaluateSection)) else ()
+    )
 
 
 def check_references(
@@ -53,6 +63,8 @@ def _is_item(
 def _has_kind(source: DeclaredStep, kind: str) -> bool:
     if kind == OUTPUTS:
         return bool(source.config.typed_outputs)
+    if kind == REPORTS:
+        return bool(reports_of(source))
     if kind == METRICS and isinstance(source.config, ApprovedModelStep):
         return True
     return source.config.step_class == CLASS_OF_KIND[kind]
@@ -62,8 +74,8 @@ def _report_owner(
     findings: Findings, step: DeclaredStep, place: tuple[str | int, ...], reference: Reference
 ) -> None:
     wanted = CLASS_OF_KIND.get(reference.kind)
-    what = f"is not a {wanted} step" if wanted else "has no outputs"
-    none = f"no {wanted} step" if wanted else "no step with outputs"
+    what = f"is not a {wanted} step" if wanted else f"has no {reference.kind}"
+    none = f"no {wanted} step" if wanted else f"no step with {reference.kind}"
     known = [n for n, s in findings.steps.items() if _has_kind(s, reference.kind)]
     known = [name for name in known if name != step.config.step_name]
     _report(
@@ -87,6 +99,11 @@ def _check_name(
         if isinstance(source.config, ApprovedModelStep):
             _check_reports(findings, step, place, reference, source.config)
         return
+    if reference.kind == REPORTS:
+        check_report(
+            findings, step, place, f"reads '{reference}'", reference.owner, reference.report
+        )
+        return
     known = list(source.config.typed_outputs)
     written: Iterable[str] = known
     missing, none = f"which '{reference.owner}' does not list in outputs", ""
@@ -107,6 +124,36 @@ def _check_name(
             allowed=", ".join(written) or none,
             hint=near_names(reference.path, known),
         )
+
+
+def check_report(
+    findings: Findings,
+    step: DeclaredStep,
+    place: tuple[str | int, ...],
+    what: str,
+    owner: str,
+    name: str,
+) -> bool:
+    """Report that a step has no report of a name; return whether it has it."""
+    source = findings.steps.get(owner)
+    known = reports_of(source) if source is not None else ()
+    if name in known:
+        return True
+    having = [other for other, found in findings.steps.items() if reports_of(found)]
+    missing = "is not a step" if source is None else "has no reports"
+    if known:
+        missing = f"has no report '{name}'"
+    _report(
+        findings,
+        step,
+        place,
+        f"{what}, and '{owner}' {missing}",
+        allowed=", ".join(f"{owner}.reports.{one}" for one in known)
+        or ", ".join(having)
+        or "this pipeline has no step with reports",
+        hint=near_names(name, known) if known else near_names(owner, having),
+    )
+    return False
 
 
 def _check_reports(
