@@ -74,11 +74,13 @@ class Plan:
 
     `ends` maps a state to how its attempts end, one after the other and the last one for good: None is
     a success, `!NAME: …` a refused call, other text the FailureReason of a failed job, and `Stopped` a
-    stopped job. `answers` maps a state to members of its job's description.
+    stopped job. `answers` maps a state to members of its job's description, `outputs` one that calls a
+    function to what that answers; `function` answers for those without.
     """
 
     ends: dict[str, list[str | None]] = field(default_factory=dict)
     answers: dict[str, Json] = field(default_factory=dict)
+    outputs: dict[str, Json] = field(default_factory=dict)
     function: Callable[[Json], Json] = lambda event: event
     calls: list[Call] = field(default_factory=list)
     waits: list[float] = field(default_factory=list)
@@ -306,7 +308,8 @@ def _invoked(_: Any, env: Any, normalised_parameters: Any, **_others: Any) -> No
     call = Call(state, "invoke", event, PLAN.tick())
     PLAN.calls.append(call)
     try:
-        env.stack.append({"Payload": PLAN.function(event)})
+        answer = PLAN.outputs[state] if state in PLAN.outputs else PLAN.function(event)
+        env.stack.append({"Payload": answer})
     except Exception as error:
         _raise_as_function(env, error)
     finally:

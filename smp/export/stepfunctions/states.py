@@ -71,7 +71,7 @@ def work_state(task: Task, paths: Iterable[str]) -> Json:
         arguments = template(task.arguments)
         if call is not None and call.name_member:
             arguments = {call.name_member: code(job_name(task)), **_without(arguments, call)}
-    kept = {property_key(path): made.property(path) for path in paths}
+    kept = {property_key(path): _of_its_type(task, path, made.property(path)) for path in paths}
     retriers = call_retriers(task)
     return {
         "Type": "Task",
@@ -80,6 +80,25 @@ def work_state(task: Task, paths: Iterable[str]) -> Json:
         "Output": code(recorded(task.name, kept)),
         **({"Retry": retriers} if retriers else {}),
     }
+
+
+OUTPUT_TYPES: Mapping[str, str] = {
+    "String": "string",
+    "Integer": "number",
+    "Float": "number",
+    "Boolean": "boolean",
+}
+"""What JSONata calls the type of an output that a step declares."""
+
+
+def _of_its_type(task: Task, path: str, value: str) -> str:
+    """Return the JSONata of an output; one that is not of the type that its step declares is missing."""
+    declared = {
+        f"OutputParameters.{output['OutputName']}": OUTPUT_TYPES[output["OutputType"]]
+        for output in task.step.get("OutputParameters", [])
+    }
+    kind = declared.get(property_key(path))
+    return value if kind is None else f"$type({value}) = {literal(kind)} ? {value} : null"
 
 
 def recorded(step: str, kept: Mapping[str, str]) -> str:

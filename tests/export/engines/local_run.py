@@ -12,6 +12,7 @@ import pytest
 
 from smp.definition.compiled import CompiledPipeline
 from smp.definition.parameters import parameter_values
+from smp.local.engine import plan, preflight
 from smp.local.engine import step_runner as step_run
 from smp.local.engine.run import start_run
 from smp.local.jobs.context import StepContext, StepFailure
@@ -58,6 +59,8 @@ class _Jobs:
             }
         if kind == "Tuning":
             return {"BestTrainingJob": {"TrainingJobName": BEST}}
+        if kind == "Lambda":
+            return {"OutputParameters": self._story.outputs.get(context.name, {})}
         if kind == "Transform":
             return {"TransformOutput": request["TransformOutput"]}
         return {"ModelName": context.job_name, "ModelPackageArn": f"arn:{context.job_name}"}
@@ -90,6 +93,8 @@ def run_locally(compiled: CompiledPipeline, story: Story, directory: Path) -> Ra
     given = {name: _text(value) for name, value in story.parameters.items()}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(step_run, "job_of", lambda _: jobs.run)
+        patch.setattr(plan, "refuse_unrunnable", lambda *_: None)
+        patch.setattr(preflight, "runs_here", lambda _: True)
         record = start_run(
             compiled,
             workspace.machine(fresh=True),

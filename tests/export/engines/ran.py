@@ -27,6 +27,8 @@ class Story:
     """What each processing step writes into its report, see `definitions.processing`."""
     metrics: Mapping[str, float | None] = field(default_factory=dict)
     """The last `auc` of each training step; None if its log never matched."""
+    outputs: Mapping[str, Json] = field(default_factory=dict)
+    """What the function of a step answers."""
     failing: frozenset[str] = frozenset()
     """Steps whose jobs fail."""
     places: Mapping[str, str] = field(default_factory=dict)

@@ -27,7 +27,7 @@ def run_as_state_machine(compiled: CompiledPipeline, story: Story, engine: Engin
         for step in compiled.steps()
         if step["Name"] in story.failing
     }
-    plan = Plan(ends=ends, answers=metrics)
+    plan = Plan(ends=ends, answers=metrics, outputs=dict(story.outputs))
     done = engine.run(compiled, plan, dict(story.parameters))
     assert done.status in ("SUCCEEDED", "FAILED")
     assert done.error in ("", "StepFailed") or done.error in _fail_steps(compiled), (

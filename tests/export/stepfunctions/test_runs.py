@@ -242,7 +242,9 @@ def _not_zero(value: Json) -> Json:
     ],
     ids=["not", "function", "order", "in", "or", "and"],
 )
-@pytest.mark.parametrize("answer", [{}, {"best": None}], ids=["absent", "null"])
+@pytest.mark.parametrize(
+    "answer", [{}, {"best": None}, {"best": "0"}], ids=["absent", "null", "another type"]
+)
 def test_fails_for_a_gate_whose_value_is_missing(
     asked: Json, missing: str, answer: Json, engine: Engine
 ) -> None:
