@@ -8,8 +8,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-PASSED_ON = ("OPENBLAS_", "OMP_", "MKL_", "LANG", "LC_", "TZ")
-"""Beginnings of the names of the caller's variables that a job gets: numerics and language only."""
+PASSED_ON = frozenset(
+    {
+        *("LANG", "LANGUAGE", "TZ"),
+        *(f"LC_{kind}" for kind in ("ALL", "COLLATE", "CTYPE", "MESSAGES", "NUMERIC", "TIME")),
+        *("MKL_DYNAMIC", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS", "OPENBLAS_NUM_THREADS"),
+        *("OMP_DYNAMIC", "OMP_MAX_ACTIVE_LEVELS", "OMP_NUM_THREADS", "OMP_PLACES", "OMP_PROC_BIND"),
+        *("OMP_SCHEDULE", "OMP_STACKSIZE", "OMP_THREAD_LIMIT", "OMP_WAIT_POLICY"),
+    }
+)
+"""The caller's variables that a job gets, by their whole names: language and threads only."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +43,7 @@ class Job:
 
     def full_environment(self) -> dict[str, str]:
         """Return the job's whole environment: nothing of the caller's but numerics and language."""
-        kept = {k: v for k, v in os.environ.items() if k.startswith(PASSED_ON)}
+        kept = {k: v for k, v in os.environ.items() if k in PASSED_ON}
         return {
             "LANG": "C.UTF-8",
             **kept,

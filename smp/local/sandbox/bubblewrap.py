@@ -10,7 +10,7 @@ from pathlib import Path
 
 from smp.local.sandbox.base import Job, Started
 from smp.local.sandbox.guarded import INFO_FD, start_with_info
-from smp.local.sandbox.private_view import hidden_paths, shown_paths, write_hosts
+from smp.local.sandbox.private_view import view_of, write_hosts
 
 KERNEL_SETTINGS = ("sys", "sysrq-trigger", "irq", "bus")
 """Below /proc, writable for who is root outside, which bubblewrap by itself does not see to."""
@@ -45,13 +45,18 @@ def arguments(job: Job) -> list[str]:
     for name in KERNEL_SETTINGS:
         files += ["--ro-bind-try", f"/proc/{name}", f"/proc/{name}"]
     files += ["--tmpfs", "/opt", *_pairs("--ro-bind", _entries(Path("/opt")))]
-    *shown, environment = shown_paths(job)
-    files += _pairs("--ro-bind", shown)
+    view = view_of(job)
+    for path in view.covered:
+        files += ["--tmpfs", path]
+    for link, target in view.links:
+        files += ["--symlink", target, link]
+    files += _pairs("--ro-bind", view.shown)
     empty = job.opt_ml.parent / "empty"
     empty.touch()
-    for path in hidden_paths():
-        files += ["--tmpfs", str(path)] if path.is_dir() else ["--ro-bind", str(empty), str(path)]
-    files += _pairs("--ro-bind", [environment])
+    for path in view.private:
+        files += ["--tmpfs", path] if Path(path).is_dir() else ["--ro-bind", str(empty), path]
+    for path in view.covered:
+        files += ["--remount-ro", path]
     files += ["--bind", str(job.opt_ml), "/opt/ml", "--remount-ro", "/opt"]
     files += ["--ro-bind", str(hosts), "/etc/hosts"]
     return [*shared, *files, "--chdir", job.working_directory, "--"]
@@ -62,5 +67,5 @@ def _entries(directory: Path) -> Iterator[Path]:
         yield from sorted(path for path in directory.iterdir() if path.name != "ml")
 
 
-def _pairs(option: str, paths: Iterable[Path]) -> list[str]:
+def _pairs(option: str, paths: Iterable[Path | str]) -> list[str]:
     return [text for path in paths for text in (option, str(path), str(path))]

@@ -1,8 +1,7 @@
 """Runs a command with namespaces of its own; a script by itself, which imports nothing of this package.
 
-Started as `python -I -S launcher.py SPEC` with SPEC a JSON object: `command`, `opt_ml`, `shown` (read-only
-directories that stay visible, the last even where it is hidden), `hidden`, `hosts`, `host`,
-`working_directory`, `network` and `info_fd`.
+Started as `python -I -S launcher.py SPEC` with SPEC a JSON object: `command`, `opt_ml`, `hosts`, `host`,
+`working_directory`, `network`, `info_fd`, and what a `View` has.
 
 Three processes: the outer one makes the namespaces and waits, and ends with its parent; the
 inner one is process 1 of the job, sets up the mounts and reaps; the third is the command. When
@@ -10,7 +9,7 @@ process 1 ends, the kernel kills whatever the command left behind.
 """
 
 # No pathlib here: it starts slowly.
-# ruff: noqa: PTH102, PTH103, PTH110, PTH112, PTH123, PTH211
+# ruff: noqa: PTH102, PTH103, PTH110, PTH112, PTH120, PTH123, PTH211
 
 from __future__ import annotations
 
@@ -139,12 +138,17 @@ def mount_all(spec: dict[str, Any]) -> None:
     mount_proc()
     mount_opt()
     mount("tmpfs", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777")
-    for path in spec["shown"][:-1]:
+    for path in spec["covered"]:
+        mount("tmpfs", path, "tmpfs", MS_NOSUID | MS_NODEV, "mode=755")
+    for path, target in spec["links"]:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        os.symlink(target, path)
+    for path in spec["shown"]:
         show(held[path], path)
-    for path in spec["hidden"]:
+    for path in spec["private"]:
         hide(path, devices["null"])
-    for path in spec["shown"][-1:]:
-        show(held[path], path)
+    for path in spec["covered"]:
+        remount(path, MS_RDONLY)
     bind(held[spec["opt_ml"]], "/opt/ml")
     remount("/opt/ml", 0)
     bind(held[spec["hosts"]], "/etc/hosts")
@@ -154,15 +158,18 @@ def mount_all(spec: dict[str, Any]) -> None:
 
 
 def show(descriptor: int, path: str) -> None:
-    """Let a directory be read where it was, even if that is below a mount of the job's own."""
-    if path.startswith("/tmp/"):
+    """Let a directory or file below a cover be read."""
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    if stat.S_ISDIR(os.fstat(descriptor).st_mode):
         os.makedirs(path, exist_ok=True)
+    else:
+        os.mknod(path)
     bind(descriptor, path)
     remount(path, MS_RDONLY)
 
 
 def hide(path: str, null: int) -> None:
-    """Show nothing in place of a directory or file of the user's."""
+    """Show nothing in place of a directory or file of the system."""
     if os.path.isdir(path):
         mount("tmpfs", path, "tmpfs", MS_NOSUID | MS_NODEV | MS_RDONLY)
     elif os.path.exists(path):

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 from smp.local.sandbox.base import Job, Started
 from smp.local.sandbox.guarded import INFO_FD, start_with_info
-from smp.local.sandbox.private_view import hidden_paths, shown_paths, write_hosts
+from smp.local.sandbox.private_view import view_of, write_hosts
 
 LAUNCHER = Path(__file__).with_name("launcher.py")
 
@@ -35,8 +36,7 @@ def _spec(job: Job) -> str:
         {
             "command": job.command,
             "opt_ml": str(job.opt_ml.resolve()),
-            "shown": [str(path) for path in shown_paths(job)],
-            "hidden": [str(path) for path in hidden_paths()],
+            **asdict(view_of(job)),
             "hosts": str(write_hosts(job).resolve()),
             "host": job.host,
             "working_directory": job.working_directory,

@@ -8,7 +8,10 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +19,7 @@ import pytest
 
 from smp.local.sandbox.base import Job, Sandbox
 from smp.local.sandbox.namespaces import LAUNCHER
+from smp.local.sandbox.private_view import View
 from smp.local.sandbox.process import Stop, run_job
 from smp.local.sandbox.rewriting import replaced
 from tests.local.pipelines import PYTHON
@@ -118,24 +122,71 @@ print(*{line.split()[1] for line in open('/proc/self/status') if line.startswith
     assert run(tmp_path, isolating, script) == ["-1 -1 -1", "0" * 16]
 
 
-def test_a_job_reads_no_credentials(
-    tmp_path: Path, isolating: Sandbox, monkeypatch: pytest.MonkeyPatch
+@pytest.fixture
+def of_the_user() -> Iterator[Path]:
+    """A directory of the user's outside `/tmp`, with a file and a socket of a service."""
+    with tempfile.TemporaryDirectory(dir="/var/tmp", prefix="smp-test-") as name:
+        place = Path(name)
+        (place / "token").write_text("hunter2")
+        with socket.socket(socket.AF_UNIX) as service:
+            service.bind(str(place / "service.sock"))
+            service.listen()
+            yield place
+
+
+def test_a_job_sees_no_file_and_no_socket_outside_the_system(
+    tmp_path: Path, isolating: Sandbox, of_the_user: Path
 ) -> None:
-    if in_tmp(Path.home()):
-        pytest.skip("the home directory lies in /tmp, of which a job sees nothing at all")
-    home = Path.home() / f".smp-test-{os.getpid()}"
-    (home / ".aws").mkdir(parents=True)
-    try:
-        (home / ".aws" / "credentials").write_text("hunter2")
-        (home / ".netrc").write_text("hunter2")
-        monkeypatch.setenv("HOME", str(home))
-        script = f"""
-import os
-print(os.listdir('{home}/.aws'), repr(open('{home}/.netrc').read()))
+    script = f"""
+import os, socket, stat
+for place in ({str(of_the_user)!r}, {str(tmp_path)!r}, {str(Path.home())!r}):
+    for name in ('token', '.aws', '.pgpass', '.vault-token', 'outside'):
+        if os.path.exists(os.path.join(place, name)):
+            print('seen', place, name)
+try:
+    socket.socket(socket.AF_UNIX).connect({str(of_the_user / "service.sock")!r})
+    print('connected')
+except OSError:
+    pass
+for at, directories, files in os.walk('/'):
+    if at in ('/proc', '/sys', '/usr', '/dev'):
+        directories[:] = []
+    for name in files:
+        if stat.S_ISSOCK(os.lstat(os.path.join(at, name)).st_mode):
+            print('socket', at, name)
+print('done')
 """
-        assert run(tmp_path, isolating, script) == ["[] ''"]
-    finally:
-        shutil.rmtree(home)
+    (tmp_path / "outside").write_text("hunter2")
+
+    assert run(tmp_path, isolating, script) == ["done"]
+
+
+def test_a_job_reads_nothing_that_only_some_users_may_read(
+    tmp_path: Path, isolating: Sandbox
+) -> None:
+    script = """
+import os
+for at, directories, files in os.walk('/etc'):
+    for path in (os.path.join(at, name) for name in files):
+        found = os.lstat(path)
+        if not found.st_mode & 0o004 and os.access(path, os.R_OK) and open(path, 'rb').read(1):
+            print(path)
+print('done')
+"""
+    assert run(tmp_path, isolating, script) == ["done"]
+
+
+def test_a_job_gets_variables_by_their_whole_names(
+    tmp_path: Path, each_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passed = {"OMP_NUM_THREADS": "1", "TZ": "UTC", "LC_TIME": "C"}
+    for name, value in (passed | {"OMP_SECRET": "x", "LC_TOKEN": "x", "TZ_KEY": "x"}).items():
+        monkeypatch.setenv(name, value)
+    script = """
+import os
+print(sorted(set(os.environ) & {'OMP_NUM_THREADS', 'TZ', 'LC_TIME', 'OMP_SECRET', 'LC_TOKEN', 'TZ_KEY'}))
+"""
+    assert run(tmp_path, each_sandbox, script) == [str(sorted(passed))]
 
 
 def test_a_job_sees_no_process_but_its_own(tmp_path: Path, isolating: Sandbox) -> None:
@@ -236,8 +287,7 @@ def test_namespaces_need_no_privilege() -> None:
         spec = {
             "command": ["/bin/sh", "-c", "id -u; echo ok > /opt/ml/file; echo no > /var/tmp/file"],
             "opt_ml": str(place / "ml"),
-            "shown": [],
-            "hidden": [],
+            **asdict(View(("/home", "/root", "/run"), (), (), ())),
             "hosts": str(place / "hosts"),
             "host": "algo-1",
             "working_directory": "/opt/ml",
