@@ -117,4 +117,4 @@ def _notes(compiled: CompiledPipeline, workflow: Workflow) -> Iterator[str]:
     if others:
         yield f"these triggers start another target and not the DAG: {', '.join(others)}"
     if len(schedule_triggers(compiled)) == 1 and schedule_triggers(compiled)[0].parameters:
-        yield "what the schedule sets holds in scheduled runs only, a manual run has the defaults"
+        yield "what the schedule sets holds in scheduled runs and backfills, a manual run has the defaults"

@@ -19,13 +19,16 @@ OPERATORS = {
     "LessThanOrEqualTo": "<=",
 }
 
+VALUE = "value_"
+"""What the variables of a condition's function begin with; see `smp.export.airflow.source.Names`."""
+
 
 class Question:
     """All conditions of a step, as the lines of a function that get what is asked about and ask."""
 
     def __init__(self, conditions: Sequence[Json], expressions: Expressions) -> None:
         self._expressions = expressions
-        self._names = Names(("context", "resolve", "task", "dag"))
+        self._names = Names(VALUE)
         self._read: list[tuple[Any, str]] = []
         self._word, asked = "and", conditions
         if len(conditions) == 1 and conditions[0]["Type"] in ("And", "Or"):
@@ -88,6 +91,6 @@ def _name(expression: Json) -> str:
     """Return what to call the value of an expression."""
     if "Std:JsonGet" in expression:
         words = re.findall(r"[\w-]+", expression["Std:JsonGet"]["Path"])
-        return "_".join(words[-2:] if words[-1:] == ["value"] else words[-1:]) or "value"
+        return next((word for word in reversed(words) if word != "value"), "")
     words = re.findall(r"[\w-]+", expression.get("Get", ""))
     return words[-1] if words else "text"

@@ -27,14 +27,15 @@ class Constants:
 
     def __init__(self, workflow: Workflow) -> None:
         self._workflow = workflow
-        self._names = Names(("values",))
-        self.values: Mapping[str, str] = {name: self._take(name) for name in value_names(workflow)}
+        values, files, self._retries = Names(), Names("file_"), Names("retries_")
+        self.values: Mapping[str, str] = {
+            name: values.take(name).upper() for name in value_names(workflow)
+        }
         read = {(file.step, file.name): file for task in workflow.tasks for file in task.reads}
-        self._files = [(file, self._take(f"{file.step}-{file.name}")) for file in read.values()]
+        self._files = [
+            (file, files.take(f"{file.step}-{file.name}").upper()) for file in read.values()
+        ]
         self._policies = dict(self._shared_policies())
-
-    def _take(self, text: str) -> str:
-        return self._names.take(text).upper()
 
     @cached_property
     def expressions(self) -> Expressions:
@@ -72,7 +73,8 @@ class Constants:
         counts = Counter(repr(task.retries) for task in self._workflow.tasks if task.retries)
         for text, count in counts.items():
             task = next(task for task in self._workflow.tasks if repr(task.retries) == text)
-            yield text, self._take(f"{task.name if count == 1 else _purpose(task.retries)}_retries")
+            of = task.name if count == 1 else _purpose(task.retries)
+            yield text, self._retries.take(of).upper()
 
 
 def _purpose(policies: Sequence[Json]) -> str:

@@ -17,7 +17,12 @@ from smp.export.airflow.constants import Constants
 from smp.export.airflow.expressions import Expressions
 from smp.export.airflow.job_names import job_bases
 from smp.export.airflow.runtime_files import LOOKUP, RUNTIME, exported_names, runtime_files
-from smp.export.airflow.schedule import DagSchedule, read_schedule, schedule_triggers
+from smp.export.airflow.schedule import (
+    FIRST_DAY,
+    DagSchedule,
+    read_schedule,
+    schedule_triggers,
+)
 from smp.export.airflow.source import (
     INDENT,
     WIDTH,
@@ -39,6 +44,10 @@ ORIGIN = (
 )
 
 
+STEP, SIDE_OF = "step_", "side_of_"
+"""What the variables of tasks and the functions of conditions begin with; nothing else in the file does."""
+
+
 def render_dag(compiled: CompiledPipeline) -> Mapping[str, str]:
     """Return the text of each file of a DAG by its path in the directory of DAGs.
 
@@ -55,7 +64,7 @@ def render_dag(compiled: CompiledPipeline) -> Mapping[str, str]:
 
 def _dag_lines(compiled: CompiledPipeline, workflow: Workflow, has_lookup: bool) -> Iterator[str]:
     constants = Constants(workflow)
-    variables = Names(("dag", "context"))
+    variables = Names(STEP)
     names = {task.name: variables.take(task.name) for task in workflow.tasks}
     source = TaskSource(workflow, constants, names)
     tasks = [line for task in workflow.tasks for line in ("", *source.task(task))]
@@ -133,7 +142,11 @@ def _folded(chain: str) -> Iterator[str]:
             yield line
             line = f"    {before}"
         line = f"{line} >> {part}"
-    yield line
+    if len(line) <= WIDTH or not line.endswith("]"):
+        yield line
+        return
+    first, _, items = line.removesuffix("]").partition(" >> [")
+    yield from (f"{first} >> [", *(f"        {item}," for item in items.split(", ")), "    ]")
 
 
 JSON_TYPES = {"String": "string", "Integer": "integer", "Float": "number", "Boolean": "boolean"}
@@ -163,18 +176,18 @@ def dag_call(
 def _times(schedule: DagSchedule | None) -> dict[str, Node]:
     if schedule is None:
         return {"schedule": literal(None), "catchup": literal(False)}
-    times: Node
+    named: dict[str, Node] = {}
     if schedule.every:
         unit, count = schedule.every
-        times = call("timedelta", **{unit: literal(count)})
+        named["schedule"] = call("timedelta", **{unit: literal(count)})
+        named["start_date"] = call("pendulum.parse", literal(schedule.start or FIRST_DAY))
     else:
-        times = call(
-            "CronTriggerTimetable", literal(schedule.cron), timezone=literal(schedule.timezone)
-        )
-    limits = {"start_date": call("pendulum.parse", literal(schedule.start))}
+        named["schedule"] = call("cron", literal(schedule.cron), literal(schedule.timezone))
+        if schedule.start:
+            named["start_date"] = call("not_before", literal(schedule.start))
     if schedule.end:
-        limits["end_date"] = call("pendulum.parse", literal(schedule.end))
-    return {"schedule": times, **limits, "catchup": literal(False)}
+        named["end_date"] = call("pendulum.parse", literal(schedule.end))
+    return {**named, "catchup": literal(False)}
 
 
 def _parameters(
@@ -261,10 +274,11 @@ class TaskSource:
     def _branch(self, task: Task) -> Iterator[str]:
         """Yield a function that returns the tasks to continue with, and the task that it makes."""
         name = self._names[task.name]
+        function = f"{SIDE_OF}{name.removeprefix(STEP)}"
         margin = " " * INDENT
         rule = ', trigger_rule="all_done"' if is_guarded(task) else ""
         yield f"{margin}@task.branch(task_id={literal(task.name)}, retries=0{rule})"
-        yield f"{margin}def side_of_{name}(**context):"
+        yield f"{margin}def {function}(**context):"
         if is_guarded(task):
             yield from lines(call("only_after", "context", _endings(task)), indent=2 * INDENT)
         taken, otherwise = (self._entries(task, side) for side in ("IfSteps", "ElseSteps"))
@@ -273,7 +287,7 @@ class TaskSource:
         yield from lines(taken, "return ", indent=3 * INDENT)
         yield from lines(otherwise, "return ", indent=2 * INDENT)
         yield ""
-        yield f"{margin}{name} = side_of_{name}()"
+        yield f"{margin}{name} = {function}()"
 
     def _entries(self, task: Task, side: str) -> Group:
         names = entries(self._workflow, self._after, task.name, side)

@@ -15,7 +15,7 @@ from smp.export.refusal import refusal
 
 TARGET = "airflow"
 FIRST_DAY = "2025-01-01T00:00:00Z"
-"""Before which no schedule without a start begins; none is made up for."""
+"""The day from which a rate without a start counts."""
 
 _CRON = re.compile(r"cron\((.*)\)")
 _RATE = re.compile(r"rate\((\d+) (minute|hour|day)s?\)")
@@ -30,7 +30,7 @@ class DagSchedule:
     timezone: str = "UTC"
     every: tuple[str, int] | None = None
     """The unit as `timedelta` has it, and how many."""
-    start: str = FIRST_DAY
+    start: str | None = None
     end: str | None = None
     parameters: Mapping[str, str] = field(default_factory=dict)
 
@@ -72,17 +72,15 @@ def _unknown(cron: str) -> str | None:
 
 def read_schedule(trigger: Schedule) -> DagSchedule:
     """Return a trigger in Airflow's words."""
-    limits = {"end": trigger.end, "parameters": trigger.parameters}
-    start = trigger.start or FIRST_DAY
+    limits = {"start": trigger.start, "end": trigger.end, "parameters": trigger.parameters}
     rate = _RATE.fullmatch(trigger.expression)
     if rate:
-        return DagSchedule(every=(f"{rate[2]}s", int(rate[1])), start=start, **limits)  # type: ignore[arg-type]
+        return DagSchedule(every=(f"{rate[2]}s", int(rate[1])), **limits)  # type: ignore[arg-type]
     match = _CRON.fullmatch(trigger.expression)
     assert match is not None
     return DagSchedule(
         cron=unix_cron(match[1]),
         timezone=trigger.timezone or "UTC",
-        start=start,
         **limits,  # type: ignore[arg-type]
     )
 

@@ -97,7 +97,7 @@ def _dag(compiled: CompiledPipeline, workflow: Workflow) -> Json:
     if compiled.description:
         head["description"] = compiled.description
     head["schedule"] = schedule.cron if schedule else None
-    if schedule:
+    if schedule and schedule.start:
         head["default_args"] = {"start_date": schedule.start[:10]}
     head["catchup"] = False
     if schedule and schedule.end:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import keyword
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -71,17 +70,20 @@ def lines(node: Node, prefix: str = "", suffix: str = "", indent: int = 0) -> It
 
 
 class Names:
-    """Names for Python's use, each given once."""
+    """Names for Python's use, each given once.
 
-    def __init__(self, taken: Iterable[str] = ()) -> None:
-        self._taken = set(taken)
+    All begin with `prefix`. A file that names nothing else in this way can be given any text: no keyword,
+    builtin or import begins so.
+    """
+
+    def __init__(self, prefix: str = "") -> None:
+        self._prefix = prefix
+        self._taken: set[str] = set()
 
     def take(self, text: str) -> str:
         """Return a name in small letters that looks like the text."""
         words = re.sub("(?<=[a-z])(?=[A-Z])", "_", text)
-        wanted = re.sub(r"\W+|_+", "_", words.lower()).strip("_") or "step"
-        if wanted[0].isdigit() or keyword.iskeyword(wanted) or keyword.issoftkeyword(wanted):
-            wanted = f"step_{wanted}"
+        wanted = self._prefix + (re.sub("[^a-z0-9]+", "_", words.lower()).strip("_") or "x")
         name, number = wanted, 2
         while name in self._taken:
             name, number = f"{wanted}_{number}", number + 1

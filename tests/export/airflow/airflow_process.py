@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,11 @@ class AirflowProcess:
     def run(self, dag: str, **conf: Any) -> Json:
         """Run a DAG to its end, with these parameters."""
         return self._ask(do="run", folder=str(self.dags), dag_id=dag, conf=conf)
+
+    def next_run(self, dag: str) -> datetime:
+        """Return when the scheduler would start a DAG that it finds now."""
+        answer = self._ask(do="schedule", folder=str(self.dags), dag_id=dag)
+        return datetime.fromisoformat(answer["next"])
 
     def validate(self, workflow: str) -> Json:
         """Return what AWS's package for MWAA Serverless says of a workflow."""

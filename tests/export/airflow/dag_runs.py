@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from smp.definition.compiled import CompiledPipeline
+from smp.definition.triggers import Schedule
 from tests.export import definitions as d
 from tests.export.airflow.airflow_process import AirflowProcess
 from tests.export.airflow.deployment import (
@@ -41,6 +44,32 @@ FOUR_KINDS = (
 """A job of each kind."""
 
 
+def steps_named(*names: str) -> CompiledPipeline:
+    """Return a pipeline of steps of these names, with all that its file can use."""
+    first, second, gate, inner, late, *others = names
+    report = [d.compare(d.value_of(first, name), "Equals", 1) for name in ("context", "resolve")]
+    return replace(
+        d.pipeline(
+            d.processing(first),
+            d.processing(second, d.output_of(first), RetryPolicies=d.FAULTS),
+            d.condition(
+                gate,
+                [d.compare(d.value_of(first, "only_after"), "Equals", 1), *report],
+                [d.processing(inner)],
+                [d.processing(late)],
+            ),
+            *(d.processing(name, RetryPolicies=QUICK) for name in others),
+            d.processing("after-failure", DependsOn=d.failed(second)),
+            parameters=[d.parameter("task", DefaultValue="a")],
+        ),
+        triggers=(
+            Schedule(
+                "n", target="airflow", expression="cron(0 6 * * ? *)", end="2040-01-01T00:00:00Z"
+            ),
+        ),
+    )
+
+
 def states(run: Json) -> Mapping[str, str]:
     return {name: task["state"] for name, task in run["tasks"].items()}
 
@@ -49,7 +78,43 @@ def created(service: EmulatedService, operation: str) -> list[Json]:
     return [call.request for call in service.calls if call.operation == operation]
 
 
-class DagRuns:
+class Schedules:
+    """When the scheduler starts a DAG by itself; the module of a subclass names the environment."""
+
+    @pytest.mark.parametrize("ago", [timedelta(minutes=2), timedelta(hours=2), timedelta(hours=20)])
+    def test_a_schedule_waits_for_its_next_time(
+        self, airflow: AirflowProcess, ago: timedelta
+    ) -> None:
+        now = datetime.now(UTC)
+        due = now - ago
+        daily = Schedule("daily", target="airflow", expression=f"cron({due:%M %H} * * ? *)")
+        expected = due.replace(second=0, microsecond=0) + timedelta(days=1)
+        begun = "2025-01-01T00:00:00Z"
+        for number, schedule in enumerate([daily, replace(daily, start=begun)]):
+            name = f"waits-{number}-{ago.seconds}"
+            compiled = replace(d.pipeline(d.processing("a"), name=name), triggers=(schedule,))
+            airflow.place(files_of(compiled))
+            assert airflow.next_run(name) == expected
+
+    def test_a_run_that_is_due_is_not_lost_when_the_file_is_read_again(
+        self, airflow: AirflowProcess
+    ) -> None:
+        every = Schedule("often", target="airflow", expression="cron(* * * * ? *)")
+        compiled = replace(d.pipeline(d.processing("a"), name="often"), triggers=(every,))
+        airflow.place(files_of(compiled))
+        assert airflow.next_run("often") <= datetime.now(UTC)
+
+    def test_a_schedule_begins_at_its_start(self, airflow: AirflowProcess) -> None:
+        start = datetime(2040, 5, 1, 10, tzinfo=UTC)
+        daily = Schedule(
+            "daily", target="airflow", expression="cron(0 6 * * ? *)", start="2040-05-01T10:00:00Z"
+        )
+        compiled = replace(d.pipeline(d.processing("a"), name="later"), triggers=(daily,))
+        airflow.place(files_of(compiled))
+        assert airflow.next_run("later") == start.replace(day=2, hour=6)
+
+
+class DagRuns(Schedules):
     """The tests; the module of a subclass names the environment."""
 
     def run(
@@ -84,6 +149,24 @@ class DagRuns:
         assert "SageMakerModelOperator" in provider["churn-create-model-CreateModel"]
         assert "SageMakerTransformOperator" in provider["churn-transform"]
         assert "SageMakerProcessingOperator" in provider["churn-metrics"]
+
+    def test_every_name_of_a_step_works(
+        self, airflow: AirflowProcess, service: EmulatedService
+    ) -> None:
+        """Names of the file, of Python and of the runtime; those that look alike; the longest ones."""
+        compiled = steps_named(
+            "task", "resolve", "any-failure", "any_failure", "only-after", "step", "class", "dag",
+            "DAG", "context", "pendulum", "Get", "VALUES", "side-of-gate", "1-fit", "a_b", "a-b",
+            "A-B", "values", "x" * 64, "value", "cron", "not-before", "read-values", "timedelta",
+            "step-task", "none", "True", "print", "_", "-",
+        )  # fmt: skip
+        report = {"only_after": 2, "context": 1, "resolve": 1}
+        service.reports["out"] = ("report.json", report)
+        run = self.run(airflow, service, compiled)
+        found = dict(states(run))
+        skipped = {name for name, state in found.items() if state == "skipped"}
+        assert set(found.values()) == {"success", "skipped"}, found
+        assert skipped == {"any_failure", "after-failure", "any.failure"}
 
     @pytest.mark.parametrize(("auc", "chosen"), [(0.91, "register"), (0.6, "refuse")])
     def test_a_gate_runs_one_side_and_requests_are_resolved(

@@ -9,12 +9,17 @@ from smp.definition.deploy_values import substitute
 from smp.export.airflow import render_serverless
 from tests.export import definitions as d
 from tests.export.airflow.airflow_process import AirflowProcess
+from tests.export.airflow.dag_runs import Schedules
 from tests.export.airflow.deployment import BUCKET, examples, files_of, refused_calls, value
 from tests.export.airflow.emulated_service import EmulatedService, Ending
 from tests.export.airflow.fitting import fitting_pipeline
 
 ENVIRONMENT = "airflow-mwaa"
 pytestmark = pytest.mark.slow
+
+
+class TestSchedules(Schedules):
+    """On the version of requirements/airflow-mwaa.lock."""
 
 
 def test_every_example_is_read(airflow: AirflowProcess) -> None:
@@ -48,7 +53,7 @@ def test_a_gate_a_failure_and_what_runs_after_it(
         "fit": "failed",
         "refuse": "skipped",
         "tidy-up": "skipped",
-        "any-failure": "failed",
+        "any.failure": "failed",
     }
     assert not refused_calls(compiled, service.calls)
 

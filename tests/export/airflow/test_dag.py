@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import ast
+import builtins
+import keyword
+import string
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from smp.definition.compiled import CompiledPipeline
 from smp.definition.triggers import ApprovedModel, DataArrival, Schedule
 from smp.export.airflow import dag_values, render_dag
 from smp.export.airflow.checks import dag_notes
+from smp.export.airflow.runtime_files import exported_names
 from smp.export.airflow.schedule import read_schedule, unix_cron
 from smp.export.refusal import ExportError
 from smp.export.workflow import read_workflow
@@ -96,13 +103,59 @@ def test_a_dag_has_the_same_text_each_time() -> None:
     assert render_dag(example("housing")) == render_dag(example("housing"))
 
 
+STEP_NAMES = st.text(string.ascii_letters + string.digits + "-_", min_size=1, max_size=12)
+NAMES_OF_FILES = (*exported_names(), *keyword.kwlist, "VALUES", "timedelta", "any.failure")
+
+
+@given(st.lists(STEP_NAMES | st.sampled_from(NAMES_OF_FILES), min_size=3, max_size=6, unique=True))
+def test_no_name_of_a_step_is_bound_twice_or_by_something_else(names: list[str]) -> None:
+    first, gate, *others = (name.replace(".", "-") for name in names)
+    if len({first, gate, *others}) < len(names):
+        return
+    compiled = d.pipeline(
+        d.processing(first),
+        d.condition(gate, [d.compare(d.value_of(first, name), "Equals", 1) for name in names]),
+        *(d.processing(name, RetryPolicies=d.FAULTS) for name in others),
+        d.processing("after-failure", DependsOn=d.failed(first)),
+    )
+    module = ast.parse(dag_of(compiled))
+    functions = [node for node in ast.walk(module) if isinstance(node, ast.FunctionDef)]
+    inside = {id(node) for function in functions for node in ast.walk(function)}
+    bound = [
+        node.id
+        for node in ast.walk(module)
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and id(node) not in inside
+    ]
+    imported = [
+        name.name
+        for node in ast.walk(module)
+        if isinstance(node, ast.ImportFrom)
+        for name in node.names
+    ]
+    everywhere = [*bound, *imported, *(function.name for function in functions)]
+    assert len(set(everywhere)) == len(everywhere)
+    for function in functions:
+        own = {
+            node.id
+            for node in ast.walk(function)
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+        }
+        assert not own & {*everywhere, "context"}
+        assert len(own) == len(names)
+
+
+def test_no_name_of_the_runtime_is_in_the_namespace_of_a_step() -> None:
+    for name in (*exported_names(), *keyword.kwlist, *dir(builtins)):
+        assert not name.lower().startswith(("step_", "side_of_", "value_", "file_", "retries_"))
+
+
 def test_arrows_that_follow_from_others_are_left_out() -> None:
     compiled = d.pipeline(
         d.processing("a"),
         d.processing("b", d.output_of("a")),
         d.training("c", d.output_of("b"), DependsOn=["a"]),
     )
-    assert dag_of(compiled).endswith("\n    a >> b >> c\n")
+    assert dag_of(compiled).endswith("\n    step_a >> step_b >> step_c\n")
 
 
 def test_a_schedule_a_limit_and_tags_are_the_dags() -> None:
@@ -124,8 +177,8 @@ def test_a_schedule_a_limit_and_tags_are_the_dags() -> None:
         tags={"team": "research"},
     )
     text = dag_of(compiled)
-    assert 'schedule=CronTriggerTimetable("0 5 * * MON", timezone="Europe/Berlin"),' in text
-    assert 'start_date=pendulum.parse("2030-01-01T00:00:00Z"),' in text
+    assert 'schedule=cron("0 5 * * MON", "Europe/Berlin"),' in text
+    assert 'start_date=not_before("2030-01-01T00:00:00Z"),' in text
     assert "max_active_tasks=3," in text
     assert '"rows": Param(500, type="integer", description="how many")' in text
     assert 'user_defined_macros={"scheduled_parameters": {"rows": 500}},' in text

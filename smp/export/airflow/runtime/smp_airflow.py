@@ -16,6 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import pendulum
 from airflow.configuration import conf
 from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 from airflow.providers.amazon.aws.hooks.sagemaker import SageMakerHook
@@ -47,7 +48,6 @@ __all__ = [
     "DAG",
     "ApprovedModelOperator",
     "Arguments",
-    "CronTriggerTimetable",
     "DeleteModelOperator",
     "FailOperator",
     "FunctionOperator",
@@ -63,6 +63,8 @@ __all__ = [
     "TransformOperator",
     "TuningOperator",
     "any_failure",
+    "cron",
+    "not_before",
     "only_after",
     "read_values",
     "resolve",
@@ -80,11 +82,59 @@ RETRY_BY_FACTOR = not isinstance(
 )
 """Whether this Airflow takes a rate for the wait between tries; the others double it."""
 
+FIRST_RUN_WINDOW = timedelta(minutes=1)
+"""How late the first run of a schedule may be. Any time before that was before the deployment."""
+
 Context = Mapping[str, Any]
 
 
 class MissingValueError(Exception):
     """What a deployment has to say is not said."""
+
+
+if "run_immediately" in inspect.signature(CronTriggerTimetable.__init__).parameters:
+
+    def cron(times: str, timezone_name: str) -> Any:
+        """Return a schedule whose first run is the next of its times, as EventBridge has it.
+
+        Airflow itself begins with the latest one before the DAG was there.
+        """
+        return CronTriggerTimetable(times, timezone=timezone_name, run_immediately=FIRST_RUN_WINDOW)
+
+else:  # Airflow 2 asks the DAG, whenever it reads the file
+    from airflow.timetables.base import TimeRestriction
+
+    class DAG(DAG):  # type: ignore[no-redef,misc]
+        """A DAG whose schedule begins with the next of its times; Airflow 2 wants a start of each."""
+
+        def __init__(
+            self, dag_id: str, *, start_date: datetime | None = None, **options: Any
+        ) -> None:
+            start = start_date or pendulum.datetime(2025, 1, 1)
+            super().__init__(dag_id, start_date=start, **options)
+
+        def next_dagrun_info(self, last_automated_dagrun: Any, **options: Any) -> Any:
+            if last_automated_dagrun is not None or not isinstance(
+                self.timetable, CronTriggerTimetable
+            ):
+                return super().next_dagrun_info(last_automated_dagrun, **options)
+            given = self._time_restriction
+            begins = pendulum.now("UTC") - FIRST_RUN_WINDOW
+            earliest = max(given.earliest, begins) if given.earliest else begins
+            return self.timetable.next_dagrun_info(
+                last_automated_data_interval=None,
+                restriction=TimeRestriction(earliest, given.latest, catchup=True),
+            )
+
+    def cron(times: str, timezone_name: str) -> Any:
+        """Return a schedule by cron."""
+        return CronTriggerTimetable(times, timezone=timezone_name)
+
+
+def not_before(instant: str) -> datetime | None:
+    """Return when a schedule begins, None once that is past: a start in the past is caught up."""
+    begins = pendulum.parse(instant)
+    return begins if begins > pendulum.now("UTC") else None
 
 
 def read_values(dag_file: str, names: Sequence[str]) -> dict[str, Any]:
@@ -211,10 +261,19 @@ def _text(value: Any) -> str:
 
 
 def _parameters(context: Context) -> dict[str, Any]:
-    """Return the run's parameters; those of a scheduled run are the schedule's."""
+    """Return the run's parameters: those of a run that a schedule makes are the schedule's.
+
+    That is a scheduled run or a backfill. What a backfill is started with has precedence.
+    """
+    run = context["dag_run"]
     scheduled = (context["dag"].user_defined_macros or {}).get("scheduled_parameters", {})
-    by_schedule = str(getattr(context["dag_run"], "run_type", "")).endswith("scheduled")
-    return {**context["params"], **(scheduled if by_schedule else {})}
+    if _state(getattr(run, "run_type", None)) not in ("scheduled", "backfill"):
+        scheduled = {}
+    given = getattr(run, "conf", None) or {}
+    return {
+        **context["params"],
+        **{name: value for name, value in scheduled.items() if name not in given},
+    }
 
 
 def _execution(context: Context) -> dict[str, str]:
@@ -289,7 +348,11 @@ def _state(state: Any) -> str | None:
     return None if state is None else str(getattr(state, "value", state))
 
 
-@task(task_id="any-failure", trigger_rule="one_failed", retries=0)
+ANY_FAILURE = "any.failure"
+"""The task that no step is: the name of a step has no dot."""
+
+
+@task(task_id=ANY_FAILURE, trigger_rule="one_failed", retries=0)
 def any_failure() -> None:
     """End the run as failed where a step failed, also where another one was there for that."""
     raise AirflowFailException("a step failed")
