@@ -49,19 +49,17 @@ class EncryptionKey(Construct):
         )
 
     def serve_event_rules(self) -> None:
-        """Let rules of this account put what they could not deliver into encrypted queues."""
-        stack = cdk.Stack.of(self)
-        rules = f"arn:{stack.partition}:events:{stack.region}:{stack.account}:rule/*"
+        """Let event rules put what they could not deliver into encrypted queues.
+
+        Without conditions, as the EventBridge guide requires it: with them, undelivered events are lost
+        silently. The policy of each queue names the rules that may write to it.
+        """
         self.key.add_to_resource_policy(
             iam.PolicyStatement(
-                sid="EncryptDeadLettersOfRulesOfThisAccount",
+                sid="EncryptDeadLettersOfRules",
                 principals=[iam.ServicePrincipal("events.amazonaws.com")],
                 actions=["kms:Decrypt", "kms:GenerateDataKey"],
                 resources=["*"],
-                conditions={
-                    "ArnLike": {"aws:SourceArn": rules},
-                    "StringEquals": {"aws:SourceAccount": stack.account},
-                },
             )
         )
 

@@ -68,7 +68,7 @@ def _statements(
         [_any(stack, "pipeline")],
         wildcard="A change may name any pipeline, also one that is not deployed yet.",
     )
-    yield _read_triggers(stack)
+    yield from _read_triggers(stack)
     yield Statement(
         "ReadModelGroups",
         ["sagemaker:DescribeModelPackageGroup"],
@@ -85,16 +85,16 @@ def _statements(
     yield from _read_code(stack, bucket, key)
 
 
-def _read_triggers(stack: cdk.Stack) -> Statement:
-    return Statement(
+def _read_triggers(stack: cdk.Stack) -> Iterator[Statement]:
+    yield Statement(
+        "ListTriggers",
+        ["events:ListRuleNamesByTarget", "scheduler:ListSchedules"],
+        ["*"],
+        wildcard="Both take no resource (service authorization reference of EventBridge, Scheduler).",
+    )
+    yield Statement(
         "ReadTriggers",
-        [
-            "events:DescribeRule",
-            "events:ListRuleNamesByTarget",
-            "events:ListTargetsByRule",
-            "scheduler:GetSchedule",
-            "scheduler:ListSchedules",
-        ],
+        ["events:DescribeRule", "events:ListTargetsByRule", "scheduler:GetSchedule"],
         [
             stack.format_arn(service="events", resource="rule", resource_name="*"),
             stack.format_arn(service="scheduler", resource="schedule", resource_name="*"),

@@ -6,8 +6,8 @@ It never changes anything in the account and downloads only what lies at the add
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +29,21 @@ AWS_TAGS = "aws:"
 INTERNET = ("0.0.0.0/0", "::/0")
 
 
+@dataclass(frozen=True)
+class ReadBack:
+    """Deployed pipelines, and what of them could not be read."""
+
+    pipelines: tuple[CompiledPipeline, ...]
+    unread: tuple[str, ...] = ()
+    """What access was denied to, one text each; the pipelines have what is known in its place."""
+
+
 def read_deployed(
     session: Session,
     names: Sequence[str],
     directory: Path,
     known: Sequence[CompiledPipeline] = (),
-) -> tuple[CompiledPipeline, ...]:
+) -> ReadBack:
     """Return the deployed pipelines of these names; those that are not deployed are left out.
 
     Code trees come to lie as `<directory>/<sha256>/<path>`, which is their `code_store`. `known` is what
@@ -43,13 +52,15 @@ def read_deployed(
     them. Raises SetupError and RunError.
     """
     sagemaker = client(session, "sagemaker")
-    found = []
+    found, unread = [], []
     for name in names:
         described = _describe(sagemaker, name)
         if described is not None:
             named = {**described, "PipelineName": name}
-            found.append(_Deployed(session, sagemaker, named, directory, known).compiled())
-    return tuple(found)
+            deployed = _Deployed(session, sagemaker, named, directory, known)
+            found.append(deployed.compiled())
+            unread += [f"{name}: {part}" for part in dict.fromkeys(deployed.unread)]
+    return ReadBack(tuple(found), tuple(unread))
 
 
 def _describe(sagemaker: Any, name: str) -> Json | None:
@@ -81,6 +92,7 @@ class _Deployed:
         self._store = CodeStore(directory)
         self._known = known
         self._name = str(described["PipelineName"])
+        self.unread: list[str] = []
         self._same = next((pipeline for pipeline in known if pipeline.name == self._name), None)
         self._deployed = _parsed(self._name, described["PipelineDefinition"])
         self._tags = self._read_tags()
@@ -95,11 +107,11 @@ class _Deployed:
         values = find_values(self._deployed, account, region, self._known)
         arns = dict(values.functions)
         for key in arns:
-            name = function_name(self._session, self._tags, FUNCTIONS[key])
+            name = function_name(self._session, self._tags, FUNCTIONS[key], self.unread.append)
             if name:
                 arns[key] = f"arn:{partition}:lambda:{region}:{account}:function:{name}"
         values = replace(values, functions=arns)
-        role = job_role_name(self._session, self._tags)
+        role = job_role_name(self._session, self._tags, self.unread.append)
         if role is None:
             return values
         return replace(values, role_arn=f"arn:{partition}:iam::{account}:role/{role}")
@@ -138,7 +150,14 @@ class _Deployed:
         arn = str(self._described["PipelineArn"])
         start, _, name = arn.rpartition("/")
         arn = f"{start}/{name.lower()}"
-        return deployed_triggers(self._session, self._name, arn, self._values.bucket, known)
+        bucket = self._values.bucket
+        try:
+            return deployed_triggers(self._session, self._name, arn, bucket, known)
+        except ClientError as error:
+            if not is_denied(error):
+                raise fault(error, f"read what starts {self._name}") from error
+            self.unread.append("schedules and triggers")
+            return tuple(known)
 
     def _code(self, definition: Json) -> Iterator[Any]:
         """Yield the trees: in the order of the known pipeline, then of the definition."""
@@ -176,6 +195,8 @@ class _Deployed:
             pages = self._sagemaker.get_paginator("list_tags")
             listed = [tag for page in pages.paginate(ResourceArn=arn) for tag in page["Tags"]]
         except ClientError as error:
+            if is_denied(error):
+                self.unread.append("tags")
             if is_denied(error) or is_missing(error):
                 return dict(self._same.tags) if self._same else {}
             raise fault(error, f"read the tags of {self._name}") from error
@@ -207,6 +228,8 @@ class _Deployed:
         except ClientError as error:
             if not (is_denied(error) or is_missing(error)):
                 raise fault(error, f"read the model package group {group}") from error
+            if is_denied(error):
+                self.unread.append(f"the description of the model package group {group}")
             known = self._same.model_package_groups if self._same else ()
             return next((item.description for item in known if item.name == group), None)
         return described.get("ModelPackageGroupDescription") or None
@@ -222,6 +245,7 @@ class _Deployed:
             tables = ec2.describe_route_tables(Filters=[subnets])["RouteTables"]
         except ClientError as error:
             if is_denied(error):
+                self.unread.append("the routes of its subnets")
                 return known
             raise fault(error, f"read the routes of {self._name}'s subnets") from error
         routes = [route for table in tables for route in table.get("Routes", [])]
@@ -272,20 +296,37 @@ JOB_ROLE = "JobRole"
 """Part of the logical id of the role that the construct makes for the jobs."""
 
 
-def job_role_name(session: Session, tags: Mapping[str, str]) -> str | None:
+def _ignore(part: str) -> None:
+    """Do not note what could not be read."""
+
+
+def job_role_name(
+    session: Session, tags: Mapping[str, str], denied: Callable[[str], None] = _ignore
+) -> str | None:
     """Return the name of the job role in the stack that a pipeline's tags name.
 
     None where the pipeline is of no stack, its stack made no job role, or may not be read.
     """
-    return _physical_name(session, tags, "AWS::IAM::Role", JOB_ROLE)
+    return _physical_name(session, tags, "AWS::IAM::Role", JOB_ROLE, denied)
 
 
-def function_name(session: Session, tags: Mapping[str, str], function: Function) -> str | None:
+def function_name(
+    session: Session,
+    tags: Mapping[str, str],
+    function: Function,
+    denied: Callable[[str], None] = _ignore,
+) -> str | None:
     """Return the name that the stack gave to a function of this project; None if it has none."""
-    return _physical_name(session, tags, "AWS::Lambda::Function", function.construct_id)
+    return _physical_name(session, tags, "AWS::Lambda::Function", function.construct_id, denied)
 
 
-def _physical_name(session: Session, tags: Mapping[str, str], kind: str, part: str) -> str | None:
+def _physical_name(
+    session: Session,
+    tags: Mapping[str, str],
+    kind: str,
+    part: str,
+    denied: Callable[[str], None],
+) -> str | None:
     """Return the one resource of a type whose logical id has that part, in the stack that tags name."""
     stack = tags.get(STACK_TAG)
     if stack is None:
@@ -296,6 +337,8 @@ def _physical_name(session: Session, tags: Mapping[str, str], kind: str, part: s
             r for page in pages.paginate(StackName=stack) for r in page["StackResourceSummaries"]
         ]
     except ClientError as error:
+        if is_denied(error):
+            denied("the resources of its stack")
         if is_denied(error) or is_missing(error):
             return None
         raise fault(error, f"list the resources of stack {stack}") from error

@@ -13,7 +13,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from smp.aws.faults import fault, is_denied, is_missing
+from smp.aws.faults import is_missing
 from smp.aws.session import Session, client
 from smp.definition.deploy_values import BUCKET
 from smp.definition.triggers import (
@@ -41,21 +41,16 @@ def deployed_triggers(
     bucket: str | None,
     known: Sequence[Trigger],
 ) -> tuple[Trigger, ...]:
-    """Return what starts a pipeline, in the order of what is known; that itself where none may be read.
+    """Return what starts a pipeline, in the order of what is known. Raises ClientError.
 
     `bucket` is the project's. A schedule or rule that somebody switched off is left out. Only starts on
     SageMaker are read: those of other targets are taken to be as they are known.
     """
-    try:
-        found = [
-            *_schedules(client(session, "scheduler"), pipeline_name),
-            *_rules(client(session, "events"), pipeline_name, pipeline_arn, bucket, known),
-            *(trigger for trigger in known if trigger.target != SAGEMAKER),
-        ]
-    except ClientError as error:
-        if is_denied(error):
-            return tuple(known)
-        raise fault(error, f"read what starts {pipeline_name}") from error
+    found = [
+        *_schedules(client(session, "scheduler"), pipeline_name),
+        *_rules(client(session, "events"), pipeline_name, pipeline_arn, bucket, known),
+        *(trigger for trigger in known if trigger.target != SAGEMAKER),
+    ]
     order = [trigger.name for trigger in known]
     return tuple(
         sorted(found, key=lambda t: order.index(t.name) if t.name in order else len(order))

@@ -122,13 +122,13 @@ def _deployed(arguments: argparse.Namespace, names: Sequence[str], head: State) 
     from smp.review.states.state import State
 
     known = tuple(head.pipelines.values())
-    compiled = read_deployed(
+    found = read_deployed(
         open_session(arguments),
         names or tuple(head.pipelines),
         arguments.workspace / WORK_DIRECTORY / DEPLOYED,
         known,
     )
-    return State.of(DEPLOYED, compiled, knows_config=False)
+    return State.of(DEPLOYED, found.pipelines, knows_config=False, unread=found.unread)
 
 
 def _diff(arguments: argparse.Namespace) -> int:

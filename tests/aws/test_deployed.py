@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.client import BaseClient
+from botocore.exceptions import ClientError
 
 from smp.aws.deployed import read_deployed
 from smp.aws.session import open_session
@@ -15,6 +17,12 @@ from smp.definition.code.store import CodeStore
 from smp.definition.compiled import CodeTree, CompiledPipeline, ModelPackageGroup
 from smp.definition.deploy_values import substitute
 from smp.errors import RunError
+from smp.review.diff.compare import compare_states
+from smp.review.diff.fields import diff_fields
+from smp.review.diff.markdown import render_markdown
+from smp.review.diff.summary import render_summary
+from smp.review.diff.text import render_text
+from smp.review.states.state import State
 from tests.aws.account import ACCOUNT, REGION, ROLE, Account
 
 BUCKET = "smp-foundation-data-1a2b"
@@ -107,7 +115,7 @@ def deploy(account: Account, pipeline: CompiledPipeline) -> None:
 
 
 def read(directory: Path, *known: CompiledPipeline) -> Any:
-    return read_deployed(open_session(), ["churn", "gone"], directory, known)
+    return read_deployed(open_session(), ["churn", "gone"], directory, known).pipelines
 
 
 def test_a_deployed_pipeline_comes_back_as_it_was_compiled(
@@ -274,3 +282,44 @@ def test_fails_for_code_that_is_gone(
 
     with pytest.raises(RunError, match=f"{pipeline.code[0].sha256}/ with 0 files"):
         read(tmp_path / "deployed", pipeline)
+
+
+DENIED = {
+    "events.ListRuleNamesByTarget": "churn: schedules and triggers",
+    "scheduler.ListSchedules": "churn: schedules and triggers",
+    "ec2.DescribeRouteTables": "churn: the routes of its subnets",
+    "sagemaker.ListTags": "churn: tags",
+    "sagemaker.DescribeModelPackageGroup": (
+        "churn: the description of the model package group churn-models"
+    ),
+}
+
+
+@pytest.mark.parametrize("operation", DENIED)
+def test_what_may_not_be_read_is_named_in_the_review(
+    operation: str,
+    account: Account,
+    pipeline: CompiledPipeline,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    deploy(account, pipeline)
+    call: Any = vars(BaseClient)["_make_api_call"]
+
+    def denying(self: BaseClient, name: str, arguments: Any) -> Any:
+        if f"{self.meta.service_model.service_name}.{name}" == operation:
+            raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, name)
+        return call(self, name, arguments)
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", denying)
+    found = read_deployed(open_session(), ["churn"], tmp_path / "deployed", [pipeline])
+    base = State.of("deployed", found.pipelines, knows_config=False, unread=found.unread)
+    diff = compare_states(base, State.of("working tree", [pipeline]))
+
+    assert found.unread == (DENIED[operation],)
+    assert diff.is_empty
+    line = f"Not compared, access denied: {DENIED[operation]}"
+    assert line in render_text(diff)
+    assert line in render_summary(diff)
+    assert line in render_markdown(diff)
+    assert diff_fields(diff)["unread"] == [DENIED[operation]]

@@ -138,7 +138,7 @@ def test_every_pipeline_is_read_back_as_compiled(
     for variable, value in deployed.environment.items():
         monkeypatch.setenv(variable, value)
     known = tuple(compiled.values())
-    found = read_deployed(open_session(), [*compiled, "not-deployed"], tmp_path, known)
+    found = read_deployed(open_session(), [*compiled, "not-deployed"], tmp_path, known).pipelines
     assert [pipeline.name for pipeline in found] == list(compiled)
     for pipeline in found:
         started = tuple(item for item in compiled[pipeline.name].triggers if item.enabled)

@@ -238,10 +238,10 @@ def test_rules_may_use_the_key_for_dead_letters_only_where_there_are_rules(
     (statement,) = (
         each
         for each in key["KeyPolicy"]["Statement"]
-        if each.get("Sid") == "EncryptDeadLettersOfRulesOfThisAccount"
+        if each.get("Sid") == "EncryptDeadLettersOfRules"
     )
     assert statement["Principal"] == {"Service": "events.amazonaws.com"}
-    assert statement["Condition"]["ArnLike"] == {"aws:SourceArn": f"{RULE}/*"}
+    assert "Condition" not in statement
     assert "events.amazonaws.com" not in isolated.text("Smp-production-Foundation")
 
 

@@ -44,6 +44,11 @@ def headline(diff: Diff) -> str:
     return f"{changed_count_text(diff)}: {', '.join(names)}."
 
 
+def unread_lines(diff: Diff) -> list[str]:
+    """Return one line for each part of what is deployed that could not be compared."""
+    return [f"Not compared, access denied: {part}" for part in diff.unread]
+
+
 def changed_count_text(diff: Diff) -> str:
     """Return `1 of 3 pipelines changes`."""
     count = len(diff.pipelines)

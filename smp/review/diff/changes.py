@@ -220,6 +220,8 @@ class Diff:
     head: str
     compared: int
     pipelines: tuple[PipelineChange, ...]
+    unread: tuple[str, ...] = ()
+    """What could not be compared, because access to it was denied."""
 
     @property
     def is_empty(self) -> bool:

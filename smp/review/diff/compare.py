@@ -57,7 +57,7 @@ def compare_states(
     found = tuple(change for change in changes if change is not None)
     order = [Kind.REMOVED, Kind.CHANGED, Kind.ADDED]
     found = tuple(sorted(found, key=lambda change: (order.index(change.kind), change.name)))
-    return Diff(base.label, head.label, len(set(wanted)), found)
+    return Diff(base.label, head.label, len(set(wanted)), found, (*base.unread, *head.unread))
 
 
 def compare_pipelines(

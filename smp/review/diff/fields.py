@@ -47,6 +47,7 @@ def diff_fields(diff: Diff) -> Fields:
         "base": diff.base,
         "head": diff.head,
         "compared": diff.compared,
+        "unread": list(diff.unread),
         "pipelines": [_pipeline(pipeline) for pipeline in diff.pipelines],
     }
 

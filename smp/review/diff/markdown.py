@@ -19,6 +19,7 @@ from smp.review.diff.change_text import (
     headline,
     resource_words,
     sections,
+    unread_lines,
     what_changes,
 )
 from smp.review.diff.changes import (
@@ -56,6 +57,7 @@ def render_markdown(diff: Diff, pictures: Mapping[str, str] = NO_PICTURES) -> st
 
 def _render(diff: Diff, pictures: Mapping[str, str], *, drawn: bool) -> str:
     lines = list(_opening(diff))
+    lines += [text for line in unread_lines(diff) for text in ("", f"**{plain(line)}**")]
     for pipeline in diff.pipelines:
         lines += ["", f"### {SIGNS[pipeline.kind]} {code(pipeline.name)}"]
         for block in _blocks(pipeline):

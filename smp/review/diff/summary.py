@@ -10,6 +10,7 @@ from smp.review.diff.change_text import (
     forecast_words,
     headline,
     permission_words,
+    unread_lines,
     what_changes,
 )
 from smp.review.diff.changes import Diff, Kind, PipelineChange
@@ -23,8 +24,8 @@ LIMIT = 900
 def render_summary(diff: Diff, limit: int = LIMIT) -> str:
     """Return the summary, at most `limit` characters with its last line's end."""
     if diff.is_empty:
-        return _cut(headline(diff), limit - 1) + "\n"
-    lines = [f"{changed_count_text(diff)} from {diff.base} to {diff.head}"]
+        return _fitting([headline(diff), *unread_lines(diff)], limit)
+    lines = [f"{changed_count_text(diff)} from {diff.base} to {diff.head}", *unread_lines(diff)]
     wanted = [_lines(pipeline) for pipeline in diff.pipelines]
     heads = [line for first, *_ in wanted for line in (first,)]
     full = [*lines, *(line for block in wanted for line in block)]

@@ -12,6 +12,7 @@ from smp.review.diff.change_text import (
     headline,
     permission_words,
     sections,
+    unread_lines,
     what_changes,
 )
 from smp.review.diff.changes import (
@@ -34,6 +35,7 @@ def render_text(diff: Diff) -> str:
     lines = [headline(diff)]
     if not diff.is_empty:
         lines.append(f"From {diff.base} to {diff.head}.")
+    lines += unread_lines(diff)
     for pipeline in diff.pipelines:
         more = f": {what_changes(pipeline)}" if len(diff.pipelines) > 1 else ""
         lines += ["", f"{SIGNS[pipeline.kind]} {pipeline.name}{more}"]

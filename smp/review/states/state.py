@@ -38,13 +38,21 @@ class State:
     label: str
     pipelines: Mapping[str, CompiledPipeline]
     knows_config: bool = True
+    unread: tuple[str, ...] = ()
+    """What access was denied to, one text each: it is compared as if nothing of it had changed."""
 
     @classmethod
     def of(
-        cls, label: str, pipelines: Iterable[CompiledPipeline], *, knows_config: bool = True
+        cls,
+        label: str,
+        pipelines: Iterable[CompiledPipeline],
+        *,
+        knows_config: bool = True,
+        unread: Iterable[str] = (),
     ) -> State:
         """Make a state of pipelines in any order."""
-        return cls(label, {pipeline.name: pipeline for pipeline in pipelines}, knows_config)
+        named = {pipeline.name: pipeline for pipeline in pipelines}
+        return cls(label, named, knows_config, tuple(unread))
 
 
 @dataclass(frozen=True)
