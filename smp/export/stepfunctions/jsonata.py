@@ -17,6 +17,7 @@ from smp.definition.language import (
     reference_of,
     step_property,
 )
+from smp.export.stepfunctions.float_text import SCOPE, TEXTS, float_text, is_metric
 
 INPUT = "$states.input"
 """What every state is given: a record for each step that has ended, by its name."""
@@ -119,7 +120,9 @@ def _get(reference: Json) -> str:
         step, path = found
         return member(record(step), property_key(path))
     kind, name = reference_of(reference)
-    return member(PARAMETERS, name) if kind == "Parameters" else EXECUTION[name]
+    if kind == "Execution":
+        return EXECUTION[name]
+    return member(TEXTS if kind == SCOPE else PARAMETERS, name)
 
 
 def _join(join: Json) -> str:
@@ -138,4 +141,6 @@ def _join(join: Json) -> str:
 
 def _operand(part: Any) -> str:
     text = rendered(part)
+    if is_metric(part):
+        return float_text(text)
     return f"({text})" if is_expression(part) and "Std:Join" in part else text

@@ -19,6 +19,7 @@ from smp.definition.language import (
 from smp.definition.step_types import TUNING, Refused
 from smp.errors import Problem
 from smp.export.refusal import refusal
+from smp.export.stepfunctions.float_text import SCOPE
 from smp.export.stepfunctions.jsonata import EXECUTION
 from smp.export.stepfunctions.states import COMPARISONS, used_properties
 from smp.export.stepfunctions.step_types import ON_SAGEMAKER, State, handling
@@ -71,7 +72,7 @@ def _expressions(task: Task) -> Iterator[Problem]:
         if kind == "Execution" and name not in EXECUTION:
             instead = f"use one of {', '.join(sorted(EXECUTION))}"
             yield refusal(TARGET, task.name, f"the value {reference}", instead)
-        elif kind not in ("Execution", "Parameters"):
+        elif kind not in ("Execution", "Parameters", SCOPE):
             yield refusal(TARGET, task.name, f"the reference {reference}", ON_SAGEMAKER)
 
 

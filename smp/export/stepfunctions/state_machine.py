@@ -13,6 +13,14 @@ from typing import Any
 from smp.definition.compiled import CompiledPipeline, Json
 from smp.definition.parameter_text import MAX_VALUE
 from smp.export.refusal import refuse
+from smp.export.stepfunctions.float_text import (
+    DIGITS,
+    TEXTS,
+    float_text,
+    is_exact,
+    texts_read,
+    with_texts,
+)
 from smp.export.stepfunctions.flow import render_states
 from smp.export.stepfunctions.jsonata import INPUT, code, literal, member
 from smp.export.stepfunctions.names import RUN, run_digits
@@ -26,10 +34,11 @@ def render_state_machine(compiled: CompiledPipeline) -> Json:
 
     Raises ExportError with all that a state machine cannot express.
     """
-    workflow = read_workflow(_named(compiled))
+    workflow = read_workflow(_prepared(compiled))
     refuse(compiled.name, find_refusals(workflow))
     start, states = render_states(workflow, compiled.max_parallel_steps)
-    states = {**parameter_states(workflow.parameters, start), **states}
+    in_texts = texts_read([task.step for task in workflow.tasks])
+    states = {**parameter_states(workflow.parameters, start, in_texts), **states}
     machine = {
         "Comment": compiled.description or f"Runs the pipeline {compiled.name}",
         "QueryLanguage": "JSONata",
@@ -40,8 +49,13 @@ def render_state_machine(compiled: CompiledPipeline) -> Json:
     return machine
 
 
-def _named(compiled: CompiledPipeline) -> CompiledPipeline:
-    """Return a pipeline with its name where its steps ask for it: a state machine's may be another."""
+def _prepared(compiled: CompiledPipeline) -> CompiledPipeline:
+    """Return a pipeline with its name where its steps ask for it, and with the texts of Floats.
+
+    The name of a state machine may be another.
+    """
+    parameters = compiled.definition.get("Parameters", [])
+    floats = frozenset(item["Name"] for item in parameters if item["Type"] == "Float")
 
     def put(value: Any) -> Any:
         if value == {"Get": "Execution.PipelineName"}:
@@ -50,7 +64,7 @@ def _named(compiled: CompiledPipeline) -> CompiledPipeline:
             return {key: put(item) for key, item in value.items()}
         return [put(item) for item in value] if isinstance(value, list) else value
 
-    return replace(compiled, definition=put(compiled.definition))
+    return replace(compiled, definition=with_texts(put(compiled.definition), floats))
 
 
 def state_machine_text(machine: Json) -> str:
@@ -72,12 +86,20 @@ NUMBERS = {
 """Text that is a number of a type."""
 
 
-def parameter_states(parameters: Iterable[Parameter], following: str) -> dict[str, Json]:
-    """Return the states before the first step, from `CHECK` on."""
+def parameter_states(
+    parameters: Iterable[Parameter], following: str, in_texts: frozenset[str] = frozenset()
+) -> dict[str, Json]:
+    """Return the states before the first step, from `CHECK` on.
+
+    `in_texts` holds the Float parameters that are parts of texts.
+    """
     declared = list(parameters)
     faults = [_unknown(declared), *(fault for item in declared for fault in _faults(item))]
+    texts = {item.name: code(_text(item)) for item in declared if item.name in in_texts}
+    faults += [_too_exact(item) for item in declared if item.name in in_texts]
+    assigned = {"Parameters": {item.name: code(_value(item)) for item in declared}}
+    assigned |= {TEXTS.removeprefix("$"): texts} if texts else {}
     found = "$filter($Faults, function($fault) { $fault != '' })"
-    taken = {item.name: code(_value(item)) for item in declared}
     return {
         CHECK: {
             "Type": "Pass",
@@ -96,7 +118,7 @@ def parameter_states(parameters: Iterable[Parameter], following: str) -> dict[st
         },
         TAKE: {
             "Type": "Pass",
-            "Assign": {"Parameters": taken, RUN.removeprefix("$"): code(run_digits())},
+            "Assign": {**assigned, RUN.removeprefix("$"): code(run_digits())},
             "Output": {},
             "Next": following,
         },
@@ -150,6 +172,25 @@ def _value(parameter: Parameter) -> str:
     if parameter.default is None:
         return _taken(parameter, value)
     return f"$exists({value}) ? {_taken(parameter, value)} : {literal(parameter.default)}"
+
+
+def _text(parameter: Parameter) -> str:
+    """Return the JSONata of the text of a Float parameter."""
+    value = member(INPUT, parameter.name)
+    given = float_text(_taken(parameter, value))
+    if parameter.default is None:
+        return given
+    return f"$exists({value}) ? {given} : {literal(json.dumps(float(parameter.default)))}"
+
+
+def _too_exact(parameter: Parameter) -> str:
+    """Return the JSONata of what is wrong with a Float whose text would lose digits."""
+    value = member(INPUT, parameter.name)
+    long = literal(f"{parameter.name}: at most {DIGITS} significant digits, it is part of a text")
+    return (
+        f"$exists({value}) ? ({_fits(parameter, value)} ? "
+        f"({is_exact(_taken(parameter, value))} ? '' : {long}) : '') : ''"
+    )
 
 
 def _taken(parameter: Parameter, value: str) -> str:
