@@ -19,6 +19,8 @@ from constructs import Construct
 from constructs_lib.trust import builds_of_this_account
 
 MODELS_DIRECTORY = "model_configs"
+COLLECTED = "collected"
+"""The directory of a build in which repositories that were collected by builds before it are."""
 ASSEMBLY = "cdk.out"
 
 IMAGE_RUNTIMES = {"python": "3.11"}
@@ -27,6 +29,9 @@ IMAGE_RUNTIMES = {"python": "3.11"}
 NODE_RUNTIME = {"nodejs": "22"}
 
 ROLE_PREFIX = "Smp-Delivery-"
+
+MAX_INPUTS = 4
+"""Artifacts that an action takes next to its first, which is the app (CodePipeline: at most 5 inputs)."""
 
 WAIT_MINUTES = 2160
 """The longest build of CodeBuild (CodeBuild quotas): executions may train for hours."""
@@ -66,6 +71,14 @@ class Target:
     @property
     def starting(self) -> str:
         return f"--assume-role {self.start_role_arn} --region {self.region}"
+
+
+@dataclass(frozen=True)
+class _Bundle:
+    """Files of one model repository, or a directory for each of several."""
+
+    files: pipelines.IFileSetProducer
+    models: tuple[str, ...]
 
 
 class DeliveryBuilds:
@@ -108,13 +121,57 @@ class DeliveryBuilds:
 
     def synth(self, models: Mapping[str, pipelines.CodePipelineSource]) -> pipelines.CodeBuildStep:
         """Return the build that makes the assembly out of the app's and all models' repositories."""
+        bundles = self._bundles(models)
+        single = {name: bundle for name, bundle in bundles.items() if name in models}
+        inputs = {f"{MODELS_DIRECTORY}/{name}": bundle.files for name, bundle in single.items()}
+        links = []
+        for name, bundle in bundles.items():
+            if name not in models:
+                inputs[f"{COLLECTED}/{name}"] = bundle.files
+                links += [_link_model(f"{COLLECTED}/{name}", model) for model in bundle.models]
         return self._step(
             "Synth",
+            install_commands=[*links, "make setup"],
             commands=["make build-assembly"],
-            inputs={f"{MODELS_DIRECTORY}/{name}": source for name, source in models.items()},
+            inputs=inputs,
             output=ASSEMBLY,
             compute=codebuild.ComputeType.MEDIUM,
         )
+
+    def _bundles(self, models: Mapping[str, pipelines.CodePipelineSource]) -> dict[str, _Bundle]:
+        """Return at most `MAX_INPUTS` bundles with the repositories of all models.
+
+        An action takes few artifacts. More repositories are collected by builds before it, each of which
+        makes one artifact of as many as it takes, and again of those.
+        """
+        bundles = {name: _Bundle(source, (name,)) for name, source in models.items()}
+        level = 0
+        while len(bundles) > MAX_INPUTS:
+            level += 1
+            names = list(bundles)
+            parts = [names[at : at + MAX_INPUTS] for at in range(0, len(names), MAX_INPUTS)]
+            bundles = {
+                f"Collect{level}-{number}": self._collect(
+                    f"Collect{level}-{number}", {name: bundles[name] for name in part}, level
+                )
+                for number, part in enumerate(parts, start=1)
+            }
+        return bundles
+
+    def _collect(self, name: str, bundles: Mapping[str, _Bundle], level: int) -> _Bundle:
+        """Return one bundle made of several. The build copies files, and runs nothing of them."""
+        copies = []
+        for part, bundle in bundles.items():
+            target = f"{COLLECTED}/{bundle.models[0]}" if level == 1 else COLLECTED
+            copies.append(f'mkdir -p "{target}" && cp -RP "inputs/{part}/." "{target}/"')
+        step = self._step(
+            name,
+            install_commands=[],
+            commands=copies,
+            inputs={f"inputs/{part}": bundle.files for part, bundle in bundles.items()},
+            output=COLLECTED,
+        )
+        return _Bundle(step, tuple(model for bundle in bundles.values() for model in bundle.models))
 
     def check(self, target: Target, assembly: pipelines.FileSet) -> pipelines.CodeBuildStep:
         """Return the build that fails where permissions are wider than those deployed."""
@@ -170,6 +227,7 @@ class DeliveryBuilds:
         *,
         commands: Sequence[str],
         inputs: Mapping[str, pipelines.IFileSetProducer],
+        install_commands: Sequence[str] = ("make setup",),
         output: str | None = None,
         role: iam.IRole | None = None,
         environment: Mapping[str, str] | None = None,
@@ -182,7 +240,7 @@ class DeliveryBuilds:
             name,
             input=self._app,
             additional_inputs=dict(inputs),
-            install_commands=["make setup"],
+            install_commands=list(install_commands),
             commands=list(commands),
             primary_output_directory=output,
             role=role,
@@ -225,6 +283,12 @@ def review_build_role(environment: str) -> str:
 def start_build_role(environment: str) -> str:
     """Return the name of the role that starts pipelines; an environment trusts it by name."""
     return f"{ROLE_PREFIX}Start-{environment}"
+
+
+def _link_model(directory: str, model: str) -> str:
+    """Return the command that lays a collected model out; the app has no directory of that name."""
+    place = f"{MODELS_DIRECTORY}/{model}"
+    return f'[ ! -e "{place}" ] && ln -s -- "$PWD/{directory}/{model}" "{place}"'
 
 
 def node_build_spec() -> codebuild.BuildSpec:

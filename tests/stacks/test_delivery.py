@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
 
 import aws_cdk as cdk
+import pytest
 
 from stacks.delivery_settings import DeliverySettings
 from stacks.delivery_sources import make_sources
@@ -18,10 +24,13 @@ from tests.stacks.deliveries import (
     actions_of,
     commands,
     kinds,
+    on_github,
     pipeline,
     policies,
     project,
     publishing,
+    settings,
+    synthesize_delivery,
 )
 from tests.stacks.synthesis import ROOT, Synthesis, shown
 
@@ -98,6 +107,51 @@ def test_the_synth_build_lays_model_repositories_out_and_runs_the_apps_own_comma
             inputs[-1]: "prices",
         }.items()
     }
+
+
+@pytest.mark.parametrize("count", [4, 5, 16, 17, 49])
+def test_any_number_of_repositories_that_the_settings_take_is_delivered(
+    count: int, tmp_path: Path
+) -> None:
+    models = {f"model_{n}": on_github(f"example-org/model-{n}") for n in range(count)}
+    made = synthesize_delivery(tmp_path, [], settings(models=models, pullRequests=None))
+    every = {
+        action["Name"]: action for stage in pipeline(made)["Stages"] for action in stage["Actions"]
+    }
+    assert max(len(action.get("InputArtifacts", [])) for action in every.values()) <= 5
+    assert lay_out(made, every, tmp_path / "builds") == {f"model_{n}" for n in range(count)}
+
+
+def lay_out(made: Synthesis, every: dict[str, Any], place: Path) -> set[str]:
+    """Do what the builds do in order with an artifact a repository; return the models laid out."""
+    sources = [name for name in every if name == "App" or name.startswith("model_")]
+    artifacts = {}
+    for name in sources:
+        artifacts[every[name]["OutputArtifacts"][0]["Name"]] = place / "sources" / name
+        (place / "sources" / name / "conf").mkdir(parents=True)
+        (place / "sources" / name / "conf" / "name").write_text(name)
+    builds = [name for name in every if name == "Synth" or name.startswith("Collect")]
+    for name in sorted(builds, key=lambda name: every[name]["RunOrder"]):
+        directory = place / name
+        first, *more = [each["Name"] for each in every[name]["InputArtifacts"]]
+        assert every[name]["Configuration"]["PrimarySource"] == first
+        shutil.copytree(artifacts[first], directory)
+        (directory / "model_configs").mkdir()
+        key = f"{name.replace('-', '')}CdkBuildProject"
+        run = [command for command in commands(made, key) if not command.startswith("make ")]
+        variables = {f"CODEBUILD_SRC_DIR_{each}": str(artifacts[each]) for each in more}
+        subprocess.run(
+            ["/bin/sh", "-ec", "\n".join(run)],
+            cwd=directory,
+            check=True,
+            env={**os.environ, **variables},
+        )
+        for output in every[name].get("OutputArtifacts", []):
+            artifacts[output["Name"]] = directory / "collected"
+    found = {path.name: path for path in (place / "Synth" / "model_configs").iterdir()}
+    assert all((path / "conf" / "name").read_text() == name for name, path in found.items())
+    assert all(path.is_symlink() for path in found.values())
+    return set(found)
 
 
 def test_the_synth_build_may_deploy_nothing_and_is_given_no_secret(delivery: Synthesis) -> None:
