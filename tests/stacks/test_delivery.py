@@ -137,7 +137,7 @@ def lay_out(made: Synthesis, every: dict[str, Any], place: Path) -> set[str]:
         assert every[name]["Configuration"]["PrimarySource"] == first
         shutil.copytree(artifacts[first], directory)
         (directory / "model_configs").mkdir()
-        key = f"{name.replace('-', '')}CdkBuildProject"
+        key = every[name]["Configuration"]["ProjectName"]["Ref"]
         run = [command for command in commands(made, key) if not command.startswith("make ")]
         variables = {f"CODEBUILD_SRC_DIR_{each}": str(artifacts[each]) for each in more}
         subprocess.run(
