@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from smp.cli.console import copy_to_output, tell, write_json, write_output
 from smp.cli.executions import add_log_options, print_deployed_log
-from smp.cli.running import add_mlflow_option, places_of
-from smp.cli.workspace import Commands, add_workspace_option
+from smp.cli.running import add_mlflow_option
+from smp.cli.workspace import Commands, add_workspace_option, places_of
 from smp.errors import Problem, SetupError
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ import argparse
 from pathlib import Path
 
 from smp.cli.console import write_json, write_output
-from smp.cli.running import LOCAL_URI, places_of
-from smp.cli.workspace import Commands, add_workspace_option
+from smp.cli.running import LOCAL_URI
+from smp.cli.workspace import Commands, add_workspace_option, places_of
 from smp.errors import RunError
 
 

@@ -61,9 +61,19 @@ def get_ready(arguments: argparse.Namespace) -> tuple[Prepared, Sandbox]:
             return preparation.result(), sandbox
 
 
+def get_sandbox(arguments: argparse.Namespace) -> Sandbox:
+    """Return the sandbox that the arguments name, with all imported that a run needs."""
+    with choosing(arguments.sandbox) as chosen_sandbox:
+        _import_run()
+        return chosen_sandbox()
+
+
 def _import_run() -> None:
     """Import what stays to the end: the collector of what does not would look at all of it."""
     gc.disable()
+    import smp.definition.parameters
+    import smp.local.engine.run
+    import smp.local.show.progress  # noqa: F401
 
     gc.enable()
 

@@ -9,8 +9,7 @@ import argparse
 from dataclasses import asdict
 
 from smp.cli.console import write_json, write_output
-from smp.cli.running import places_of
-from smp.cli.workspace import Commands, add_workspace_option
+from smp.cli.workspace import Commands, add_workspace_option, places_of
 
 
 def add_commands(commands: Commands) -> None:

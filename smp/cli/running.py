@@ -14,21 +14,26 @@ from typing import TYPE_CHECKING
 
 from smp.cli.console import tell, write_output
 from smp.cli.workspace import (
-    WORK_DIRECTORY,
     Commands,
     add_models_option,
     add_workspace_option,
     load_workspace,
+    places_of,
 )
 from smp.errors import Problem, RunError, SetupError, SmpError
 
 if TYPE_CHECKING:
+    from smp.compiler.cache.recall import Prepared
     from smp.config.project import Model
     from smp.definition.compiled import CompiledPipeline
+    from smp.local.engine.run import Machine
     from smp.local.engine.step_runner import RunOptions
+    from smp.local.sandbox.base import Sandbox
     from smp.local.store.places import Places
-    from smp.local.store.run_store import Run
+    from smp.local.store.run_store import RunRecord
 
+KEPT_OPTIONS = ("fresh", "assignments")
+"""What a run that is resumed keeps of the options that it began with."""
 LOCAL_REQUIREMENTS = "requirements-local.txt"
 PREPARE_SCRIPT = "prepare_data.py"
 CHUNK_BYTES = 1 << 16
@@ -80,7 +85,13 @@ def _add_run(commands: Commands) -> None:
     )
     which.add_argument("--only", metavar="STEP", help="run this step alone")
     which.add_argument(
-        "--resume", metavar="RUN", help="continue with a run from its finished steps"
+        "--resume", metavar="RUN", help="continue with an interrupted run from its finished steps"
+    )
+    run.add_argument(
+        "--old-code",
+        action="store_true",
+        help="with --resume: continue although files changed since, with the code, configs, packages "
+        "and results that the run has",
     )
     run.add_argument(
         "--sandbox", metavar="KIND", help="how jobs are kept apart (default: by probing)"
@@ -145,57 +156,102 @@ def _seconds(text: str) -> float:
     return value
 
 
-def places_of(arguments: argparse.Namespace) -> Places:
-    """Return where the local runs of the workspace keep things."""
-    from smp.local.store.places import Places
-
-    return Places((arguments.workspace / WORK_DIRECTORY).resolve())
-
-
 def _run(arguments: argparse.Namespace) -> int:
     _refuse_beside_resume(arguments)
     from smp.local.sandbox.guarded import start_watchdog
 
     start_watchdog()
+    record = _resume(arguments) if arguments.resume else _start(arguments)
 
+    from smp.local.store.run_store import SUCCEEDED
+
+    _export(record.id, places_of(arguments), arguments.tracking_uri)
+    return 0 if record.status == SUCCEEDED else 1
+
+
+def _start(arguments: argparse.Namespace) -> RunRecord:
     from smp.cli.preparation import get_ready
 
     prepared, sandbox = get_ready(arguments)
 
     from smp.definition.parameters import parameter_values, read_assignments
-    from smp.local.engine.run import Machine, resume_run, start_run
-    from smp.local.show.progress import progress_for
+    from smp.local.engine.run import start_run
     from smp.local.store.places import local_parameters
-    from smp.local.store.run_store import SUCCEEDED
 
-    compiled, places, options = prepared.compiled, places_of(arguments), _options(arguments)
-    resumed = _run_of(arguments.resume, compiled.name, places) if arguments.resume else None
-    if resumed is not None:
-        compiled = resumed.compiled(places.code)
-        _refuse_lost_models(resumed, places, prepared.model_directories)
-        options = replace(options, fresh=resumed.record().options.get("fresh", False))
+    compiled = prepared.compiled
+    python_of = _requirements_finder(compiled, prepared.model_directories)
+    machine = _machine(arguments, compiled, sandbox, python_of)
+    known = {**compiled.definition, **local_parameters(compiled)}
+    return start_run(
+        compiled,
+        replace(machine, requirements=requirements_of(prepared)),
+        parameters=parameter_values(known, read_assignments(arguments.param)),
+        only=arguments.only,
+        start=arguments.start,
+    )
+
+
+def _resume(arguments: argparse.Namespace) -> RunRecord:
+    from smp.cli.resuming import run_to_resume
+
+    run, sandbox = run_to_resume(arguments)
+
+    from smp.local.engine.run import resume_run
+
+    compiled, given = run.compiled(places_of(arguments).code), run.record().options
+    machine = _machine(
+        arguments,
+        compiled,
+        sandbox,
+        lambda step: run.requirements_path(compiled.step_models[step]),
+    )
+    kept = {name: given[name] for name in KEPT_OPTIONS if name in given}
+    return resume_run(run, replace(machine, options=replace(machine.options, **kept)))
+
+
+def _machine(
+    arguments: argparse.Namespace,
+    compiled: CompiledPipeline,
+    sandbox: Sandbox,
+    requirements: Callable[[str], Path],
+) -> Machine:
+    """Return what a run runs with; `requirements` maps a step to the file that lists its packages."""
+    from smp.local.engine.run import Machine
+    from smp.local.jobs.environments import Environments
+    from smp.local.show.progress import progress_for
+
+    places = places_of(arguments)
     if sandbox.leaks:
         leaks = "".join(f"\n    {leak}" for leak in sandbox.leaks)
         tell(f"warning: jobs run in the sandbox '{sandbox.name}', which does not hold them:{leaks}")
     _end_as_with_ctrl_c()
     progress = progress_for(sys.stderr, places, compiled)
-    python_of = python_finder(compiled, prepared.model_directories, places, progress.note)
-    machine = Machine(places, options, sandbox, python_of, progress)
-    if resumed is not None:
-        record = resume_run(resumed, machine)
-    else:
-        known = {**compiled.definition, **local_parameters(compiled)}
-        values = parameter_values(known, read_assignments(arguments.param))
-        record = start_run(
-            compiled, machine, parameters=values, only=arguments.only, start=arguments.start
-        )
-    _export(record.id, places, arguments.tracking_uri)
-    return 0 if record.status == SUCCEEDED else 1
+    environments = Environments(places.environments, progress.note)
+
+    def python_of(step: str) -> Path:
+        return environments.bin_of(requirements(step))
+
+    return Machine(places, _options(arguments), sandbox, python_of, progress)
+
+
+def _requirements_finder(
+    compiled: CompiledPipeline, directories: Mapping[str, Path]
+) -> Callable[[str], Path]:
+    return lambda step: directories[compiled.step_models[step]] / LOCAL_REQUIREMENTS
+
+
+def requirements_of(prepared: Prepared) -> dict[str, str]:
+    """Return the text of the requirements of each model of a pipeline that has any."""
+    models = sorted(set(prepared.compiled.step_models.values()))
+    files = {name: prepared.model_directories[name] / LOCAL_REQUIREMENTS for name in models}
+    return {name: file.read_text("utf-8") for name, file in files.items() if file.is_file()}
 
 
 def _refuse_beside_resume(arguments: argparse.Namespace) -> None:
     """Refuse what only a run that begins can be given; raises RunError."""
     if not arguments.resume:
+        if arguments.old_code:
+            raise RunError([Problem("--old-code is for --resume RUN", hint="leave it out")])
         return
     given = [(f"--param {text}", "its parameters") for text in arguments.param]
     if arguments.fresh:
@@ -206,23 +262,6 @@ def _refuse_beside_resume(arguments: argparse.Namespace) -> None:
     ]
     if problems:
         raise RunError(problems)
-
-
-def _refuse_lost_models(run: Run, places: Places, directories: Mapping[str, Path]) -> None:
-    """Refuse to continue with a run where a model that its steps need is gone; raises RunError."""
-    from smp.definition.unroll_loops import loops_of
-    from smp.local.store.run_store import SUCCEEDED
-
-    compiled, asked = run.unrolled(places.code), run.record().steps
-    done = {step.name for step in run.steps() if step.status == SUCCEEDED}
-    names, loops = [step["Name"] for step in compiled.steps()], loops_of(compiled.steps())
-    left = [name for name in names if loops.get(name, name) in asked and name not in done]
-    models = {compiled.step_models[name] for name in left if name in compiled.step_models}
-    lost = sorted(models - directories.keys())
-    if lost:
-        hint = f"bring it back, or begin a new run: smp run {compiled.name}"
-        reason = f"is not configured any more, and {run.id} has yet to run steps of it"
-        raise RunError([Problem(f"model '{model}' {reason}", hint=hint) for model in lost])
 
 
 def _export(run_id: str, places: Places, uri: str | None) -> None:
@@ -236,15 +275,6 @@ def _export(run_id: str, places: Places, uri: str | None) -> None:
         tell(export_run(RunStore(places.runs).get(run_id), places, uri))
     except SmpError as error:
         tell(f"warning: {error}")
-
-
-def _run_of(run_id: str, pipeline: str, places: Places) -> Run:
-    from smp.local.store.run_store import RunStore
-
-    run = RunStore(places.runs).get(run_id)
-    if run.record().pipeline != pipeline:
-        raise RunError(f"{run.id} is a run of {run.record().pipeline}, not of {pipeline}")
-    return run
 
 
 def _end_as_with_ctrl_c() -> None:
@@ -275,6 +305,7 @@ def _options(arguments: argparse.Namespace) -> RunOptions:
         grace_seconds=arguments.grace,
         keep=arguments.keep,
         where=_where(arguments),
+        assignments=tuple(arguments.param),
     )
 
 
@@ -284,24 +315,6 @@ def _where(arguments: argparse.Namespace) -> tuple[str, ...]:
     if arguments.workspace != Path():
         named["--workspace"] = str(arguments.workspace.resolve())
     return tuple(text for name, value in named.items() if value for text in (name, value))
-
-
-def python_finder(
-    compiled: CompiledPipeline,
-    directories: Mapping[str, Path],
-    places: Places,
-    say: Callable[[str], None],
-) -> Callable[[str], Path]:
-    """Return a function from a step's name to the `bin` directory of its model's environment."""
-    from smp.local.jobs.environments import Environments
-
-    environments = Environments(places.environments, say)
-
-    def find(step: str) -> Path:
-        directory = directories[compiled.step_models[step]]
-        return environments.bin_of(directory / LOCAL_REQUIREMENTS)
-
-    return find
 
 
 def _stage(arguments: argparse.Namespace) -> int:

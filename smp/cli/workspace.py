@@ -14,6 +14,7 @@ from smp.config.read.files import DEFAULT_PATTERN
 
 if TYPE_CHECKING:
     from smp.config.project import Project
+    from smp.local.store.places import Places
 
 WORK_DIRECTORY = ".smp"
 PATTERN_VARIABLE = "SMP_MODEL_CONFIGPATH"
@@ -33,6 +34,13 @@ def add_workspace_option(command: argparse.ArgumentParser) -> None:
         default=Path(),
         help="directory that holds the model configs (default: the current directory)",
     )
+
+
+def places_of(arguments: argparse.Namespace) -> Places:
+    """Return where the local runs of the workspace keep things."""
+    from smp.local.store.places import Places
+
+    return Places((arguments.workspace / WORK_DIRECTORY).resolve())
 
 
 def add_models_option(command: argparse.ArgumentParser) -> None:

@@ -76,9 +76,12 @@ def put_seconds(workspace: Path, seconds: float) -> None:
     (data / "seconds").write_text(str(seconds), "utf-8")
 
 
+def edit(file: Path, change: Callable[[str], str]) -> None:
+    file.write_text(change(file.read_text("utf-8")), "utf-8")
+
+
 def edit_conf(workspace: Path, change: Callable[[str], str]) -> None:
-    conf = workspace / "model_configs" / "greeting" / "conf" / "conf.yaml"
-    conf.write_text(change(conf.read_text("utf-8")), "utf-8")
+    edit(workspace / "model_configs" / "greeting" / "conf" / "conf.yaml", change)
 
 
 def last_run(workspace: Path) -> Run:
@@ -89,33 +92,85 @@ def statuses(run: Run) -> dict[str, str]:
     return {step.name: step.status for step in run.steps()}
 
 
-@pytest.mark.slow
-def test_a_run_goes_on_where_its_step_has_another_name_by_now(
+CHANGES: dict[str, tuple[Callable[[Path], object], str]] = {
+    "script": (
+        lambda root: edit(root / "scripts" / "train.py", lambda text: f"{text}# more\n"),
+        "greeting/scripts/train.py was changed",
+    ),
+    "added": (
+        lambda root: (root / "scripts" / "more.py").write_text(""),
+        "greeting/scripts/more.py was added",
+    ),
+    "config": (
+        lambda root: edit_conf(root.parents[1], lambda t: t.replace("ml.m5.large", "ml.m5.xlarge")),
+        "the config of step greeting-training was changed: Arguments.ResourceConfig.InstanceType",
+    ),
+    "name": (
+        lambda root: edit_conf(root.parents[1], lambda t: t.replace("g-training", "g-fit")),
+        "the config of step greeting-training was changed",
+    ),
+    "packages": (
+        lambda root: (root / "requirements-local.txt").write_text(""),
+        "requirements-local.txt of model greeting was changed",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", CHANGES)
+def test_a_run_is_not_resumed_with_old_code_unless_that_is_asked_for(
+    run_smp: RunSmp, greeting: Path, kind: str
+) -> None:
+    here = ("--workspace", greeting)
+    assert run_smp("run", "greeting", *here).status == 1
+    put_seconds(greeting, 0)
+    before = last_run(greeting).record()
+    change, described = CHANGES[kind]
+    change(greeting / "model_configs" / "greeting")
+    refused = run_smp("run", "greeting", "--resume", "last", *here)
+    again = f"smp run greeting --workspace {greeting}"
+    assert refused.status == 1
+    assert f"smp: files have changed since run {before.id} began: {described}" in refused.err
+    assert f"reuses what is still right: {again}\n" in refused.err
+    assert f"smp run greeting --resume {before.id} --workspace {greeting} --old-code" in refused.err
+    assert last_run(greeting).record() == before
+
+    done = run_smp("run", "greeting", "--resume", "last", "--old-code", *here)
+    assert done.status == 0, done.err
+    assert statuses(last_run(greeting)) == {"greeting-training": "Succeeded"}
+
+
+def test_a_broken_config_does_not_keep_a_run_from_its_old_code(
     run_smp: RunSmp, greeting: Path
 ) -> None:
     here = ("--workspace", greeting)
     assert run_smp("run", "greeting", *here).status == 1
     put_seconds(greeting, 0)
-    edit_conf(greeting, lambda text: text.replace("greeting-training", "greeting-fit"))
-    done = run_smp("run", "greeting", "--resume", "last", *here)
-    assert done.status == 0, done.err
-    assert statuses(last_run(greeting)) == {"greeting-training": "Succeeded"}
+    edit_conf(greeting, lambda text: text.replace("entry_point: train.py", "entry_point: [", 1))
+    refused = run_smp("run", "greeting", "--resume", "last", *here)
+    assert refused.status == 1
+    assert "smp: the configs have changed since run" in refused.err
+    assert "conf.yaml:8:22: is not valid YAML" in refused.err
+    assert "--old-code" in refused.err
+
+    assert run_smp("run", "greeting", "--resume", "last", "--old-code", *here).status == 0
 
 
-def test_fails_to_go_on_without_a_model_that_is_needed(run_smp: RunSmp, greeting: Path) -> None:
+def test_an_unchanged_run_is_resumed_without_asking(run_smp: RunSmp, greeting: Path) -> None:
     here = ("--workspace", greeting)
     assert run_smp("run", "greeting", *here).status == 1
     put_seconds(greeting, 0)
-    before = last_run(greeting).record()
-    edit_conf(greeting, lambda text: text.replace("    greeting:\n", "    welcome:\n"))
-    edit_conf(greeting, lambda text: text.replace("      greeting:\n", "      welcome:\n"))
-    done = run_smp("run", "greeting", "--resume", "last", *here)
-    assert done.status == 1
-    assert done.err == (
-        f"smp: model 'greeting' is not configured any more, and {before.id} has yet to run steps of it\n"
-        "    hint: bring it back, or begin a new run: smp run greeting\n"
+    assert run_smp("run", "greeting", "--resume", "last", *here).status == 0
+    edit(
+        greeting / "model_configs" / "greeting" / "scripts" / "train.py",
+        lambda text: f"{text}# more\n",
     )
-    assert last_run(greeting).record() == before
+    assert run_smp("run", "greeting", "--resume", "last", *here).status == 0
+
+
+def test_fails_on_old_code_of_a_new_run(run_smp: RunSmp, tmp_path: Path) -> None:
+    done = run_smp("run", "greeting", "--old-code", "--workspace", tmp_path)
+    assert done.status == 1
+    assert "--old-code is for --resume RUN" in done.err
 
 
 def test_fails_on_what_a_resumed_run_cannot_be_given(run_smp: RunSmp, tmp_path: Path) -> None:

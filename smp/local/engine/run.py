@@ -6,7 +6,7 @@ import fcntl
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any, Protocol
 
@@ -60,6 +60,8 @@ class Machine:
     sandbox: Sandbox
     python_of: Callable[[str], Path]
     listener: Listener
+    requirements: Mapping[str, str] = field(default_factory=dict)
+    """The text of each model's requirements-local.txt, which a run keeps to continue with."""
 
 
 def start_run(
@@ -77,7 +79,9 @@ def start_run(
     _refuse_environments(compiled, machine, plan)
     earlier = _earlier_results(machine.places, compiled.name, plan)
     described = {**_options(machine), "only": only, "from": start}
-    run = RunStore(machine.places.runs).create(compiled, plan.run, parameters, described)
+    run = RunStore(machine.places.runs).create(
+        compiled, plan.run, parameters, described, machine.requirements
+    )
     with only_one(run):
         return _execute(run, compiled, machine, plan, earlier)
 

@@ -50,6 +50,8 @@ class RunOptions:
     """Keep the working directories of steps that succeeded."""
     where: tuple[str, ...] = ()
     """The options by which a command finds the same configs; a run's own suggestions have them."""
+    assignments: tuple[str, ...] = ()
+    """The values of parameters that were given, as `NAME=VALUE`."""
 
 
 @dataclass

@@ -25,7 +25,7 @@ from smp.local.report.timeline import render_timeline
 from smp.local.show.commands import STATES, resume_command, shown_state
 from smp.local.show.results import outcome_summary, registered_version
 from smp.local.store.places import Places
-from smp.local.store.run_store import EXECUTING, FAILED, STOPPED, SUCCEEDED, Run
+from smp.local.store.run_store import EXECUTING, STOPPED, SUCCEEDED, Run
 from smp.picture.dag import read_dag
 from smp.picture.svg import px
 from smp.picture.svg_picture import HEADER, MARGIN, Mark, render_svg
@@ -169,7 +169,7 @@ def _notices(report: Facts) -> Html:
     record = report.record
     if record.reason:
         notices.append(element("p", record.reason))
-    if record.status == STOPPED or (record.status == FAILED and not report.failed):
+    if record.status == STOPPED:
         notices.append(element("p", "Continue with the run: ", command(resume_command(record))))
     if record.status == EXECUTING:
         said = "The run had not ended when this report was written. If it was killed, resume with: "

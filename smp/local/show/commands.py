@@ -32,20 +32,32 @@ def shown_state(step: StepRecord | None) -> str:
     return REUSED if step.status == SUCCEEDED and step.reused_from else step.status
 
 
+def again_command(run: RunRecord) -> str:
+    """Return the command that runs the same steps with the files as they are now."""
+    chosen = [
+        part
+        for option in ("from", "only")
+        if run.options.get(option)
+        for part in (f"--{option}", run.options[option])
+    ]
+    return shlex.join(["smp", "run", run.pipeline, *chosen, *_assignments(run), *_where(run)])
+
+
 def resume_command(run: RunRecord) -> str:
-    """Return the command that runs what of a run has not succeeded, and nothing else."""
+    """Return the command that continues an interrupted run: the steps that have not succeeded."""
     return shlex.join(["smp", "run", run.pipeline, "--resume", run.id, *_where(run)])
 
 
 def step_command(run: RunRecord, step: str) -> str:
     """Return the command that runs one step alone, with what the steps before it wrote."""
-    given = [part for name, value in run.parameters.items() for part in _assignment(name, value)]
-    return shlex.join(["smp", "run", run.pipeline, "--only", step, *given, *_where(run)])
+    words = ["smp", "run", run.pipeline, "--only", step, *_assignments(run), *_where(run)]
+    return shlex.join(words)
 
 
 def recovery_commands(run: RunRecord, step: StepRecord) -> list[tuple[str, str]]:
     """Return what to do about a failed step, each with its command.
 
+    What failed is mended in the files, and a run that is resumed has the old ones: so no command resumes.
     A Fail step ran nothing by itself, a step of an iteration runs with its loop only, and a Tuning step
     keeps the logs of its trials apart.
     """
@@ -55,11 +67,11 @@ def recovery_commands(run: RunRecord, step: StepRecord) -> list[tuple[str, str]]
     alone = [("run this step only", step_command(run, step.name))]
     if step.type == "Fail" or step.item is not None:
         alone = []
-    return [*trials, *alone, ("resume this run", resume_command(run))]
+    return [*trials, *alone, ("run again", again_command(run))]
 
 
-def _assignment(name: str, value: object) -> tuple[str, str]:
-    return "--param", f"{name}={parameter_text(value)}"
+def _assignments(run: RunRecord) -> list[str]:
+    return [part for text in run.options.get("assignments", ()) for part in ("--param", text)]
 
 
 def parameter_text(value: object) -> str:

@@ -41,8 +41,8 @@ def comparison(before: Run, after: Run, places: Places) -> dict[str, Any]:
         "runs": [run_fields(before), run_fields(after)],
         "parameters": list(_differences(*parameters)),
         "inputs": list(_input_changes(before, after)),
-        "code": list(_code_changes(*compiled)),
-        "definition": list(_definition_changes(*compiled)),
+        "code": list(code_changes(*compiled)),
+        "definition": list(definition_changes(*compiled)),
         "metrics": list(_metric_pairs(*metrics)),
         "durations": list(_durations(before, after)),
     }
@@ -98,7 +98,7 @@ def _shown_input(item: Mapping[str, Any]) -> str:
     return f"{found}, {item['sha256'][:SHORT_HASH]}" if item["sha256"] else found
 
 
-def _code_changes(before: CompiledPipeline, after: CompiledPipeline) -> Iterator[dict[str, Any]]:
+def code_changes(before: CompiledPipeline, after: CompiledPipeline) -> Iterator[dict[str, Any]]:
     """Yield each origin whose trees differ, with the files that do."""
     then, now = trees_by_origin(before.local_code()), trees_by_origin(after.local_code())
     for origin in dict.fromkeys((*then, *now)):
@@ -117,7 +117,7 @@ def _file_hashes(trees: Iterable[CodeTree]) -> dict[str, str]:
     return {file.path: file.sha256 for tree in trees for file in tree.files}
 
 
-def _definition_changes(
+def definition_changes(
     before: CompiledPipeline, after: CompiledPipeline
 ) -> Iterator[dict[str, Any]]:
     then, now = _own_settings(before, before, after), _own_settings(after, before, after)

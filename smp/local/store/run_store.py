@@ -102,6 +102,10 @@ class Run:
         """Where a step's record, log and working files lie."""
         return self.directory / "steps" / step
 
+    def requirements_path(self, model: str) -> Path:
+        """The requirements-local.txt of a model as it was when the run began; missing if it has none."""
+        return self.directory / "requirements" / f"{model}.txt"
+
     @property
     def lock_path(self) -> Path:
         """The file that the process which executes the run holds locked."""
@@ -269,6 +273,7 @@ class RunStore:
         steps: tuple[str, ...],
         parameters: Mapping[str, Any],
         options: Mapping[str, Any],
+        requirements: Mapping[str, str] | None = None,
     ) -> Run:
         """Begin a run; its id sorts by the time it began (UTC), also within a second."""
         now = time.time()
@@ -276,6 +281,8 @@ class RunStore:
         within = f"{int(now % 1 * 0x10000):04x}"
         run = Run(self.root / f"{stamp}-{within}{secrets.token_hex(1)}")
         write_atomically(run.directory / "compiled.json", compiled.to_json())
+        for model, text in (requirements or {}).items():
+            write_atomically(run.requirements_path(model), text)
         run.write(
             RunRecord(
                 run.id, compiled.name, EXECUTING, now, None, dict(parameters), steps, dict(options)

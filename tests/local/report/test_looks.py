@@ -107,7 +107,7 @@ def test_a_failure_stands_first_with_its_cause_its_last_lines_and_what_to_run(
         "churn-transform",
         "the script ended with exit code 1: KeyError: 'MonthlyCharges'",
         "smp run churn-lightgbm --only churn-transform",
-        f"smp run churn-lightgbm --resume {failed.run.id}",
+        "smp run churn-lightgbm",
         f"smp logs {failed.run.id} churn-transform",
     ):
         assert needed in text

@@ -167,7 +167,7 @@ def test_a_failure_comes_first_with_its_log_and_what_to_do(failed: Example) -> N
         "AlgorithmError: the script ended with exit code 1: KeyError",
         "indexer = self.columns._get_indexer_strict",
         "smp run churn-lightgbm --only churn-transform",
-        f"smp run churn-lightgbm --resume {run}",
+        "smp run churn-lightgbm",
         f"smp logs {run} churn-transform",
         "Skipped: churn-transform, which it waits for, ended as Failed",
     ):

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from smp.definition.compiled import Json
 from smp.local.show.commands import (
+    again_command,
     log_command,
     recovery_commands,
     resume_command,
@@ -86,8 +88,23 @@ def test_the_tail_of_a_log_begins_with_a_whole_line(tmp_path: Path) -> None:
 
 
 def test_a_step_is_run_again_with_the_parameters_of_the_run() -> None:
-    run = RunRecord("r", "p", "Failed", 0.0, parameters={"rate": 0.1, "name": "a b"})
+    given = {"assignments": ["rate=0.1", "name=a b"]}
+    run = RunRecord("r", "p", "Failed", 0.0, parameters={"rate": 0.1, "name": "a b"}, options=given)
     assert step_command(run, "s") == "smp run p --only s --param rate=0.1 --param 'name=a b'"
+
+
+@pytest.mark.parametrize(
+    ("options", "command"),
+    [
+        ({}, "smp run p"),
+        ({"from": "fit"}, "smp run p --from fit"),
+        ({"only": "fit", "from": None}, "smp run p --only fit"),
+        ({"assignments": ["a=1", "b=x y"]}, "smp run p --param a=1 --param 'b=x y'"),
+    ],
+)
+def test_a_failed_run_is_run_again_as_it_was_asked_for(options: Json, command: str) -> None:
+    record = RunRecord("r", "p", "Failed", 0.0, options=options)
+    assert again_command(record) == command
 
 
 def test_a_suggested_command_finds_the_configs_that_the_run_was_made_from() -> None:
@@ -104,7 +121,7 @@ def test_a_suggested_command_finds_the_configs_that_the_run_was_made_from() -> N
 def test_a_step_of_an_iteration_is_not_run_alone(item: str | None, ways: list[str]) -> None:
     run = RunRecord("r1", "p", "Failed", 0.0, parameters={})
     step = StepRecord("s", "Processing", "Failed", 0.0, item=item)
-    commands = {"s": "smp run p --only s", "all": "smp run p --resume r1"}
+    commands = {"s": "smp run p --only s", "all": "smp run p"}
     assert [command for _, command in recovery_commands(run, step)] == [
         commands[way] for way in ways
     ]

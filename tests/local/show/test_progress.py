@@ -163,11 +163,12 @@ def test_a_failure_ends_with_log_file_and_commands(
         "  |     indexer = self.columns._get_indexer_strict",
         f"  the whole log:         {run.log_path('train')}\n",
         "  run this step only:    smp run churn --only train\n",
-        f"  resume this run:       smp run churn --resume {run.id}\n",
+        "  run again:             smp run churn\n",
         "churn: Failed in 5.0 s (1 succeeded, 1 failed)\n",
         f"smp show {run.id}",
     ):
         assert shown in text, shown
+    assert "--resume" not in text
     assert "\x1b" not in text
     assert "part 300" not in text
 

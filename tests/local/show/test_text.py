@@ -134,7 +134,8 @@ def test_a_failed_run_says_what_to_do_first(failed: Example) -> None:
     text = show_run(failed.run, failed.places)
     assert text.index("churn-transform failed: AlgorithmError") < text.index("  step ")
     assert str(failed.run.log_path("churn-transform")) in text
-    assert f"smp run churn-lightgbm --resume {failed.run.id}" in text
+    assert "run again           smp run churn-lightgbm\n" in text
+    assert "--resume" not in text
     assert "smp run churn-lightgbm --only churn-transform" in text
 
 
@@ -207,7 +208,7 @@ def test_a_fail_step_has_no_log_and_is_not_run_alone(workspace: Workspace) -> No
 
     text = show_run(run, workspace.places)
     assert "refuse failed: no" in text
-    assert f"--resume {run.id}" in text
+    assert "smp run test-pipeline\n" in text
     assert "--only" not in text
     assert "its log" not in text
 
