@@ -21,6 +21,7 @@ NO_OBJECT_OF_A_REQUEST = {
     "channels": "a list of channels",
     "ranges": "lists by the kind of range",
     "outputs": "a list of output parameters",
+    "reports": "a list of property files",
     "models": "names of models, which become steps",
     "environments": "names of environments",
     "TriggerBase.parameters": "a list of parameters",
