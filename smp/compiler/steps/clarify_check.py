@@ -41,6 +41,7 @@ def render_clarify_check(context: StepContext, node: StepNode) -> list[Any]:
     assert isinstance(written, ClarifyCheckStep)
     config = sdk_view(written.model_copy(update=dict.fromkeys(FLAGS, False)))
     members = {
+        **(cache.config if (cache := context.cache_config(node)) else {}),
         "CheckType": config.check.upper(),
         "ModelName": _model_name(context, node, written),
         "ModelPackageGroupName": baseline_group(context, node, config),

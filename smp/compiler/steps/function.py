@@ -26,8 +26,8 @@ def render_lambda(context: StepContext, node: StepNode) -> list[Any]:
     arn = written if written.startswith("arn:") else regional_arn("lambda", f"function:{written}")
     inputs = _inputs(context, node, node.config)
     waits = context.waits_for(node)
-    outputs = node.config.outputs
-    return [function_step(context.session, node.name, arn, inputs, outputs, waits)]
+    outputs, cache = node.config.outputs, context.cache_config(node)
+    return [function_step(context.session, node.name, arn, inputs, outputs, waits, cache)]
 
 
 def render_callback(context: StepContext, node: StepNode) -> list[Any]:
@@ -44,6 +44,7 @@ def render_callback(context: StepContext, node: StepNode) -> list[Any]:
                 CallbackOutput(name, CallbackOutputTypeEnum[kind])
                 for name, kind in node.config.outputs.items()
             ],
+            cache_config=context.cache_config(node),
             depends_on=context.waits_for(node) or None,
         )
     ]

@@ -11,6 +11,7 @@ from typing import Any
 
 from sagemaker.core.lambda_helper import Lambda
 from sagemaker.mlops.workflow.lambda_step import LambdaOutput, LambdaOutputTypeEnum, LambdaStep
+from sagemaker.mlops.workflow.steps import CacheConfig
 
 from smp.compiler.sdk.offline_session import OfflineSession
 from smp.definition.expressions import ParameterType
@@ -23,6 +24,7 @@ def function_step(
     arguments: Mapping[str, Any],
     outputs: Mapping[str, ParameterType],
     depends_on: Sequence[Any] | None = None,
+    cache_config: CacheConfig | None = None,
 ) -> LambdaStep:
     """Return the step; a later one reads an output as `step.properties.Outputs[NAME]`."""
     return LambdaStep(
@@ -30,5 +32,6 @@ def function_step(
         lambda_func=Lambda(function_arn=function_arn, session=session),
         inputs=dict(arguments),
         outputs=[LambdaOutput(key, LambdaOutputTypeEnum[kind]) for key, kind in outputs.items()],
+        cache_config=cache_config,
         depends_on=list(depends_on) if depends_on else None,
     )

@@ -19,6 +19,7 @@ from smp.compiler.steps.processing import report_files
 from smp.compiler.steps.request_step import RequestStep
 from smp.compiler.steps.training import render_repack
 from smp.config.sections.jobs import EvaluateSection, PreprocessSection
+from smp.config.sections.registry import PIPELINE_ARN
 from smp.config.steps.section_step import StepConfig
 from smp.graph.nodes import REPORT_OUTPUT, StepNode, model_package_group_name
 from smp.lookup.approved_model import PACKAGE_ARN
@@ -78,7 +79,13 @@ def render_register_model(context: StepContext, node: StepNode) -> list[Any]:
         drift_check_baselines=drift_baselines(context, node),
         approval_status=specification.approval_status,
         description=registry.model_package_description,
-        customer_metadata_properties={"PIPELINE_ARN": ExecutionVariables.PIPELINE_EXECUTION_ARN},
+        customer_metadata_properties={
+            **registry.customer_metadata_properties,
+            PIPELINE_ARN: ExecutionVariables.PIPELINE_EXECUTION_ARN,
+        },
+        domain=registry.domain,
+        task=registry.task,
+        sample_payload_url=sdk_view(registry).sample_payload_url,
     )
     request = arguments.create_model_package_request
     request["InferenceSpecification"]["Containers"][0]["Environment"] = _environment(node)
@@ -107,7 +114,11 @@ def _builder(context: StepContext, node: StepNode, repack: list[Any]) -> ModelBu
         sagemaker_session=context.session,
         env_vars=_environment(node),
         instance_type="ml.m5.large",
-        network=Networking(subnets=context.subnets, security_group_ids=context.security_groups),
+        network=Networking(
+            subnets=context.subnets,
+            security_group_ids=context.security_groups,
+            enable_network_isolation=registry.network_isolation or None,
+        ),
     )
 
 
@@ -126,11 +137,14 @@ def _artifact(context: StepContext, node: StepNode, repack: list[Any]) -> Any:
 
 
 def _environment(node: StepNode) -> dict[str, str]:
-    """Tell a serving toolkit which script to load; nothing where the model has none."""
+    """Return the container's variables: its own, and which script a serving toolkit loads."""
     transform = node.model.config.transform
+    registry = node.model.config.registry
+    own = dict(sdk_view(registry.inference_specification).env) if registry else {}
     if transform is None or transform.entry_point is None:
-        return {}
+        return own
     return {
+        **own,
         "SAGEMAKER_SUBMIT_DIRECTORY": CODE_IN_MODEL,
         "SAGEMAKER_PROGRAM": inference_program(transform.entry_point),
         "SAGEMAKER_REQUIREMENTS": "requirements.txt",

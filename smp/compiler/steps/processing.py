@@ -133,9 +133,12 @@ def script_step(
 ) -> ProcessingStep:
     tree = context.code_tree(node)
     processor = _processor(context, node, section, _command(section, tree))
+    arguments = [section.entry_point, *section.arguments] if section.arguments else None
     return ProcessingStep(
         name=node.emitted[0],
-        step_args=processor.run(inputs=[*inputs, _code_input(context, tree)], outputs=outputs),
+        step_args=processor.run(
+            inputs=[*inputs, _code_input(context, tree)], outputs=outputs, arguments=arguments
+        ),
         cache_config=context.cache_config(node),
         property_files=property_files or None,
         depends_on=context.waits_for(node) or None,
@@ -144,8 +147,10 @@ def script_step(
 
 def _command(section: PreprocessSection | EvaluateSection, tree: CodeTree) -> str:
     if isinstance(section, PreprocessSection) and section.is_spark:
-        return submit_command(section, _has_requirements(tree))
-    return launch_command(section.entry_point, tree)
+        command = submit_command(section, _has_requirements(tree))
+    else:
+        command = launch_command(section.entry_point, tree)
+    return f'{command} "$@"' if section.arguments else command
 
 
 def _code_input(context: StepContext, tree: CodeTree) -> ProcessingInput:
@@ -182,7 +187,7 @@ def _processor(
         env=dict(section.env) or None,
         tags=sdk_tags(section.tags),
         network_config=NetworkConfig(
-            enable_network_isolation=False,
+            enable_network_isolation=section.network_isolation,
             security_group_ids=context.security_groups,
             subnets=context.subnets,
             encrypt_inter_container_traffic=True,

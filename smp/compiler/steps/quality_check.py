@@ -69,6 +69,7 @@ def render_quality_check(context: StepContext, node: StepNode) -> list[Any]:
         model_package_group_name=baseline_group(context, node, config),
         supplied_baseline_statistics=config.supplied_baseline_statistics,
         supplied_baseline_constraints=config.supplied_baseline_constraints,
+        cache_config=context.cache_config(node),
         depends_on=context.waits_for(node) or None,
     )
     context.images[IMAGE] = _image_uris()

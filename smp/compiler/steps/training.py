@@ -152,6 +152,7 @@ def _trainer(
         networking=Networking(
             subnets=context.subnets,
             security_group_ids=context.security_groups,
+            enable_network_isolation=section.network_isolation or None,
             enable_inter_container_traffic_encryption=True,
         ),
         stopping_condition=StoppingCondition(

@@ -27,6 +27,7 @@ def render_transform(context: StepContext, node: StepNode) -> list[Any]:
         input_filter=section.input_filter,
         output_filter=section.output_filter,
         join_source=section.join_source,
+        model_client_config=_client(section),
     )
     return [
         TransformStep(
@@ -36,6 +37,15 @@ def render_transform(context: StepContext, node: StepNode) -> list[Any]:
             depends_on=context.waits_for(node) or None,
         )
     ]
+
+
+def _client(section: TransformSection) -> dict[str, Any] | None:
+    """Return how the job calls the model, or None where the service's own settings are meant."""
+    settings = {
+        "InvocationsTimeoutInSeconds": section.invocations_timeout_seconds,
+        "InvocationsMaxRetries": section.invocations_max_retries,
+    }
+    return {name: value for name, value in settings.items() if value is not None} or None
 
 
 def _transformer(
@@ -49,6 +59,7 @@ def _transformer(
         strategy=section.strategy,
         assemble_with=section.assemble_with,
         max_payload=section.max_payload,
+        max_concurrent_transforms=section.max_concurrent_transforms,
         output_path=context.per_execution(_output_prefix(context, node, channel), node),
         output_kms_key=context.kms_key,
         volume_kms_key=context.volume_key(section.instance_type),

@@ -17,11 +17,12 @@ from smp.config.values.aws import (
     ImageUri,
     ProcessingEnvironment,
     ProcessingInstance,
+    ScriptArguments,
     TransformEnvironment,
     TransformInstance,
     VolumeSize,
 )
-from smp.config.values.base import ConfigModel, S3Distribution, Text, fault
+from smp.config.values.base import ConfigModel, Flag, S3Distribution, Text, fault
 from smp.config.values.channels import (
     EvaluateChannels,
     PreprocessChannels,
@@ -32,6 +33,8 @@ from smp.config.values.reports import Reports, channel_of
 from smp.config.values.varying import VARIES, Varying
 
 DEFAULT_CHANNEL = "train"
+MAX_MEGABYTES = 100
+"""Of all requests of a transform at once: MaxConcurrentTransforms in the API reference."""
 
 
 class OutputLocation(ConfigModel):
@@ -62,10 +65,14 @@ class PreprocessSection(JobSection, ImageChoice):
     """What a section of another name is; Processing steps use it with `step_type`."""
     entry_point: Text
     """The script, relative to `source_directory`: a `.py` file."""
+    arguments: ScriptArguments = ()
+    """Arguments of the script, in order, such as `[--rows, 1000]`."""
     instance_type: Annotated[ProcessingInstance, VARIES] = DEFAULT_INSTANCE_TYPE
     """The instance type of the job."""
     env: ProcessingEnvironment = Field(default={})
     """Environment variables of the script."""
+    network_isolation: Flag = False
+    """Whether the container has no network, not even to AWS services: the service brings its data."""
     volume_size_in_gb: VolumeSize = 32
     """The size of each instance's volume, in GB."""
     max_runtime_seconds: Varying[Annotated[int, Field(ge=1, le=NINE_DAYS)]] = 3000
@@ -125,6 +132,7 @@ class TransformSection(JobSection):
     )
 
     refused: ClassVar[dict[str, str]] = {
+        "network_isolation": "is a setting of the model, not of the job: write registry.network_isolation",
         "volume_size": "has no place in a transform job (CreateTransformJob): remove it",
         "volume_size_in_gb": "has no place in a transform job (CreateTransformJob): remove it",
         "max_runtime_in_seconds": "has no place in a transform job (CreateTransformJob): remove it",
@@ -156,12 +164,27 @@ class TransformSection(JobSection):
     """The content type of answers."""
     max_payload: Varying[Annotated[int, Field(ge=0, le=100)]] | None = None
     """The largest request, in MB."""
+    max_concurrent_transforms: Varying[Annotated[int, Field(ge=0, le=10_000)]] | None = None
+    """How many requests each instance gets at once; 0 is the number that the container asks for."""
+    invocations_timeout_seconds: Varying[Annotated[int, Field(ge=1, le=3600)]] | None = None
+    """The time that the model may take for one request, in seconds."""
+    invocations_max_retries: Varying[Annotated[int, Field(ge=0, le=3)]] | None = None
+    """How often a request is sent again that failed."""
     input_filter: Annotated[str, Field(max_length=63), VARIES] | None = None
     """A JSONPath expression: the part of the data that is sent to the model."""
     output_filter: Annotated[str, Field(max_length=63), VARIES] | None = None
     """A JSONPath expression: the part of the joined data that is kept."""
     channels: TransformChannels = Field(default={})
     """The one channel whose data is sent to the model."""
+
+    @model_validator(mode="after")
+    def _check_payload(self) -> TransformSection:
+        size, count = self.max_payload, self.max_concurrent_transforms
+        if isinstance(size, int) and isinstance(count, int) and size * count > MAX_MEGABYTES:
+            reason = f"makes {size * count} MB with max_payload of {size}"
+            allowed = f"at most {MAX_MEGABYTES} MB for all requests at once"
+            raise fault(reason, allowed, at=("max_concurrent_transforms",))
+        return self
 
     @model_validator(mode="after")
     def _check_stand_in(self) -> TransformSection:
@@ -184,10 +207,14 @@ class EvaluateSection(JobSection, ImageChoice):
     """What a section of another name is; Metrics steps use it with `step_type`."""
     entry_point: Text
     """The script, relative to `source_directory`: a `.py` file."""
+    arguments: ScriptArguments = ()
+    """Arguments of the script, in order, such as `[--rows, 1000]`."""
     instance_type: Annotated[ProcessingInstance, VARIES] = DEFAULT_INSTANCE_TYPE
     """The instance type of the job."""
     env: ProcessingEnvironment = Field(default={})
     """Environment variables of the script."""
+    network_isolation: Flag = False
+    """Whether the container has no network, not even to AWS services: the service brings its data."""
     volume_size_in_gb: VolumeSize = 50
     """The size of each instance's volume, in GB."""
     max_runtime_seconds: Varying[Annotated[int, Field(ge=1, le=NINE_DAYS)]] = 3600

@@ -26,7 +26,7 @@ class RetrySection(ConfigModel):
     """How often a step runs again; 3 where no time is set either."""
     expire_after_minutes: int | None = Field(default=None, ge=1, le=14400)
     """Until when a step runs again, in place of a number of attempts."""
-    interval_seconds: int | None = Field(default=None, ge=1, le=3600)
+    interval_seconds: int | None = Field(default=None, ge=1, le=43_200)
     """The wait before the first new attempt: without it 5, and 60 after a job's fault."""
     backoff_rate: int | float = Field(default=2, ge=1, le=10)
     """By how much each wait is longer than the one before."""

@@ -103,6 +103,8 @@ class TrainSection(JobSection, AlgorithmChoice):
     """The instance type of the job."""
     env: TrainingEnvironment = Field(default={})
     """Environment variables of the script."""
+    network_isolation: Flag = False
+    """Whether the container has no network, not even to AWS services: the service brings its data."""
     volume_size_in_gb: VolumeSize = 32
     """The size of each instance's volume, in GB."""
     max_runtime_seconds: Varying[Annotated[int, Field(ge=1, le=TWENTY_EIGHT_DAYS)]] = 3000

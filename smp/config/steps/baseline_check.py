@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from smp.config.steps.base import StepBase
+from smp.config.steps.base import CacheDuration, StepBase
 from smp.config.values.aws import (
     HYPHENATED,
     InstanceCount,
@@ -57,6 +57,11 @@ class CheckStep(StepBase):
     """Tags of the job, beside those of the pipeline."""
     local_stand_in: Text | None = None
     """A script below the model's `source_directory` that a local run takes in place of the image."""
+    enable_cache: Flag = False
+    """Whether SageMaker may reuse the result of an earlier, equal step. A local run does not: what counts
+    as equal is not documented for this class."""
+    cache_expire_after: CacheDuration = "10d"
+    """How long a result may be reused."""
     on_failure: TextList = ()
     """Steps that run when this one failed, and only then."""
 

@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from smp.config.steps.base import StepBase
-from smp.config.values.base import TAKEN_AS_IT_IS, Text, TextList, fault, pattern
+from smp.config.steps.base import CacheDuration, StepBase
+from smp.config.values.base import TAKEN_AS_IT_IS, Flag, Text, TextList, fault, pattern
 from smp.config.values.message import check_message
 from smp.config.values.varying import TYPED
 from smp.definition.expressions import ParameterType, Written
@@ -83,6 +83,11 @@ class ExternalStep(StepBase):
     local_stand_in: Text | None = None
     """A script below the model's `source_directory` that a local run takes for it: its
     `lambda_handler(event, context)` gets the inputs and returns the outputs."""
+    enable_cache: Flag = False
+    """Whether SageMaker may reuse the result of an earlier, equal step. A local run does not: what counts
+    as equal is not documented for this class."""
+    cache_expire_after: CacheDuration = "10d"
+    """How long a result may be reused."""
     on_failure: TextList = ()
     """Steps that run when this one failed, and only then."""
 

@@ -236,6 +236,12 @@ Hyperparameter = Annotated[
     VARIES,
 ]
 
+ScriptArguments = Annotated[
+    tuple[Annotated[ScalarText, Field(max_length=256), VARIES], ...],
+    Field(strict=False, max_length=99),
+]
+"""ContainerArguments of CreateProcessingJob (botocore 1.44.5), but for the one that names the script."""
+
 VariableName = Annotated[
     str,
     Field(
@@ -260,7 +266,12 @@ TransformEnvironment = Annotated[
     Field(max_length=16),
     TAKEN_AS_IT_IS,
 ]
-"""Limits of CreateProcessingJob, CreateTrainingJob and CreateTransformJob (botocore 1.44.5)."""
+ModelEnvironment = Annotated[
+    dict[VariableName, Annotated[ScalarText, Field(max_length=1024), VARIES]],
+    Field(max_length=100),
+    TAKEN_AS_IT_IS,
+]
+"""Limits of CreateProcessingJob, CreateTrainingJob, CreateTransformJob, CreateModel (botocore 1.44.5)."""
 
 
 def _resource(expression: str, what: str) -> Callable[[str], str]:

@@ -31,5 +31,6 @@ CLARIFY_CHECK = StepClass(
     renderer="clarify_check.render_clarify_check",
     becomes="ClarifyCheck",
     check=_check,
+    cacheable=True,
     in_loop=InLoop.NOT_ALLOWED,
 )

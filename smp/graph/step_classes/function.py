@@ -48,6 +48,7 @@ LAMBDA = StepClass(
     renderer="function.render_lambda",
     becomes="Lambda",
     check=_check,
+    cacheable=True,
     takes_chains=False,
 )
 CALLBACK = StepClass(
@@ -55,5 +56,6 @@ CALLBACK = StepClass(
     renderer="function.render_callback",
     becomes="Callback",
     check=_check,
+    cacheable=True,
     takes_chains=False,
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from smp.config.project import Model
+from smp.config.sections.registry import InferenceSpecification
 from smp.config.steps.approved_model import ApprovedModelStep
 from smp.config.steps.base import StepBase
 from smp.config.steps.section_step import StepConfig
@@ -14,6 +15,8 @@ from smp.graph.step_classes.base import Implied, StepClass
 from smp.graph.step_classes.baseline_check import checks_before
 from smp.graph.step_classes.references import check_report
 
+SCRIPT_VARIABLES = ("SAGEMAKER_SUBMIT_DIRECTORY", "SAGEMAKER_PROGRAM", "SAGEMAKER_REQUIREMENTS")
+"""What tells a serving toolkit which script to load."""
 MAKERS = ("Training", "Tuning")
 """The classes whose steps make a model's artifact."""
 
@@ -85,6 +88,8 @@ def _need_training(findings: Findings, step: DeclaredStep) -> Implied:
         )
     registry, transform = step.model.config.registry, step.model.config.transform
     has_script = transform is not None and transform.entry_point is not None
+    if registry is not None and has_script:
+        _check_environment(findings, step.model, registry.inference_specification)
     if registry is not None and registry.model_repack and not has_script:
         findings.report_step(
             step.config,
@@ -94,6 +99,26 @@ def _need_training(findings: Findings, step: DeclaredStep) -> Implied:
         )
     first, second = (*makers, None, None)[:2]
     return {"training": first, "training_otherwise": second}
+
+
+def _check_environment(
+    findings: Findings, model: Model, specification: InferenceSpecification
+) -> None:
+    """Report variables that name the inference script, which `transform.entry_point` already does."""
+    for name in SCRIPT_VARIABLES:
+        path = ("registry", "InferenceSpecification", "env", name)
+        if name in specification.env and model.locate(*path) not in _reported(findings):
+            findings.report_model(
+                model,
+                "is set from transform.entry_point",
+                *path,
+                found=specification.env[name],
+                hint="remove one of the two",
+            )
+
+
+def _reported(findings: Findings) -> set[object]:
+    return {problem.location for problem in findings.problems}
 
 
 def _makers(findings: Findings, step: StepBase, model: Model) -> tuple[str, ...]:

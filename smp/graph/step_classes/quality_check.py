@@ -11,5 +11,6 @@ QUALITY_CHECK = StepClass(
     renderer="quality_check.render_quality_check",
     becomes="QualityCheck",
     check=check_against_baseline,
+    cacheable=True,
     in_loop=InLoop.NOT_ALLOWED,
 )

@@ -222,7 +222,7 @@ class StepRunner:
             sandbox=self.sandbox,
             python=self.python_of(self.originals.get(record.name, record.name)),
             stop=self.stop,
-            network=self.options.network,
+            network=self.options.network and not is_isolated(record.arguments),
             grace_seconds=self.options.grace_seconds,
             on_line=lambda line: self.on_line(record.name, line),
             stand_in=self._stand_in(record.name),
@@ -249,6 +249,12 @@ class StepRunner:
         run = self.run.id.rpartition("-")[2] if is_short else self.run.id
         tail = f"-{run}-{secrets.token_hex(2)}"
         return f"{prefix[: longest - len(tail)]}{tail}"
+
+
+def is_isolated(arguments: Mapping[str, Any]) -> bool:
+    """Tell whether a job's request asks for a container without a network."""
+    places = (arguments, arguments.get("NetworkConfig"), arguments.get("TrainingJobDefinition"))
+    return any(place.get("EnableNetworkIsolation") is True for place in places if place)
 
 
 def read_property_file(

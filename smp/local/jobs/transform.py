@@ -169,6 +169,9 @@ def _place_artifact(context: StepContext, uri: str, directory: Path) -> None:
 def _run(
     context: StepContext, container: Json, place: Path, host: str, hosts: tuple[str, ...]
 ) -> Ended:
+    is_isolated = find_model(context.places, str(context.arguments["ModelName"])).get(
+        "EnableNetworkIsolation"
+    )
     job = Job(
         command=("python3", "-m", PACKAGE, SERVING),
         environment=_environment(context.arguments, container),
@@ -176,7 +179,7 @@ def _run(
         python=context.python,
         host=host,
         hosts=hosts,
-        network=context.network,
+        network=context.network and not is_isolated,
         image=container.get("Image"),
     )
     return run_job(
