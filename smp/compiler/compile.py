@@ -57,7 +57,8 @@ def compile_into(graph: PipelineGraph, store: CodeStore) -> CompiledPipeline:
     check_compiled(compiled, lambda name, problem: graph.at_step(nodes[name], problem))
     if compiled.triggers:
         access = analyse_access(compiled)
-        looping = [*loops(graph, (*access.writes, *access.emr_logs))]
+        written = (*access.writes, *access.emr_logs)
+        looping = [*loops(graph, (address.removesuffix("*") for address in written))]
         if looping:
             raise CompileError(looping)
     return compiled

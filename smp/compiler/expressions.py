@@ -107,7 +107,7 @@ class _Placing:
             items += [separator] if index else []
             inner = item.get("Std:Join") if isinstance(item, dict) else None
             items += _spread(inner) if inner else [item]
-        return _join("", _merged(items))
+        return _join("", merged(items))
 
     def _refuse_leak(self, text: str) -> None:
         """Raise where the SDK wrote the constant of a number into a text, which nothing could undo."""
@@ -139,7 +139,7 @@ def _spread(join: Json) -> list[Any]:
     return items
 
 
-def _merged(items: list[Any]) -> list[Any]:
+def merged(items: list[Any]) -> list[Any]:
     """Return the items with texts that follow each other made one."""
     merged: list[Any] = []
     for item in items:

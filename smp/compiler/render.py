@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from importlib import import_module
 from typing import Any
 
+from smp.compiler.close_prefixes import close_prefixes
 from smp.compiler.expressions import declarations, put_expressions
 from smp.compiler.sdk.constants import to_names
 from smp.compiler.sdk.offline_session import OfflineSession, Pipeline, offline_environment
@@ -51,7 +52,8 @@ def render(
     _name_jobs(graph, definition)
     parameters = graph.pipeline.config.parameters
     definition["Parameters"] = declarations(parameters)
-    definition["Steps"] = put_expressions(definition["Steps"], parameters)
+    steps = put_expressions(definition["Steps"], parameters)
+    definition["Steps"] = close_prefixes(steps, parameters)
     add_retry_policies(graph, definition)
     trees = tuple(session.trees[key] for key in sorted(session.trees))
     return definition, trees, dict(sorted(context.images.items()))

@@ -74,6 +74,11 @@ def uri_of(channel: Json) -> Any:
     return channel["DataSource"]["S3DataSource"]["S3Uri"]
 
 
+def directory(place: str) -> Json:
+    """Return what a job reads of a directory that another step wrote: everything below it."""
+    return {"Std:Join": {"On": "", "Values": [{"Get": place}, "/"]}}
+
+
 def place_seeds(workspace: Path) -> Path:
     """Copy the public example configs and put stand-in scripts where they point."""
     shutil.copytree(SEEDS, workspace, dirs_exist_ok=True)

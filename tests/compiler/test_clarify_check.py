@@ -163,7 +163,7 @@ def test_a_file_may_name_the_bucket_of_the_deployment(tmp_path: Path) -> None:
     (tree,) = (tree for tree in compiled.code if tree.origin == "analysis of why")
     assert [file.is_template for file in tree.files] == [True]
     (reads,) = (s for s in plan_permissions(compiled).data if s.sid == "ReadData")
-    assert "arn:${smp:partition}:s3:::${smp:bucket}/rows.csv*" in reads.resources
+    assert "arn:${smp:partition}:s3:::${smp:bucket}/rows.csv" in reads.resources
 
 
 def test_what_the_sdk_s_own_step_would_say(tmp_path: Path) -> None:
@@ -325,10 +325,13 @@ def test_the_job_that_asks_a_model_may_make_and_delete_its_endpoint(tmp_path: Pa
     (reads,) = (s for s in permissions.pipeline if s.sid == "ReadResults")
     config = arguments(compiled, "keep-RegisterModel")["DriftCheckBaselines"]["Bias"]["ConfigFile"]
     assert [r.rpartition(":::")[2] for r in reads.resources] == [
-        f"{config['S3Uri'].removeprefix('s3://')}*",
-        "old/c.json*",
+        config["S3Uri"].removeprefix("s3://"),
+        f"{config['S3Uri'].removeprefix('s3://')}/*",
+        "old/c.json",
+        "old/c.json/*",
         "${smp:bucket}/executions/demo/*",
-        "${smp:bucket}/models/demo/fit*",
+        "${smp:bucket}/models/demo/fit",
+        "${smp:bucket}/models/demo/fit/*",
     ]
 
 
@@ -341,7 +344,9 @@ def test_the_output_of_a_step_is_checked(chained: str, tmp_path: Path) -> None:
         tmp_path, steps + DATA.replace("baseline_dataset: 's3://data/x.csv'", where)
     )
     (_, data) = arguments(compiled, "data")["ProcessingInputs"]
-    assert data["S3Input"]["S3Uri"]["Get"].startswith(f"Steps.{chained}.")
+    output, end = data["S3Input"]["S3Uri"]["Std:Join"]["Values"]
+    assert output["Get"].startswith(f"Steps.{chained}.")
+    assert end == "/"
 
 
 def test_a_review_shows_the_file_and_the_switches_that_change(tmp_path: Path) -> None:

@@ -121,7 +121,7 @@ def test_a_number_where_the_service_takes_text_is_joined_into_text(demo: Compile
 def test_parameters_stand_in_uris(demo: CompiledPipeline) -> None:
     inputs = processing_inputs(demo, "prep")
     assert inputs["raw"]["S3Uri"] == join("s3://data/", get("day"), ".csv")
-    assert inputs["b"]["S3Uri"] == join("s3://data/", get("day"))
+    assert inputs["b"]["S3Uri"] == join("s3://data/", get("day"), "/")
 
 
 def test_joins_stand_in_no_other_join(demo: CompiledPipeline) -> None:

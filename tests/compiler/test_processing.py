@@ -11,6 +11,7 @@ from smp.errors import ScriptError
 from tests.compiler.compiling import (
     arguments,
     compile_demo,
+    directory,
     processing_inputs,
     processing_outputs,
     step,
@@ -33,7 +34,7 @@ def test_every_data_file_is_an_input_of_its_own_directory(tmp_path: Path) -> Non
     assert {name: (item["S3Uri"], item["LocalPath"]) for name, item in inputs.items()} == {
         "a": ("s3://data/a.csv", "/opt/ml/processing/input/a"),
         "b": ("s3://data/b/", "/opt/ml/processing/input/b"),
-        "c": ("s3://${smp:bucket}/c", "/opt/ml/processing/input/c"),
+        "c": ("s3://${smp:bucket}/c/", "/opt/ml/processing/input/c"),
     }
 
 
@@ -124,9 +125,9 @@ def test_a_chained_input_is_named_by_source_and_channel(tmp_path: Path) -> None:
         "prep-input-train": "/opt/ml/processing/input/prep-input-train",
         "prep-input-test": "/opt/ml/processing/input/prep-input-test",
     }
-    assert inputs["prep-input-test"]["S3Uri"] == {
-        "Get": "Steps.prep.ProcessingOutputConfig.Outputs['test'].S3Output.S3Uri"
-    }
+    assert inputs["prep-input-test"]["S3Uri"] == directory(
+        "Steps.prep.ProcessingOutputConfig.Outputs['test'].S3Output.S3Uri"
+    )
 
 
 def test_a_training_source_gives_its_artifact(tmp_path: Path) -> None:
@@ -206,7 +207,7 @@ def test_the_whole_source_directory_is_shipped_by_content(tmp_path: Path) -> Non
         for item in arguments(compiled, "prep")["ProcessingInputs"]
         if item["InputName"] == "code"
     )
-    assert code["S3Uri"] == f"s3://${{smp:bucket}}/code/{tree.sha256}"
+    assert code["S3Uri"] == f"s3://${{smp:bucket}}/code/{tree.sha256}/"
     assert code["LocalPath"] == "/opt/ml/processing/input/code"
     assert tree.origin == "demo/scripts"
     assert {file.path for file in tree.files} == {

@@ -12,7 +12,7 @@ from smp.definition.compiled import CompiledPipeline
 from smp.definition.permissions.plan import plan_permissions
 from smp.definition.request_check import check_requests, check_step_request
 from smp.graph import build_graph
-from tests.compiler.compiling import arguments, compile_demo, step
+from tests.compiler.compiling import arguments, compile_demo, directory, step
 from tests.graph.workspace import load, pipeline_of
 
 DATA = "check: QualityCheck, check: data_quality, baseline_dataset: 's3://data/x.csv'"
@@ -150,7 +150,7 @@ def test_the_output_of_a_step_is_checked(tmp_path: Path) -> None:
     compiled = compile_demo(tmp_path, f"prep: Processing\n{check}")
     (data,) = arguments(compiled, "check")["ProcessingInputs"]
     place = "Steps.prep.ProcessingOutputConfig.Outputs['test'].S3Output.S3Uri"
-    assert data["S3Input"]["S3Uri"] == {"Get": place}
+    assert data["S3Input"]["S3Uri"] == directory(place)
     assert compiled.edges()["check"] == ("prep",)
 
 
@@ -206,7 +206,9 @@ def test_permissions_for_data_baselines_image_and_group(tmp_path: Path) -> None:
     assert not permissions.unknown_step_types
     reads = next(s for s in permissions.data if s.sid == "ReadData")
     assert list(reads.resources) == [
-        f"arn:${{smp:partition}}:s3:::{key}*" for key in ("data/x.csv", "old/c.json", "old/s.json")
+        f"arn:${{smp:partition}}:s3:::{key}{below}"
+        for key in ("data/x.csv", "old/c.json", "old/s.json")
+        for below in ("", "/*")
     ]
     named = {s.sid: s for s in permissions.pipeline}
     assert set(named) == {
@@ -224,8 +226,10 @@ def test_permissions_for_data_baselines_image_and_group(tmp_path: Path) -> None:
         f"{place}:model-package/others/*",
     ]
     assert [r.rpartition(":::")[2] for r in named["ReadResults"].resources] == [
-        "old/c.json*",
-        "old/s.json*",
+        "old/c.json",
+        "old/c.json/*",
+        "old/s.json",
+        "old/s.json/*",
         "${smp:bucket}/executions/demo/*",
     ]
     runtime = {s.sid: s for s in permissions.runtime}

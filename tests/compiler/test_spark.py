@@ -59,7 +59,7 @@ def test_files_go_with_it(tmp_path: Path) -> None:
         "$I/code/preprocess.py"
     )
     inputs = processing_inputs(compiled, "prep")
-    trees = {f"s3://${{smp:bucket}}/{tree.key}": tree for tree in compiled.code}
+    trees = {f"s3://${{smp:bucket}}/{tree.key}/": tree for tree in compiled.code}
     shipped = {
         name: [file.path for file in trees[inputs[name]["S3Uri"]].files]
         for name in ("py-files", "jars", "files")
@@ -83,7 +83,7 @@ def test_properties_lie_where_the_image_looks_for_them(tmp_path: Path) -> None:
     place = processing_inputs(compiled, "prep")["conf"]
     assert place["LocalPath"] == "/opt/ml/processing/input/conf"
     (tree,) = (tree for tree in compiled.code if tree.origin == "conf of Spark")
-    assert place["S3Uri"] == f"s3://${{smp:bucket}}/{tree.key}"
+    assert place["S3Uri"] == f"s3://${{smp:bucket}}/{tree.key}/"
     file = compiled.code_store / tree.sha256 / "configuration.json"
     assert json.loads(file.read_text()) == [
         {

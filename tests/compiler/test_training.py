@@ -11,7 +11,14 @@ from smp.compiler.cache.compile_all import inputs_of
 from smp.definition.code.store import CodeStore
 from smp.definition.compiled import CompiledPipeline
 from smp.errors import ScriptError
-from tests.compiler.compiling import arguments, channels, compile_demo, demo_graph, uri_of
+from tests.compiler.compiling import (
+    arguments,
+    channels,
+    compile_demo,
+    demo_graph,
+    directory,
+    uri_of,
+)
 from tests.graph.workspace import DIRECTORY, IMAGE, write
 
 
@@ -33,8 +40,8 @@ def test_each_static_channel_has_its_own_data(tmp_path: Path) -> None:
     )
     found = channels(compile_demo(tmp_path, "fit: Training", demo__train=section), "fit")
     assert {name: uri_of(channel) for name, channel in found.items()} == {
-        "train": "s3://data/train",
-        "test": "s3://${smp:bucket}/test",
+        "train": "s3://data/train/",
+        "test": "s3://${smp:bucket}/test/",
     }
 
 
@@ -58,9 +65,9 @@ def test_a_chained_channel_is_named_by_source_and_channel_without_hyphens(tmp_pa
     )
     found = channels(compiled, "fit")
     assert list(found) == ["my_prep_train", "my_prep_test"]
-    assert uri_of(found["my_prep_test"]) == {
-        "Get": "Steps.my-prep.ProcessingOutputConfig.Outputs['test'].S3Output.S3Uri"
-    }
+    assert uri_of(found["my_prep_test"]) == directory(
+        "Steps.my-prep.ProcessingOutputConfig.Outputs['test'].S3Output.S3Uri"
+    )
 
 
 def test_a_training_step_may_read_an_artifact_and_predictions(tmp_path: Path) -> None:
@@ -71,7 +78,7 @@ def test_a_training_step_may_read_an_artifact_and_predictions(tmp_path: Path) ->
     )
     assert {name: uri_of(item) for name, item in channels(compiled, "again").items()} == {
         "fit_train": {"Get": "Steps.fit.ModelArtifacts.S3ModelArtifacts"},
-        "predict_train": {"Get": "Steps.predict.TransformOutput.S3OutputPath"},
+        "predict_train": directory("Steps.predict.TransformOutput.S3OutputPath"),
     }
 
 
@@ -154,7 +161,7 @@ def test_the_source_directory_is_the_channel_code(tmp_path: Path) -> None:
     }
     assert uris == {
         {"demo/scripts": "code", "sdk drivers": "sm_drivers"}[tree.origin]: (
-            f"s3://${{smp:bucket}}/{tree.key}"
+            f"s3://${{smp:bucket}}/{tree.key}/"
         )
         for tree in compiled.code
     }

@@ -9,6 +9,7 @@ import pytest
 from tests.compiler.compiling import (
     arguments,
     compile_demo,
+    directory,
     processing_inputs,
     processing_outputs,
     step,
@@ -35,7 +36,7 @@ def input_uri(found: dict[str, object]) -> object:
 
 def test_a_chained_transform_reads_the_sources_output(tmp_path: Path) -> None:
     found = arguments(compile_demo(tmp_path, CHAINED), "predict")
-    uri = {"Get": "Steps.prep.ProcessingOutputConfig.Outputs['train'].S3Output.S3Uri"}
+    uri = directory("Steps.prep.ProcessingOutputConfig.Outputs['train'].S3Output.S3Uri")
     assert input_uri(found) == uri
     assert found["ModelName"] == {"Get": "Steps.model-CreateModel.ModelName"}
 
@@ -119,7 +120,8 @@ def test_metrics_read_each_source_from_a_directory_named_by_it(tmp_path: Path) -
         "prep-input": "/opt/ml/processing/input/prep-train",
         "predict-input": "/opt/ml/processing/input/predict-train",
     }
-    assert inputs["predict-input"]["S3Uri"] == {"Get": "Steps.predict.TransformOutput.S3OutputPath"}
+    place = "Steps.predict.TransformOutput.S3OutputPath"
+    assert inputs["predict-input"]["S3Uri"] == directory(place)
 
 
 def test_metrics_read_their_static_files_too(tmp_path: Path) -> None:

@@ -96,7 +96,7 @@ def test_its_jobs_are_those_of_a_training_step(tmp_path: Path) -> None:
     assert set(channels) == {"train", "code"}
     (tree,) = tuned.code
     uri = channels["code"]["DataSource"]["S3DataSource"]["S3Uri"]
-    assert uri == f"s3://${{smp:bucket}}/{tree.key}"
+    assert uri == f"s3://${{smp:bucket}}/{tree.key}/"
     assert job["StaticHyperParameters"] == {
         "kept": "1",
         "more": "3",

@@ -45,8 +45,10 @@ Path = tuple[str, ...]
 class Access:
     """What a pipeline needs; every text holds deploy-time names as the definition has them.
 
-    `reads` and `writes` are prefixes (`s3://bucket/prefix`), none inside another. What a job writes,
-    later steps of the pipeline read: `writes` is therefore also read.
+    `reads` and `writes` are S3 addresses, none inside another. One that ends with `/` is everything
+    below it; one that ends with `*` everything that begins so, because the rest is known only to the
+    execution; another is one object, or everything below it as a directory. What a job writes, later
+    steps of the pipeline read: `writes` is therefore also read.
     """
 
     step_types: frozenset[str]
@@ -167,7 +169,7 @@ def _texts(value: Any, parameters: Json, path: Path = ()) -> Iterator[tuple[Path
             yield from _texts(item, parameters, path)
     elif isinstance(value, dict):
         if is_expression(value):
-            yield from ((path, start.text) for start in _known(value, parameters) if start.text)
+            yield from ((path, str(start)) for start in _known(value, parameters) if start.text)
             return
         for key, item in value.items():
             yield from _texts(item, parameters, (*path, key))
@@ -179,6 +181,11 @@ class _Start:
 
     text: str = ""
     complete: bool = True
+
+    def __str__(self) -> str:
+        """Return it as a resource: with `*` where more follows in the same segment of an S3 address."""
+        is_open = not self.complete and self.names_bucket and not self.text.endswith("/")
+        return f"{self.text}*" if is_open else self.text
 
     @property
     def names_bucket(self) -> bool:
@@ -252,10 +259,18 @@ def _is_s3(text: str) -> bool:
 def _shortest(uris: Iterable[str]) -> tuple[str, ...]:
     """Return the URIs sorted, without those that another one begins."""
     kept: list[str] = []
-    for uri in sorted({uri if "/" in uri[len("s3://") :] else f"{uri}/" for uri in uris}):
-        if not kept or not uri.startswith(kept[-1]):
+    settled = {uri if "/" in uri[len("s3://") :] else f"{uri}/" for uri in uris}
+    for uri in sorted(settled):
+        if not any(_holds(other, uri) for other in settled - {uri}):
             kept.append(uri)
     return tuple(kept)
+
+
+def _holds(outer: str, uri: str) -> bool:
+    """Whether an address is inside another, or is the same with less below it."""
+    if outer.endswith(("*", "/")):
+        return uri.startswith(outer.removesuffix("*"))
+    return uri.startswith(f"{outer}/")
 
 
 CODE_OBJECT = re.compile(r"^s3://\$\{smp:bucket\}/code/(?P<sha256>[0-9a-f]{64})/(?P<path>.+)$")

@@ -17,6 +17,7 @@ from smp.definition.permissions.access import Access
 from smp.definition.permissions.statement import (
     Statement,
     key_arns,
+    matching,
     objects,
     regional_arn,
     through_s3,
@@ -67,15 +68,16 @@ def _lists(access: Access) -> Iterator[Statement]:
     """List the same prefixes; those of code trees, whose names are hashes, together."""
     prefixes: dict[str, set[str]] = {}
     for uri in (*access.reads, *access.writes):
-        bucket, _, prefix = uri.removeprefix("s3://").partition("/")
-        code = prefix.startswith(f"{CODE_PREFIX}/")
-        prefixes.setdefault(bucket, set()).add(f"{CODE_PREFIX}/*" if code else f"{prefix}*")
-    for number, (bucket, listed) in enumerate(prefixes.items(), start=1):
+        for pattern in matching([uri.removeprefix("s3://")]):
+            bucket, _, prefix = pattern.partition("/")
+            code = prefix.startswith(f"{CODE_PREFIX}/")
+            prefixes.setdefault(bucket, set()).add(f"{CODE_PREFIX}/*" if code else prefix)
+    for number, (bucket, patterns) in enumerate(prefixes.items(), start=1):
         yield Statement(
             f"ListData{number}",
             ["s3:ListBucket"],
             [f"arn:{PARTITION}:s3:::{bucket}"],
-            {"StringLike": {"s3:prefix": sorted(listed)}},
+            {"StringLike": {"s3:prefix": sorted(patterns)}},
         )
 
 

@@ -78,7 +78,21 @@ def regional_arn(service: str, resource: str) -> str:
 
 
 def objects(uris: Iterable[str]) -> list[str]:
-    return [f"arn:{PARTITION}:s3:::{uri.removeprefix('s3://')}*" for uri in uris]
+    """Return the ARNs of the objects at S3 addresses, as `Access` has them."""
+    return [f"arn:{PARTITION}:s3:::{key.removeprefix('s3://')}" for key in matching(uris)]
+
+
+def matching(addresses: Iterable[str]) -> list[str]:
+    """Return patterns of what is at addresses: never of a sibling whose name begins in the same way."""
+    found: list[str] = []
+    for address in addresses:
+        if address.endswith("*"):
+            found.append(address)
+        elif address.endswith("/"):
+            found.append(f"{address}*")
+        else:
+            found += [address, f"{address}/*"]
+    return found
 
 
 def through_s3() -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from smp.definition.compiled import CODE_PREFIX, CompiledPipeline
 from smp.definition.deploy_values import substitute
-from smp.errors import RunError
+from smp.errors import Problem, RunError
 from smp.local.store.object_store import ObjectStore, S3Object
 from smp.local.store.places import BUCKET, local_value
 
@@ -39,15 +39,30 @@ class DataSources:
         return filled
 
     def _prefix(self, uri: str) -> list[tuple[S3Object, str]]:
-        objects = self._store.list(uri)
-        if not objects:
-            raise RunError(f"there is no object under {uri}; put some there with `smp s3 put`")
         base = uri if uri.endswith("/") else f"{uri}/"
+        objects = self._store.list(uri)
+        siblings = [o.uri for o in objects if o.uri != uri and not o.uri.startswith(base)]
+        if not objects:
+            raise RunError([self._nothing_at(uri)])
+        if siblings:
+            reason = f"{uri} is read as a prefix, and other objects begin with it too"
+            hint = f"write {base} for a directory, or rename the other objects"
+            raise RunError([Problem(reason, found=siblings[0], hint=hint)])
         parent = uri.rpartition("/")[0] + "/"
         return [
             (item, item.uri.removeprefix(base if item.uri.startswith(base) else parent))
             for item in objects
         ]
+
+    def _nothing_at(self, uri: str) -> Problem:
+        """Return the problem of a prefix with nothing below it: its name may be that of an object."""
+        name = uri.rstrip("/")
+        if any(item.uri == name for item in self._store.list(name)):
+            return Problem(
+                f"{uri} is a directory, and {name} is one object",
+                hint="an input without an extension is read as a directory: give the object one",
+            )
+        return Problem(f"there is no object under {uri}; put some there with `smp s3 put`")
 
     def _manifest(self, uri: str) -> list[tuple[S3Object, str]]:
         """Read a manifest: its first item has the prefix, the others are objects below it."""

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from smp.definition.compiled import CompiledPipeline, Json
 from smp.definition.permissions.access import Access, analyse_access
+from smp.definition.permissions.job_role import data_statements, runtime_statements
 
 SHA256 = "a" * 64
 
@@ -75,7 +79,7 @@ def test_a_uri_from_a_parameter_counts_with_its_default() -> None:
 def test_a_parameter_of_any_value_ends_what_is_known_behind_the_bucket() -> None:
     parameters = [{"Name": "Day", "Type": "String", "DefaultValue": "monday"}]
     joined = {"Std:Join": {"On": "", "Values": ["s3://in/raw-", {"Get": "Parameters.Day"}, "/x"]}}
-    assert access(reading(joined), parameters=parameters).reads == ("s3://in/raw-",)
+    assert access(reading(joined), parameters=parameters).reads == ("s3://in/raw-*",)
 
 
 def test_each_allowed_value_of_a_parameter_counts() -> None:
@@ -98,6 +102,37 @@ def test_what_lies_inside_another_prefix_is_named_once() -> None:
         "s3://in/a",
         "s3://in/c",
     )
+
+
+@pytest.mark.parametrize(
+    ("address", "matched", "siblings"),
+    [
+        ("s3://in/train/", ["train/x.csv", "train/"], ["train", "train_aug/x.csv"]),
+        ("s3://in/train", ["train", "train/x.csv"], ["train_aug/x.csv", "train.csv"]),
+        ("s3://in/train.csv", ["train.csv"], ["train.csv.bak", "train.csv_old/x"]),
+        ("s3://in", ["x.csv"], []),
+    ],
+)
+def test_no_sibling_is_granted(address: str, matched: list[str], siblings: list[str]) -> None:
+    found = access(reading(address))
+    patterns = [r.rpartition(":::in/")[2] for s in data_statements(found) for r in s.resources]
+    (listed,) = (
+        s.conditions["StringLike"]["s3:prefix"]
+        for s in runtime_statements(found, {})
+        if s.sid.startswith("ListData")
+    )
+    for key in matched:
+        assert any(fnmatchcase(key, pattern) for pattern in patterns), key
+        assert any(fnmatchcase(key, pattern) for pattern in listed), key
+    for key in siblings:
+        assert not any(fnmatchcase(key, pattern) for pattern in patterns), key
+        assert not any(fnmatchcase(key, pattern) for pattern in listed), key
+
+
+def test_a_directory_holds_its_objects_and_not_its_siblings() -> None:
+    uris = ("s3://in/a", "s3://in/a/x", "s3://in/a_b", "s3://in/c/", "s3://in/c/d/", "s3://in/cd")
+    found = access(reading(*uris))
+    assert found.reads == ("s3://in/a", "s3://in/a_b", "s3://in/c/", "s3://in/cd")
 
 
 def test_a_bucket_is_not_the_beginning_of_another() -> None:

@@ -35,8 +35,10 @@ def test_what_a_deployment_knows_is_named(churn: CompiledPipeline) -> None:
     job = by_sid(plan_permissions(churn).job)
     (tree,) = churn.code
     assert list(job["ReadData"].resources) == [
-        f"arn:${{smp:partition}}:s3:::${{smp:bucket}}/code/{tree.sha256}*",
-        "arn:${smp:partition}:s3:::company-data/raw*",
+        f"arn:${{smp:partition}}:s3:::${{smp:bucket}}/code/{tree.sha256}",
+        f"arn:${{smp:partition}}:s3:::${{smp:bucket}}/code/{tree.sha256}/*",
+        "arn:${smp:partition}:s3:::company-data/raw",
+        "arn:${smp:partition}:s3:::company-data/raw/*",
     ]
     assert list(job["PullImages"].resources) == [
         f"arn:${{smp:partition}}:ecr:{REGIONAL}:repository/trainer",

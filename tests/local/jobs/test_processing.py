@@ -58,6 +58,27 @@ def test_a_manifest_names_the_objects(workspace: Workspace) -> None:
     ]
 
 
+def test_fails_where_a_prefix_also_matches_a_sibling(workspace: Workspace) -> None:
+    for key in ("data/train/x.csv", "data/train_aug/x.csv"):
+        workspace.put(key, key)
+    step = processing("step", inputs={"data": f"{BUCKET}/data/train"})
+    run = workspace.run(workspace.pipeline(step))
+
+    reason = str(step_of(run, "step").reason)
+    assert f"{BUCKET}/data/train is read as a prefix" in reason
+    assert f"{BUCKET}/data/train_aug/x.csv" in reason
+    assert f"write {BUCKET}/data/train/ for a directory" in reason
+
+
+def test_fails_for_a_directory_that_is_an_object(workspace: Workspace) -> None:
+    workspace.put("data/part-0", "a")
+    step = processing("step", inputs={"data": f"{BUCKET}/data/part-0/"})
+    run = workspace.run(workspace.pipeline(step))
+
+    reason = str(step_of(run, "step").reason)
+    assert f"{BUCKET}/data/part-0/ is a directory, and {BUCKET}/data/part-0 is one object" in reason
+
+
 @pytest.mark.parametrize(
     ("manifest", "reason"),
     [
