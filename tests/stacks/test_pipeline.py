@@ -188,12 +188,15 @@ class TestRoles:
         (tree,) = full_pipeline(store).code
         own = f"arn:<AWS::Partition>:s3:::{BUCKET}"
         assert shown(statements["ReadData"]["Resource"]) == [
-            f"{own}/code/{tree.sha256}*",
-            "arn:<AWS::Partition>:s3:::company-data/raw*",
+            f"{own}/code/{tree.sha256}",
+            f"{own}/code/{tree.sha256}/*",
+            "arn:<AWS::Partition>:s3:::company-data/raw",
+            "arn:<AWS::Partition>:s3:::company-data/raw/*",
         ]
         assert shown(statements["WriteResults"]["Resource"]) == [
             f"{own}/churn/*",
-            f"{own}/models/churn*",
+            f"{own}/models/churn",
+            f"{own}/models/churn/*",
         ]
 
     def test_jobs_pull_only_the_images_of_the_definition(self, agnostic: Synthesis) -> None:
