@@ -15,6 +15,8 @@ import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from smp.text.messages import visible
+
 
 @dataclass(frozen=True, order=True)
 class Location:
@@ -46,7 +48,8 @@ class Problem:
     def __str__(self) -> str:
         head = ": ".join(str(part) for part in (self.location, self.path, self.reason) if part)
         details = (("found", self.found), ("allowed", self.allowed), ("hint", self.hint))
-        return "\n".join([head, *(f"    {name}: {text}" for name, text in details if text)])
+        shown = [head, *(f"    {name}: {text}" for name, text in details if text)]
+        return visible("\n".join(shown)).replace("\t", "\\t")
 
 
 class SmpError(Exception):

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from smp.errors import Problem
+from smp.text.messages import visible
 
 RED, BOLD, RESET = "\033[31m", "\033[1m", "\033[0m"
 
@@ -22,9 +23,9 @@ class OutputClosedError(Exception):
 
 
 def write_output(text: str, file: Path | None = None) -> None:
-    """Write a result to standard output, or whole or not at all to a file."""
+    """Write a result to standard output, visible throughout, or whole or not at all to a file."""
     if file is None:
-        _write_to_stdout(text)
+        _write_to_stdout(visible(text))
     else:
         from smp.text.atomic_file import write_atomically
 

@@ -113,6 +113,8 @@ def define_pipeline(pipeline: Any, session: OfflineSession) -> Json:
     if definition.get("MlflowConfig") is None:
         definition.pop("MlflowConfig", None)
     for step in nested_steps(definition["Steps"]):
+        for tag in step.get("Arguments", {}).get("Tags", []):
+            tag.setdefault("Value", "")  # the SDK leaves an empty text out
         if "DependsOn" in step:
             step["DependsOn"] = sorted(step["DependsOn"], key=json.dumps)
     return definition

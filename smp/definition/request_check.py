@@ -171,7 +171,11 @@ def _compiled(pattern: str) -> re.Pattern[str] | None:
 def _matches(pattern: str, value: str) -> bool:
     """Match a pattern of the service; one that Python cannot read counts as matched."""
     compiled = _compiled(pattern)
-    return compiled is None or compiled.fullmatch(value) is not None
+    return compiled is None or compiled.fullmatch(value.translate(LINE_ENDS)) is not None
+
+
+LINE_ENDS = {ord(char): "\n" for char in "\r\x85\u2028\u2029"}
+"""What the service's `.` matches as little as a line feed."""
 
 
 MAX_DEFINITION_CHARACTERS = 1_048_576

@@ -27,6 +27,7 @@ from smp.graph.loops import place_in_loops, read_loops
 from smp.graph.nodes import ChainedInput, PipelineGraph, StepNode, configured_name
 from smp.graph.parameters import check_parameters, unused_parameters
 from smp.graph.steps import check_sections, check_step, check_unused_keys, section_name
+from smp.graph.storage import check_storage
 from smp.graph.triggers import check_triggers
 
 MAX_STEP_NAME = 64
@@ -58,6 +59,7 @@ class GraphChecker(Findings):
         check_parameters(self)
         check_condition_parameters(self)
         check_items(self)
+        check_storage(self)
         triggers = check_triggers(self, self.project)
         if self.problems:
             return None
@@ -114,7 +116,7 @@ class GraphChecker(Findings):
             known = [self._check_dependency(name, index, line) for name in names]
             if not all(known):
                 continue
-            for before, then in links(names):
+            for before, then in links([name for name in names if name in self.steps]):
                 self._lines.setdefault((before, then), index)
                 if before == then:
                     self.report(f"'{then}' waits for itself", "dependencies", index, found=line)

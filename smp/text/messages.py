@@ -44,6 +44,20 @@ def dotted(path: Iterable[str | int]) -> str:
     return text
 
 
+def visible(text: str) -> str:
+    """Return text in which nothing hides or changes what a terminal or an editor shows.
+
+    What is not printable is escaped as Python and JSON write it, but line ends and tabs.
+    """
+    if text.isascii() and all(part.isprintable() for part in text.split("\n")):
+        return text
+    return "".join(c if c.isprintable() or c in "\n\t" else _escaped(c) for c in text)
+
+
+def _escaped(char: str) -> str:
+    return f"\\u{ord(char):04x}" if ord(char) < 0x10000 else f"\\U{ord(char):08x}"
+
+
 def ascii_if_unprintable(text: str) -> str:
     """Return text that a terminal shows as it is: control characters escaped."""
     return text if text.isprintable() else ascii(text)[1:-1]

@@ -210,16 +210,6 @@ def test_the_pipelines_key_by_id_becomes_its_arn(
     assert found["encryptionKeyArn"] == expected
 
 
-def test_fails_for_logs_under_a_key_known_by_its_alias(tmp_path: Path) -> None:
-    with pytest.raises(CompileError) as caught:
-        compile_demo(
-            tmp_path,
-            f"{PLAIN}, log_uri: 's3://data/logs'",
-            top="  sagemakerNetworkSecurity: {kms_key: alias/data}\n",
-        )
-    assert "step job: EMR Serverless takes a key by its ARN alone" in str(caught.value)
-
-
 def test_a_result_may_be_reused(tmp_path: Path) -> None:
     compiled = compile_demo(tmp_path, f"{PLAIN}, enable_cache: true, cache_expire_after: 2w")
     assert step(compiled, "job")["CacheConfig"] == {"Enabled": True, "ExpireAfter": "2w"}

@@ -135,28 +135,6 @@ def test_the_service_would_take_the_requests_with_the_defaults(demo: CompiledPip
     assert check_requests(demo) == []
 
 
-def test_fails_where_instance_types_differ_in_whether_the_volume_takes_a_key(
-    tmp_path: Path,
-) -> None:
-    declared = DECLARED.replace("ml.m5.xlarge]", "ml.g5.xlarge]")
-    with pytest.raises(CompileError) as caught:
-        compiled(tmp_path, declared)
-    assert str(caught.value) == (
-        "model_configs/demo/conf/pipeline.yaml:14:13: conf.sagemakerPipeline.models.demo.steps[0]: "
-        "step prep: whether the volume takes a key depends on the instance type ${parameters.kind}\n"
-        "    found: with local NVMe storage: ml.g5.xlarge\n"
-        "    allowed: values that all have local NVMe storage, or all have none"
-    )
-
-
-def test_fails_where_no_instance_type_is_known(tmp_path: Path) -> None:
-    declared = DECLARED.replace(
-        "kind, default: ml.m5.large, allowed_values: [ml.m5.large, ml.m5.xlarge]", "kind"
-    )
-    with pytest.raises(CompileError, match="give the parameter a default or allowed_values"):
-        compiled(tmp_path, declared)
-
-
 def test_a_model_of_several_pipelines_takes_the_parameters_of_each(tmp_path: Path) -> None:
     pipeline = (
         "conf: {{sagemakerPipeline: {{pipelineName: {name}, parameters: [{{name: rounds, {more}}}], "

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from smp.compiler.steps.context import NVME_FAMILIES
+from smp.config.values.instance_storage import NVME_FAMILIES
 from smp.config.values.instance_types import InstanceKind, instance_types
 from smp.definition.deploy_values import names_in
 from tests.compiler.compiling import Json, arguments, compile_demo, step

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from itertools import product
 from typing import Any, TypeVar
 
 from sagemaker.core.workflow.execution_variables import ExecutionVariables
@@ -20,23 +19,15 @@ from smp.compiler.sdk.offline_session import OfflineSession
 from smp.config.project import NetworkSecurity
 from smp.config.steps.base import Cached
 from smp.config.values.base import ConfigModel, Tag
+from smp.config.values.instance_storage import has_local_storage
 from smp.definition import deploy_values
 from smp.definition.code.store import CodeStore
 from smp.definition.compiled import EXECUTIONS_PREFIX, CodeTree
-from smp.definition.expressions import BEGIN, Reference, filled_in, names_in
-from smp.errors import CompileError, Problem
+from smp.definition.expressions import Reference
 from smp.graph.nodes import MODEL_OUTPUT, PREDICTIONS_OUTPUT, ChainedInput, PipelineGraph, StepNode
+from smp.graph.storage import known_types
 
 Section = TypeVar("Section", bound=ConfigModel)
-
-NVME_FAMILIES = frozenset(
-    {"g4dn", "g5", "g6", "g6e", "g7", "g7e", "p3dn", "p4d", "p4de", "p5", "p5e", "p5en", "p6-b200"}
-    | {"p6-b300", "p6e-gb200", "r5d", "trn1", "trn1n", "trn2"}
-)
-"""Instance families with local NVMe storage, of all that botocore 1.44.5 lists for jobs.
-
-Source: "Instance store volumes" in the EC2 instance types guide.
-"""
 
 
 def sdk_view(section: Section) -> Section:
@@ -57,10 +48,6 @@ def _map_texts(value: Any) -> Any:
     if isinstance(value, tuple):
         return tuple(_map_texts(item) for item in value)
     return value
-
-
-def _has_local_storage(instance_type: str) -> bool:
-    return instance_type.removeprefix("ml.").rpartition(".")[0] in NVME_FAMILIES
 
 
 @dataclass
@@ -106,28 +93,11 @@ class StepContext:
         """Return the key for a job's volume, or None where the service takes none.
 
         Instances with local NVMe storage encrypt it themselves, and the service refuses a
-        VolumeKmsKeyId for them (API reference of ProcessingClusterConfig and ResourceConfig). The
-        key does not vary: all values of a parameter that are known have to agree.
+        VolumeKmsKeyId for them (API reference of ProcessingClusterConfig and ResourceConfig). All that
+        is known of a parameter agrees (`smp.graph.storage`), so the first type decides.
         """
-        known = self._known_types(instance_type) if BEGIN in instance_type else (instance_type,)
-        local = [name for name in known if _has_local_storage(name)]
-        if not known or local not in ([], list(known)):
-            problem = Problem(
-                f"whether the volume takes a key depends on the instance type {instance_type}",
-                found=f"with local NVMe storage: {', '.join(local)}" if known else "no value known",
-                allowed="values that all have local NVMe storage, or all have none",
-                hint="give the parameter a default or allowed_values" if not known else None,
-            )
-            raise CompileError([problem])
-        return None if local else self.kms_key
-
-    def _known_types(self, instance_type: str) -> tuple[str, ...]:
-        """Return the instance types that the parameters in a text are known to give."""
         declared = {item.name: item for item in self.graph.pipeline.config.parameters}
-        values = [declared[name].known_values for name in names_in(instance_type)]
-        names = names_in(instance_type)
-        fillings = (dict(zip(names, map(str, chosen), strict=True)) for chosen in product(*values))
-        return tuple(filled_in(instance_type, filling.get) for filling in fillings)
+        return None if has_local_storage(known_types(instance_type, declared)[0]) else self.kms_key
 
     def cache_config(self, node: StepNode) -> CacheConfig | None:
         """Return the cache setting of a step that asks for it."""

@@ -21,7 +21,7 @@ from smp.definition.compiled import CodeTree, Json
 from smp.definition.deploy_values import ACCOUNT_ID, KMS_KEY_ARN, PARTITION
 from smp.definition.expressions import Reference
 from smp.definition.permissions.statement import regional_arn
-from smp.errors import CompileError, Problem, ScriptError
+from smp.errors import Problem, ScriptError
 from smp.graph.nodes import StepNode
 from smp.text.messages import dotted
 
@@ -152,15 +152,6 @@ def _pipeline_key(context: StepContext) -> str:
     key = context.network.kms_key or KMS_KEY_ARN
     if key == KMS_KEY_ARN or key.startswith("arn:"):
         return key
-    if key.startswith("alias/"):
-        raise CompileError(
-            [
-                Problem(
-                    f"EMR Serverless takes a key by its ARN alone, and the pipeline's is {key}",
-                    allowed="log_kms_key, the ARN of a key",
-                )
-            ]
-        )
     return regional_arn("kms", key if key.startswith("key/") else f"key/{key}")
 
 

@@ -5,6 +5,7 @@ It never resolves a scalar and never calls itself, so that no input exhausts the
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal, NoReturn
@@ -17,6 +18,11 @@ from smp.text.messages import ascii_if_unprintable, shown
 MAX_DEPTH = 64
 MAX_TEXT = 12_000
 """Characters of one text; the longest that a service takes is a transform's variable of 10,240."""
+
+HIDDEN = re.compile(
+    "[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f-\\x84\\x86-\\x9f\\u202a-\\u202e\\u2066-\\u2069\\ud800-\\udfff]"
+)
+"""Control characters, those that reorder text as it is shown, and halves of characters."""
 
 NodeKind = Literal["scalar", "list", "mapping"]
 
@@ -75,6 +81,7 @@ class _Composer:
             if len(event.value) > MAX_TEXT:
                 self._stop(event, f"is a text of more than {MAX_TEXT:,} characters")
             self._refuse_tag(event.tag, event)
+            self._refuse_hidden(event)
             self._add(Node("scalar", self._place(event), event.value, not event.style), event)
         elif isinstance(event, (yaml.SequenceStartEvent, yaml.MappingStartEvent)):
             self._refuse_tag(event.tag, event)
@@ -116,6 +123,15 @@ class _Composer:
         hint = "remove the tag; text that looks like a number goes in quotes"
         reason = "YAML tags are not supported"
         self.problems.append(Problem(reason, self._place(event), "", shown(tag), None, hint))
+
+    def _refuse_hidden(self, event: yaml.ScalarEvent) -> None:
+        match = HIDDEN.search(event.value)
+        if match is not None:
+            reason = f"has the character U+{ord(match[0]):04X}, which a reader does not see"
+            allowed = "printable text, tabs and line ends"
+            self.problems.append(
+                Problem(reason, self._place(event), "", shown(event.value), allowed)
+            )
 
     def _place(self, event: yaml.Event) -> Location:
         mark = event.start_mark

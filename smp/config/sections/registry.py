@@ -10,6 +10,7 @@ from smp.config.values.aws import (
     HYPHENATED,
     ContentType,
     HostingInstance,
+    MimeType,
     ModelEnvironment,
     S3Uri,
     TransformInstance,
@@ -31,6 +32,12 @@ DEFAULT_INSTANCE_TYPE = "ml.m5.2xlarge"
 
 ContentTypes = Annotated[
     tuple[ContentType, ...],
+    Field(strict=False),
+    BeforeValidator(read_list, json_schema_input_type=str | list[str]),
+]
+
+MimeTypes = Annotated[
+    tuple[MimeType, ...],
     Field(strict=False),
     BeforeValidator(read_list, json_schema_input_type=str | list[str]),
 ]
@@ -84,7 +91,7 @@ class InferenceSpecification(AlgorithmChoice):
 
     supported_content_types: ContentTypes = ()
     """Content types that the model takes."""
-    supported_response_mime_types: ContentTypes = Field(
+    supported_response_mime_types: MimeTypes = Field(
         default=(), alias="supported_response_MIME_types"
     )
     """Content types that the model answers with."""

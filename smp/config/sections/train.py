@@ -23,6 +23,7 @@ from smp.config.values.aws import (
     VolumeSize,
 )
 from smp.config.values.base import (
+    LINE,
     TAKEN_AS_IT_IS,
     ConfigModel,
     Flag,
@@ -68,9 +69,9 @@ LAUNCHED: dict[str, tuple[Framework | None, ...]] = {
 class MetricDefinition(ConfigModel):
     """A metric that the service reads from a training job's log."""
 
-    name: Text = Field(alias="Name", max_length=255)
+    name: Annotated[Text, LINE] = Field(alias="Name", max_length=255)
     """The metric's name."""
-    regex: Text = Field(alias="Regex", max_length=500)
+    regex: Annotated[Text, LINE] = Field(alias="Regex", max_length=500)
     """A regular expression whose first group is the value."""
 
 

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from smp.config.values.aws import Hyperparameter, HyperparameterName, HyphenatedName
 from smp.config.values.base import (
+    LINE,
     TAKEN_AS_IT_IS,
     ConfigModel,
     Number,
@@ -88,7 +89,9 @@ class CategoryRange(ConfigModel):
 
     type: Literal["categorical"]
     """What kind of range it is."""
-    values: tuple[ScalarText, ...] = Field(min_length=1, max_length=30, strict=False)
+    values: tuple[Annotated[ScalarText, LINE], ...] = Field(
+        min_length=1, max_length=30, strict=False
+    )
     """The values."""
 
 
@@ -98,7 +101,7 @@ Range = Annotated[IntegerRange | ContinuousRange | CategoryRange, Field(discrimi
 class Objective(ConfigModel):
     """What the search makes as large, or as small, as it can."""
 
-    metric: Text = Field(max_length=255)
+    metric: Annotated[Text, LINE] = Field(max_length=255)
     """A metric of `train.metric_definitions`, or one that a built-in algorithm reports."""
     type: Literal["Maximize", "Minimize"] = "Maximize"
     """Which way is better."""

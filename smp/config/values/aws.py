@@ -8,9 +8,10 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
-from smp.config.values.base import TAKEN_AS_IT_IS, ScalarText, Text, fault, pattern
+from smp.config.values.base import LINE, TAKEN_AS_IT_IS, ScalarText, Text, fault, pattern
 from smp.config.values.instance_types import InstanceKind, instance_types
 from smp.config.values.varying import VARIES, ParameterizableText, Varying
+from smp.definition.expressions import ITEM, REFERENCE
 from smp.errors import near_names
 from smp.text.messages import shown
 
@@ -61,6 +62,21 @@ BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 BUCKET_WORDS = "3 to 63 small letters, digits, dots and hyphens, or SMP_S3BUCKETNAME"
 
 
+NOT_IN_A_KEY = re.compile(r"[*?\[\]{}\\^`\"<>|]|\$(?!\{)")
+
+
+def _refuse_patterns(value: str) -> None:
+    """Raise where an address looks like a pattern: S3 takes it as it is, and IAM would take more."""
+    literal = DEPLOY_TIME_NAME.sub("", ITEM.sub("", REFERENCE.sub("", value)))
+    match = NOT_IN_A_KEY.search(literal.replace("${", "{"))
+    if match is not None:
+        raise fault(
+            f"has {shown(match[0])} in it: SageMaker reads no patterns",
+            'an address without * ? [ ] { } \\ ^ ` " < > |',
+            "a directory ends with '/', and all that is below it is read",
+        )
+
+
 def _check_bucket(value: str) -> str:
     if value.startswith("s3://"):
         raise fault("is a URI, and a bucket's name is expected", BUCKET_WORDS)
@@ -75,6 +91,7 @@ def _check_uri(value: str) -> str:
     bucket = value.removeprefix("s3://").split("/")[0]
     if not BUCKET.fullmatch(DEPLOY_TIME_NAME.sub("x1y", bucket)):
         raise fault(f"{shown(bucket)} is not a name of an S3 bucket", BUCKET_WORDS)
+    _refuse_patterns(value)
     return value
 
 
@@ -86,12 +103,14 @@ def _check_file_name(value: str) -> str:
             "is neither an S3 URI nor a relative name",
             "s3://BUCKET/KEY, or a name below the channel's s3BucketName and inputBucketPrefix",
         )
+    _refuse_patterns(value)
     return value
 
 
 def _check_prefix(value: str) -> str:
     if "://" in value:
         raise fault("is a URI, and a prefix inside the bucket is expected", "a/prefix")
+    _refuse_patterns(value)
     return value
 
 
@@ -125,6 +144,7 @@ BucketName = Annotated[Text, AfterValidator(_check_bucket), _in_schema("^[A-Za-z
 S3Uri = Annotated[
     Text,
     Field(max_length=1024),
+    LINE,
     AfterValidator(_check_uri),
     _in_schema("^s3://[^/]"),
     ParameterizableText(bucket="uri"),
@@ -132,11 +152,12 @@ S3Uri = Annotated[
 FileName = Annotated[
     Text,
     Field(max_length=1024),
+    LINE,
     AfterValidator(_check_file_name),
     _in_schema("^(s3://[^/]|(?!/|[A-Za-z][A-Za-z0-9+.-]*:))"),
     ParameterizableText(bucket="uri"),
 ]
-S3Prefix = Annotated[str, Field(max_length=1024), AfterValidator(_check_prefix), VARIES]
+S3Prefix = Annotated[str, Field(max_length=1024), LINE, AfterValidator(_check_prefix), VARIES]
 DataBucket = Annotated[BucketName, ParameterizableText(bucket="name")]
 CheckpointPath = Annotated[Text, Field(max_length=4096), AfterValidator(_check_checkpoint_path)]
 ContainerPath = Annotated[Text, Field(max_length=256), AfterValidator(_check_container_path)]
@@ -147,7 +168,12 @@ ImageUri = Annotated[
         min_length=1, max_length=255, pattern=pattern(r"^\S+$", "an image's URI, without spaces")
     ),
 ]
-ContentType = Annotated[Text, Field(max_length=256)]
+ContentType = Annotated[Text, Field(max_length=256), LINE]
+MimeType = Annotated[
+    str,
+    Field(max_length=256, pattern=pattern(r"^[\w-]+/.+$", "a content type, such as text/csv")),
+    LINE,
+]
 ModelName = Annotated[
     str,
     Field(
@@ -225,12 +251,14 @@ TrainingChannelName = Annotated[
 HyperparameterName = Annotated[
     str,
     Field(min_length=1, max_length=256),
+    LINE,
     AfterValidator(_check_hyperparameter_name),
     _in_schema("^[^.]*$"),
 ]
 Hyperparameter = Annotated[
     ScalarText,
     Field(max_length=2500),
+    LINE,
     AfterValidator(_check_hyperparameter),
     _in_schema("^[^']*$"),
     VARIES,

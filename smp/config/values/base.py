@@ -176,6 +176,19 @@ def pattern(expression: str, meaning: str) -> str:
     return expression
 
 
+LINE_ENDS = re.compile("[\\n\\r\\x85\\u2028\\u2029]")
+
+
+def _check_line(value: str) -> str:
+    match = LINE_ENDS.search(value)
+    if match is not None:
+        raise fault(f"has the line end {match[0]!r} in it", "one line of text")
+    return value
+
+
+LINE = AfterValidator(_check_line)
+"""Of a text that the service takes on one line only: its pattern has `.`, which matches no line end."""
+
 Text = Annotated[str, Field(min_length=1)]
 ScalarText = Annotated[
     str, BeforeValidator(_read_text, json_schema_input_type=str | int | float | bool)

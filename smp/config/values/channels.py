@@ -32,7 +32,8 @@ class DataFile(ConfigModel):
     """The name of a processing job's input, and of its directory in the container."""
     file_name: FileName = Field(alias="fileName")
     """An `s3://` URI, or a name below the channel's `s3BucketName` and `inputBucketPrefix`. What begins
-    with a parameter is a URI in a channel without `s3BucketName`."""
+    with a parameter is a URI in a channel without `s3BucketName`. With an extension it is one object,
+    without one a directory: the job reads all below `NAME/`."""
 
 
 class NamedDataFile(DataFile):

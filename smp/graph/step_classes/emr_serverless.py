@@ -21,6 +21,14 @@ def _check(findings: Findings, step: DeclaredStep, _: tuple[ChainedInput, ...]) 
     for place, text in _said(step.config):
         read = [part for part in message_parts(text) if isinstance(part, Reference)]
         steps += check_references(findings, step, place, read)
+    key = findings.pipeline.network.kms_key or ""
+    if step.config.log_uri and not step.config.log_kms_key and key.startswith("alias/"):
+        findings.report_step(
+            step.config,
+            f"EMR Serverless takes a key by its ARN alone, and the pipeline's is {key}",
+            "log_uri",
+            allowed="log_kms_key, the ARN of a key",
+        )
     return {"reports": tuple((name, name) for name in dict.fromkeys(steps))}
 
 

@@ -28,6 +28,14 @@ BEYOND_A_SCHEMA = {
     "prefix-written-as-uri",
     "volume-with-a-leading-zero",
     "group-name-from-a-model-with-a-dot",
+    "glob-in-an-address",
+    "glob-in-a-prefix",
+    "alternatives-in-an-address",
+    "line-end-in-an-address",
+    "policy-variable-in-an-address",
+    "line-end-in-a-hyperparameter",
+    "text-that-shows-as-another",
+    "control-character",
 }
 """Problems with a value that only the loader finds: it knows the service's rules and other keys."""
 
