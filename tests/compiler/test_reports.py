@@ -206,3 +206,37 @@ def test_fails_for_reports_that_no_output_has(keys: str, message: str, tmp_path:
     prep = f"{{image_uri: {IMAGE}, entry_point: preprocess.py, {keys}}}"
     with pytest.raises(ConfigError, match=message):
         demo_graph(tmp_path, "prep: Processing\n", demo__preprocess=prep)
+
+
+def test_later_steps_read_what_models_and_versions_are_called(tmp_path: Path) -> None:
+    steps = (
+        "fit: Training\nserve: CreateModel\nkeep: RegisterModel\n"
+        "tell: Lambda, function: tell, inputs: {model: '${serve.outputs.ModelName}', "
+        "text: 'new: ${keep.outputs.ModelPackageArn}', artifact: '${fit.outputs.ModelArtifacts}'}, "
+        "outputs: {ModelName: String}\n"
+        "stop: Fail, message: 'called ${tell.outputs.ModelName}'\n"
+    )
+    compiled = compile_demo(tmp_path, steps)
+    package = {"Get": "Steps.keep-RegisterModel.ModelPackageArn"}
+    assert arguments(compiled, "tell") == {
+        "model": {"Get": "Steps.serve-CreateModel.ModelName"},
+        "text": {"Std:Join": {"On": "", "Values": ["new: ", package]}},
+        "artifact": {"Get": "Steps.fit.ModelArtifacts.S3ModelArtifacts"},
+    }
+    own = {"Get": "Steps.tell.OutputParameters['ModelName']"}
+    assert own in arguments(compiled, "stop")["ErrorMessage"]["Std:Join"]["Values"]
+    assert set(compiled.edges()["tell"]) == {"fit", "serve-CreateModel", "keep-RegisterModel"}
+
+
+def test_the_artifact_of_a_search_is_that_of_its_best_job(tmp_path: Path) -> None:
+    train = (
+        f"{{image_uri: {IMAGE}, entry_point: train.py, "
+        "metric_definitions: [{Name: auc, Regex: 'auc=(.*)'}]}"
+    )
+    tune = "{objective: {metric: auc}, ranges: {depth: {type: integer, min: 1, max: 9}}}"
+    steps = (
+        "find: Tuning\ntell: Lambda, function: f, inputs: {at: '${find.outputs.ModelArtifacts}'}\n"
+    )
+    compiled = compile_demo(tmp_path, steps, demo__train=train, demo__tune=tune)
+    best = {"Get": "Steps.find.BestTrainingJob.TrainingJobName"}
+    assert best in arguments(compiled, "tell")["at"]["Std:Join"]["Values"]

@@ -10,6 +10,7 @@ from sagemaker.mlops.workflow.for_each_step import CurrentItem
 
 from smp.compiler.steps.approved_model import metric_of
 from smp.compiler.steps.context import StepContext
+from smp.config.steps.section_step import MODEL_ARTIFACTS, StepConfig
 from smp.config.values.condition import FINAL_METRICS, ITEM, OUTPUTS, PARAMETERS, Reference
 from smp.config.values.message import message_parts
 from smp.config.values.reports import EVALUATION_REPORT
@@ -32,6 +33,13 @@ def value_of(context: StepContext, node: StepNode, reference: Reference) -> Any:
     step, properties = context.made[source][-1], context.properties(node, source)
     if reference.kind == OUTPUTS and context.graph.node(source).step_class == "ForEach":
         return getattr(properties, reference.path)
+    if reference.kind == OUTPUTS and isinstance(context.graph.node(source).config, StepConfig):
+        is_artifact = reference.path == MODEL_ARTIFACTS
+        return (
+            context.artifact_of(node, source)
+            if is_artifact
+            else getattr(properties, reference.path)
+        )
     if reference.kind == OUTPUTS:
         is_selected = source in node.selected
         return (properties.OutputParameters if is_selected else properties.Outputs)[reference.path]

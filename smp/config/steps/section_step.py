@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar, Literal
 
 from pydantic import Field
@@ -10,10 +11,21 @@ from smp.config.sections.retry import RetrySection
 from smp.config.steps.base import CacheDuration, StepBase
 from smp.config.values.base import Flag, Text, TextList
 from smp.config.values.reports import ModelMetricsSection
+from smp.definition.expressions import ParameterType
 
 SectionClass = Literal[
     "Processing", "Training", "Tuning", "CreateModel", "Transform", "Metrics", "RegisterModel"
 ]
+
+
+MODEL_ARTIFACTS = "ModelArtifacts"
+RESULTS: Mapping[str, tuple[str, ...]] = {
+    "Training": (MODEL_ARTIFACTS,),
+    "Tuning": (MODEL_ARTIFACTS,),
+    "CreateModel": ("ModelName",),
+    "RegisterModel": ("ModelPackageArn",),
+}
+"""What `STEP.outputs.NAME` may name of steps of a class: what the service calls the result."""
 
 
 class StepConfig(StepBase):
@@ -39,3 +51,7 @@ class StepConfig(StepBase):
     """When the step runs again after a fault that is not the script's; the pipeline's rules without it."""
     on_failure: TextList = ()
     """Steps that run when this one failed, and only then."""
+
+    @property
+    def typed_outputs(self) -> Mapping[str, ParameterType]:
+        return dict.fromkeys(RESULTS.get(self.step_class, ()), "String")
