@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
-from constructs import Construct
+from constructs import Construct, IDependable
 
 from constructs_lib.dag_bucket import DAGS_PREFIX
 from constructs_lib.pipeline_basis import PipelineBasis
 from constructs_lib.role_policy import RolePolicy
 from smp.export.airflow import dag_permissions, dag_values, render_dag
-from smp.export.airflow.runtime_files import runtime_files
+from smp.export.airflow.runtime_files import all_runtime_files
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,11 @@ class Dag(Construct):
         *,
         basis: PipelineBasis,
         home: DagHome,
+        needs: Sequence[IDependable] = (),
     ) -> None:
         """`basis` is that of the SageMaker pipeline, or made for the DAG alone.
+
+        `needs` is deployed before the DAG, such as the pipeline that it starts.
 
         Of the rendered files only the DAG itself is uploaded: `DagBucket.add_shared_files` has the others.
         Raises ExportError for a pipeline that Airflow cannot run.
@@ -62,9 +65,9 @@ class Dag(Construct):
         uploaded = basis.files.add_directory(
             "Dag", home.bucket, f"{DAGS_PREFIX}/{self.dag_id}", written
         )
-        uploaded.node.add_dependency(*basis.needed_first, *policy.resources)
+        uploaded.node.add_dependency(*basis.needed_first, *needs, *policy.resources)
 
 
 def _dag_id(files: Mapping[str, str]) -> str:
-    (name,) = files.keys() - runtime_files(has_lookup=True).keys()
+    (name,) = files.keys() - all_runtime_files().keys()
     return name.removesuffix(".py")

@@ -10,7 +10,7 @@ from constructs import Construct
 from constructs_lib.access_log_bucket import KEEP_UPLOADS_DAYS, add_access_log_bucket
 from constructs_lib.encrypted_bucket import add_encrypted_bucket
 from constructs_lib.pipeline_files import PipelineFiles
-from smp.export.airflow.runtime_files import runtime_files
+from smp.export.airflow.runtime_files import all_runtime_files
 
 DAGS_PREFIX = "dags"
 KEEP_REPLACED_DAYS = 30
@@ -49,7 +49,7 @@ class DagBucket(Construct):
 
     def add_shared_files(self, files: PipelineFiles) -> None:
         """Put beside the DAGs what all of them import. It is in no DAG's directory: it stays."""
-        shared = runtime_files(has_lookup=True)
+        shared = all_runtime_files()
         ignored = "".join(f"{name}\n" for name in sorted(shared))
         files.add_directory(
             "SharedFiles",

@@ -26,7 +26,7 @@ def orchestration_problems(
     graphs: Iterable[PipelineGraph],
 ) -> Iterator[Problem]:
     """Yield what keeps Airflow out of an environment, and each pipeline that has nowhere to run."""
-    asking = [graph for graph in graphs if AIRFLOW in graph.pipeline.config.targets]
+    asking = [graph for graph in graphs if AIRFLOW in graph.pipeline.config.engines]
     path = f"context.{SETTINGS_KEY}.environments.{name}.orchestration"
     if chosen is None:
         yield from (_nowhere(graph, name, path) for graph in asking)

@@ -89,7 +89,9 @@ class PipelineStack(cdk.Stack):
     def _add_dag(self, basis: PipelineBasis, home: DagHome) -> None:
         from constructs_lib.dag import Dag
 
-        dag = Dag(self, "Dag", basis=basis, home=home)
+        starts = basis.compiled.airflow_mode == "start"
+        needs = [self.node.find_child("Pipeline").node.find_child("Resource")] if starts else []
+        dag = Dag(self, "Dag", basis=basis, home=home, needs=needs)
         self._output("DagId", "Its DAG", dag.dag_id)
 
     def _add_workflow(self, basis: PipelineBasis, settings: ServerlessSettings) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import shutil
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,12 @@ def add_commands(commands: Commands) -> None:
     export.add_argument("pipeline", metavar="PIPELINE", help="name, as `smp list` shows it")
     export.add_argument(
         "-o", "--output", metavar="DIR", type=Path, required=True, help="directory to write into"
+    )
+    export.add_argument(
+        "--mode",
+        choices=("steps", "start"),
+        help="for Airflow: 'steps' runs each step as a task, 'start' starts the SageMaker pipeline and "
+        "shows its steps (default: the pipeline's targets decide, else steps)",
     )
     export.add_argument(
         "--values", metavar="FILE", type=Path, help="JSON file with the values, as values.json is"
@@ -76,9 +83,16 @@ TARGETS: Mapping[str, Callable[[CompiledPipeline], Exported]] = {
 
 def _export(arguments: argparse.Namespace) -> int:
     from smp.cli.pipelines import compile_one
+    from smp.errors import Problem, SetupError
     from smp.export.bundle import json_text, needed_values, read_values
 
+    if arguments.mode and arguments.target == "stepfunctions":
+        raise SetupError([Problem("--mode is for Airflow: a state machine runs the steps")])
     compiled = compile_one(arguments)
+    if arguments.mode:
+        compiled = replace(compiled, airflow_mode=arguments.mode)
+    if arguments.target != "stepfunctions" and compiled.airflow_mode == "start":
+        compiled = replace(compiled, code=())  # the jobs are those of the deployed pipeline
     exported = TARGETS[arguments.target](compiled)
     needed = needed_values(compiled, exported)
     values = read_values(arguments.values, needed, compiled) if arguments.values else None
@@ -132,7 +146,8 @@ def _told(
     """Return what was written, what the target does differently, and what to do next."""
     trees = len(compiled.code)
     lines = [f"{directory / name}" for name in files]
-    lines.append(f"{directory / CODE}: {trees} {'tree' if trees == 1 else 'trees'} of code")
+    if trees:
+        lines.append(f"{directory / CODE}: {trees} {'tree' if trees == 1 else 'trees'} of code")
     if values is None:
         lines.append(f"{len(needed)} values are to be filled in")
     if exported.differences:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from smp.compiler.code_trees import stand_in_of, step_stand_in
 from smp.compiler.render_triggers import loops, render_triggers
+from smp.config.sections.targets import airflow_mode
 from smp.config.steps.base import StandInNaming
 from smp.definition.code.store import CodeStore
 from smp.definition.compiled import CompiledPipeline, ModelPackageGroup, StandIn
@@ -51,7 +52,8 @@ def compile_into(graph: PipelineGraph, store: CodeStore) -> CompiledPipeline:
         step_models={name: node.model.name for node in graph.steps for name in node.emitted},
         stand_ins=_stand_ins(graph, store),
         triggers=render_triggers(graph),
-        targets=config.targets,
+        targets=config.engines,
+        airflow_mode=airflow_mode(config.targets),
     )
     nodes = {name: node for node in graph.steps for name in node.emitted}
     check_compiled(compiled, lambda name, problem: graph.at_step(nodes[name], problem))

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from smp.config.sections.parameters import Parameters
 from smp.config.sections.retry import RetrySection
-from smp.config.sections.targets import Targets
+from smp.config.sections.targets import Target, Targets, target_name
 from smp.config.sections.triggers import Triggers
 from smp.config.steps.any_step import AnyStep
 from smp.config.values.aws import ModelName
@@ -46,7 +46,8 @@ class PipelineConfig(ConfigModel):
     retry: RetrySection = RetrySection()
     """When a step without rules of its own runs again after a fault that is not the script's."""
     targets: Targets = ("sagemaker",)
-    """The engines that it is deployed to; one or several."""
+    """The engines that it is deployed to; one or several. With `{target: airflow, mode: start}` the DAG
+    starts the SageMaker pipeline."""
     parameters: Parameters = ()
     """What anyone who starts an execution may set."""
     triggers: Triggers = ()
@@ -55,3 +56,8 @@ class PipelineConfig(ConfigModel):
     """The models whose steps the pipeline runs."""
     dependencies: TextList = ()
     """What waits for what: `a >> b >> c`."""
+
+    @property
+    def engines(self) -> tuple[Target, ...]:
+        """The names of the targets."""
+        return tuple(target_name(target) for target in self.targets)

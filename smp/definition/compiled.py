@@ -13,7 +13,7 @@ from typing import Any
 
 from smp.definition.language import steps_read
 from smp.definition.order import cycle_in, topological
-from smp.definition.triggers import SAGEMAKER, Trigger, read_triggers, write_triggers
+from smp.definition.triggers import SAGEMAKER, AirflowMode, Trigger, read_triggers, write_triggers
 from smp.errors import CompileError
 from smp.text.messages import listed
 
@@ -115,6 +115,8 @@ class CompiledPipeline:
     """What starts it by itself, also what is switched off."""
     targets: tuple[str, ...] = (SAGEMAKER,)
     """The engines that it is deployed to, of `sagemaker`, `airflow` and `stepfunctions`."""
+    airflow_mode: AirflowMode = "steps"
+    """Whether a DAG runs its steps or starts the pipeline of SageMaker."""
 
     def definition_text(self) -> str:
         """Return the definition as JSON text, the same bytes for the same pipeline."""
@@ -125,6 +127,8 @@ class CompiledPipeline:
         value = asdict(self)
         del value["code_store"]
         value["triggers"] = write_triggers(self.triggers)
+        if self.airflow_mode == "steps":
+            del value["airflow_mode"]
         return json.dumps(value, ensure_ascii=False)
 
     @classmethod

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from smp.definition.compiled import CONTAINERS, CompiledPipeline, Json
-from smp.definition.triggers import SAGEMAKER, Trigger
+from smp.definition.triggers import AIRFLOW, SAGEMAKER, Trigger
 
 HASH_CHARACTERS = 12
 CODE_ADDRESS = re.compile(r"(?<=/code/)[0-9a-f]{64}")
@@ -38,7 +38,8 @@ def _lines(pipeline: CompiledPipeline) -> Iterator[tuple[str, str]]:
     for trigger in pipeline.triggers:
         yield f"trigger {trigger.name}", _trigger(trigger)
     if pipeline.targets != (SAGEMAKER,):
-        yield "targets", ", ".join(pipeline.targets)
+        mode = {AIRFLOW: " (start)"} if pipeline.airflow_mode == "start" else {}
+        yield "targets", ", ".join(f"{name}{mode.get(name, '')}" for name in pipeline.targets)
     rest = {k: v for k, v in pipeline.definition.items() if k not in ("Parameters", "Steps")}
     order = [step["Name"] for step in pipeline.steps()]
     yield "settings", _hash({"definition": rest, "order of steps": order})

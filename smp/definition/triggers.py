@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from smp.definition.deploy_values import BUCKET
 from smp.definition.expressions import EVENT
@@ -14,6 +14,7 @@ SAGEMAKER = "sagemaker"
 """The target that a pipeline has where its configuration names none."""
 
 AIRFLOW = "airflow"
+AirflowMode = Literal["steps", "start"]
 STEP_FUNCTIONS = "stepfunctions"
 
 EVENT_PATHS: Mapping[str, str] = {

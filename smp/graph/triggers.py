@@ -191,14 +191,14 @@ def check_targets(findings: Findings) -> tuple[Target, ...]:
     scheduled: str | None = None
     chosen = []
     for index, trigger in enumerate(config.triggers):
-        target = trigger.target or config.targets[0]
+        target = trigger.target or config.engines[0]
         chosen.append(target)
-        if target not in config.targets:
+        if target not in config.engines:
             findings.report(
                 f"the pipeline has no target '{target}'",
                 *("triggers", index, "target"),
-                allowed=", ".join(config.targets),
-                hint=near_names(target, config.targets)
+                allowed=", ".join(config.engines),
+                hint=near_names(target, config.engines)
                 or f"add {target} to conf.sagemakerPipeline.targets",
             )
         elif target == "airflow":
@@ -248,7 +248,7 @@ def _check_cron(findings: Findings, index: int, cron: str) -> None:
 
 def _elsewhere(findings: Findings) -> str:
     """Return what to do so that another target is started."""
-    others = [target for target in findings.pipeline.config.targets if target != "airflow"]
+    others = [target for target in findings.pipeline.config.engines if target != "airflow"]
     if others:
         return f"set target: {others[0]}"
     return "set target: sagemaker, and add it to conf.sagemakerPipeline.targets"

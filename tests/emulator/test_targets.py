@@ -10,7 +10,7 @@ from smp.config.load import load_project
 from smp.definition.compiled import CompiledPipeline
 from smp.definition.deploy_values import substitute
 from smp.export.airflow import dag_values, render_dag
-from smp.export.airflow.runtime_files import runtime_files
+from smp.export.airflow.runtime_files import all_runtime_files
 from smp.export.stepfunctions import render_state_machine
 from smp.graph import build_graphs
 from tests.emulator.emulator import ACCOUNT, REGION, Emulator, running_emulator
@@ -98,7 +98,7 @@ def test_the_dag_lies_where_airflow_reads_it_with_the_values_of_the_account(
     known = real_values(deployed, compiled)
     assert values == {name: known[name] for name in dag_values(compiled)}
     shared = {name for name in files if not name.startswith(f"{NAME}/")}
-    assert shared == {*runtime_files(has_lookup=True), ".airflowignore"}
+    assert shared == {*all_runtime_files(), ".airflowignore"}
 
 
 def test_targets_that_leave_are_named_and_leave_nothing(deployed: Emulator) -> None:

@@ -54,6 +54,9 @@ def environments(store: Path) -> list[Asked]:
     hosted = {"type": "self_managed"}
     machine = processing_only(store, "machine", targets=("stepfunctions",))
     dag = processing_only(store, "dag", targets=("airflow",))
+    started = processing_only(
+        store, "started", targets=("sagemaker", "airflow"), airflow_mode="start"
+    )
     workflow = processing_only(store, "workflow", targets=("airflow",))
     large = processing_only(store, "large", targets=("sagemaker", "stepfunctions"))
     return [
@@ -61,7 +64,7 @@ def environments(store: Path) -> list[Asked]:
         Asked(
             "hosted",
             {**PLACE, "network": {"internetEgress": True}, "orchestration": hosted},
-            [dag],
+            [dag, started],
         ),
         Asked("serverless", {**PLACE, "orchestration": {"type": "mwaa_serverless"}}, [workflow]),
         Asked(

@@ -11,7 +11,7 @@ import yaml
 
 from smp.definition.compiled import Json
 from smp.export.airflow import render_dag
-from smp.export.airflow.runtime_files import runtime_files
+from smp.export.airflow.runtime_files import all_runtime_files
 from tests.stacks.synthesis import Synthesis, shown
 from tests.stacks.targets import everywhere
 
@@ -19,6 +19,7 @@ MANAGED = "Smp-managed-Orchestration"
 HOSTED = "Smp-hosted-Orchestration"
 BROUGHT = "Smp-brought-Orchestration"
 CHURN = "Smp-managed-Pipeline-churn"
+STARTED = "Smp-hosted-Pipeline-started"
 WORKFLOW = "Smp-serverless-Pipeline-workflow"
 OPEN = {"0.0.0.0/0", "::/0"}
 
@@ -169,7 +170,7 @@ def test_the_bucket_of_dags_is_private_versioned_and_encrypted(
 def test_dags_share_their_runtime_which_no_dag_directory_holds(targeted: Synthesis) -> None:
     files = uploaded(targeted, MANAGED, "dags")
     ignored = files.pop(".airflowignore")
-    assert files == runtime_files(has_lookup=True)
+    assert files == all_runtime_files()
     assert set(ignored.split()) == set(files)
     assert uploads(targeted, MANAGED)["dags"]["Prune"] is False
 
@@ -188,6 +189,24 @@ def test_a_pipeline_brings_its_dag_and_the_values_of_its_deployment(
     assert "DataBucket" in known[values["bucket"]]
     assert values["region"] == "eu-west-1"
     assert [("Isolated" in known[subnet]) for subnet in values["subnets"]] == [True, True]
+
+
+def test_a_dag_that_starts_the_pipeline_comes_after_it_and_can_do_nothing_else(
+    targeted: Synthesis,
+) -> None:
+    (upload,) = (
+        each
+        for each in targeted.resources(STARTED, "Custom::CDKBucketDeployment").values()
+        if each["Properties"].get("DestinationBucketKeyPrefix") == "dags/started"
+    )
+    pipelines = targeted.resources(STARTED, "AWS::SageMaker::Pipeline").keys()
+    assert pipelines <= set(upload["DependsOn"])
+    assert "ExecutionStart(" in uploaded(targeted, STARTED, "dags/started")["started.py"]
+    statements = shown(targeted.statements(STARTED, "DagPolicy"))
+    assert set(statements) == {"StartPipeline", "FollowExecutions"}
+    place = "arn:aws:sagemaker:eu-west-1:123456789012:pipeline/started"
+    assert statements["StartPipeline"]["Resource"] == [place]
+    assert statements["FollowExecutions"]["Resource"] == [f"{place}/execution/*"]
 
 
 def test_a_dag_goes_with_its_stack(targeted: Synthesis) -> None:

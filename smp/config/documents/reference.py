@@ -47,6 +47,7 @@ SECTIONS = {
     "RegistrySection": "conf.models.MODEL.registry",
     "InferenceSpecification": "….registry.InferenceSpecification",
     "PipelineConfig": "conf.sagemakerPipeline",
+    "AirflowTarget": "conf.sagemakerPipeline.targets[] with a mode",
     "ParameterConfig": "conf.sagemakerPipeline.parameters[]",
     "ScheduleTrigger": "conf.sagemakerPipeline.triggers[] of type schedule",
     "DataTrigger": "conf.sagemakerPipeline.triggers[] of type data",

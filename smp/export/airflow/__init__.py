@@ -3,8 +3,7 @@
 It never imports Airflow: what runs there is written as text.
 """
 
-from smp.export.airflow.dag import render_dag
-from smp.export.airflow.permissions import dag_permissions
+from smp.export.airflow.modes import dag_permissions, render_dag
 from smp.export.airflow.serverless import render_serverless, serverless_permissions
 from smp.export.airflow.values import dag_values
 

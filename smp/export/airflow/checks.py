@@ -16,6 +16,8 @@ from smp.export.workflow import Task, Workflow
 
 TARGET = "Airflow"
 CONDITIONS = frozenset({*OPERATORS, "In", "Not", "Or", "And"})
+LONGEST_NAME = 255 - len("_values.json")
+"""A file's name has 255 bytes."""
 EXECUTION = frozenset(
     {
         "PipelineName",
@@ -44,7 +46,15 @@ def dag_problems(compiled: CompiledPipeline, workflow: Workflow) -> Iterator[Pro
         yield from _edge_problems(task)
         yield from _expression_problems(task, workflow)
         yield from _condition_problems(task)
+    yield from name_problems(compiled)
     yield from schedule_problems(compiled, TARGET)
+
+
+def name_problems(compiled: CompiledPipeline) -> Iterator[Problem]:
+    """Yield why the name of a pipeline cannot be that of a DAG and of its files."""
+    if len(compiled.name) > LONGEST_NAME:
+        construct = f"a pipelineName of {len(compiled.name)} characters: a file has to be called so"
+        yield refusal(TARGET, "", construct, f"shorten it to {LONGEST_NAME} characters")
 
 
 def _edge_problems(task: Task) -> Iterator[Problem]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from smp.definition.compiled import CompiledPipeline
 from smp.definition.step_types import APPROVED_MODEL, CONDITION
-from smp.export.airflow.arrows import arrows, chains, entries, is_guarded
+from smp.export.airflow.arrows import Arrows, arrows, chains, entries, is_guarded
 from smp.export.airflow.checks import check_dag
 from smp.export.airflow.conditions import Question
 from smp.export.airflow.constants import Constants
@@ -48,8 +48,8 @@ STEP, SIDE_OF = "step_", "side_of_"
 """What the variables of tasks and the functions of conditions begin with; nothing else in the file does."""
 
 
-def render_dag(compiled: CompiledPipeline) -> Mapping[str, str]:
-    """Return the text of each file of a DAG by its path in the directory of DAGs.
+def render_steps_dag(compiled: CompiledPipeline) -> Mapping[str, str]:
+    """Return the text of each file of a DAG that runs the steps, by its path in the directory of DAGs.
 
     Raises ExportError with all that the DAG cannot express.
     """
@@ -68,13 +68,25 @@ def _dag_lines(compiled: CompiledPipeline, workflow: Workflow, has_lookup: bool)
     names = {task.name: variables.take(task.name) for task in workflow.tasks}
     source = TaskSource(workflow, constants, names)
     tasks = [line for task in workflow.tasks for line in ("", *source.task(task))]
-    made = dag_call(compiled, workflow.parameters, constants.expressions)
+    most = compiled.max_parallel_steps
+    made = dag_call(compiled, workflow.parameters, constants.expressions, most)
     header = list(lines(made, "with ", " as dag:"))
     flow = list(_flow(workflow, names))
     body = [*header, *tasks[1:], *flow]
     beside = f"{RUNTIME}, {LOOKUP}" if has_lookup else RUNTIME
+    yield from dag_file(compiled, constants, body, beside, (RUNTIME,))
+
+
+def dag_file(
+    compiled: CompiledPipeline,
+    constants: Constants,
+    body: Sequence[str],
+    beside: str,
+    modules: Sequence[str],
+) -> Iterator[str]:
+    """Yield the lines of a DAG file; `modules` are the files of the runtime whose names it may use."""
     yield from _head(compiled, beside)
-    yield from _imports(body, constants)
+    yield from _imports(body, constants, modules)
     for block in constants.blocks():
         yield ""
         yield from block
@@ -91,20 +103,40 @@ def _head(compiled: CompiledPipeline, beside: str) -> Iterator[str]:
     yield from (first, *rest, "", *textwrap.wrap(origin, WIDTH), '"""')
 
 
-def _imports(body: Sequence[str], constants: Constants) -> Iterator[str]:
+def _imports(body: Sequence[str], constants: Constants, modules: Sequence[str]) -> Iterator[str]:
     """Yield imports of what the rest names."""
     text = "\n".join([*body, *(line for block in constants.blocks() for line in block)])
     if "timedelta(" in text:
         yield from ("", "from datetime import timedelta")
     if "pendulum." in text:
         yield from ("", "import pendulum")
-    used = [name for name in exported_names() if re.search(rf"\b{name}\(|@{name}\.", text)]
-    yield from ("", "from smp_airflow import (", *(f"    {name}," for name in used), ")")
+    yield ""
+    for module in modules:
+        names = exported_names(module)
+        used = [name for name in names if re.search(rf"\b{name}\(|@{name}\.", text)]
+        line = f"from {module.removesuffix('.py')} import {', '.join(used)}"
+        if len(line) <= WIDTH:
+            yield line
+        else:
+            yield from (
+                f"{line.partition(' import ')[0]} import (",
+                *(f"    {name}," for name in used),
+                ")",
+            )
 
 
 def _flow(workflow: Workflow, names: Mapping[str, str]) -> Iterator[str]:
     """Yield what comes after what."""
-    after = arrows(workflow)
+    yield from flow_lines(arrows(workflow), names)
+    if any(is_guarded(task) for task in workflow.tasks):
+        # Not the branches: one that takes no step would skip the last task as well.
+        everything = [names[task.name] for task in workflow.tasks if task.type is not CONDITION]
+        yield ""
+        yield from lines(sequence(everything), suffix=" >> any_failure()", indent=INDENT)
+
+
+def flow_lines(after: Arrows, names: Mapping[str, str]) -> Iterator[str]:
+    """Yield the arrows between tasks, whose variables `names` has."""
     found = [
         " >> ".join(
             [
@@ -118,19 +150,6 @@ def _flow(workflow: Workflow, names: Mapping[str, str]) -> Iterator[str]:
         yield ""
     for text in found:
         yield from _folded(text)
-    if any(is_guarded(task) for task in workflow.tasks):
-        # Not the branches: one that takes no step would skip the last task as well.
-        everything = [names[task.name] for task in workflow.tasks if task.type is not CONDITION]
-        yield ""
-        whole = f"    [{', '.join(everything)}] >> any_failure()"
-        if len(whole) <= WIDTH:
-            yield whole
-        else:
-            yield from (
-                "    [",
-                *(f"        {name}," for name in everything),
-                "    ] >> any_failure()",
-            )
 
 
 def _folded(chain: str) -> Iterator[str]:
@@ -153,7 +172,10 @@ JSON_TYPES = {"String": "string", "Integer": "integer", "Float": "number", "Bool
 
 
 def dag_call(
-    compiled: CompiledPipeline, parameters: Sequence[Parameter], expressions: Expressions
+    compiled: CompiledPipeline,
+    parameters: Sequence[Parameter],
+    expressions: Expressions,
+    most_tasks: int | None,
 ) -> Group:
     """Return the call that makes the DAG."""
     schedules = schedule_triggers(compiled)
@@ -165,8 +187,8 @@ def dag_call(
         named["description"] = literal(compiled.description)
     named["doc_md"] = "__doc__"
     named |= _times(schedule)
-    if compiled.max_parallel_steps:
-        named["max_active_tasks"] = literal(compiled.max_parallel_steps)
+    if most_tasks:
+        named["max_active_tasks"] = literal(most_tasks)
     named |= _parameters(parameters, schedule, expressions)
     if compiled.tags:
         named["tags"] = sequence(literal(f"{key}:{item}") for key, item in compiled.tags.items())

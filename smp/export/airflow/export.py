@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from smp.definition.compiled import CompiledPipeline
 from smp.definition.permissions.plan import plan_permissions
-from smp.export.airflow.checks import dag_notes
-from smp.export.airflow.dag import render_dag
-from smp.export.airflow.permissions import dag_permissions
+from smp.export.airflow.modes import dag_differences, dag_permissions, render_dag
 from smp.export.airflow.serverless import (
     render_serverless,
     serverless_notes,
@@ -14,10 +12,10 @@ from smp.export.airflow.serverless import (
 )
 from smp.export.airflow.values import values_text
 from smp.export.bundle import Exported
-from smp.export.workflow import read_workflow
 
 FILL_IN = "fill in values.json and export again with --values values.json"
 PUT_CODE = "aws s3 cp --recursive code s3://BUCKET/code"
+DEPLOY = "deploy the pipeline to SageMaker, in the account and region of Airflow's connection"
 JOB_ROLE = (
     "make a role for the jobs with policies/job-role.json, trusted by sagemaker.amazonaws.com"
 )
@@ -25,19 +23,17 @@ JOB_ROLE = (
 
 def export_dag(compiled: CompiledPipeline) -> Exported:
     """Return the files of an export; raises ExportError with all that a DAG cannot express."""
+    starts = compiled.airflow_mode == "start"
     files = dict(render_dag(compiled))
     values = f"{compiled.name}_values.json"
+    job_role = {} if starts else {"policies/job-role.json": plan_permissions(compiled).job}
     return Exported(
         {**files, values: values_text(compiled)},
-        {
-            "policies/airflow.json": dag_permissions(compiled),
-            "policies/job-role.json": plan_permissions(compiled).job,
-        },
-        dag_notes(compiled, read_workflow(compiled)),
+        {"policies/airflow.json": dag_permissions(compiled), **job_role},
+        dag_differences(compiled),
         (
             FILL_IN,
-            PUT_CODE,
-            JOB_ROLE,
+            *((DEPLOY,) if starts else (PUT_CODE, JOB_ROLE)),
             "give the role of Airflow's workers policies/airflow.json",
             f"copy {', '.join([*files, values])} into the directory of DAGs",
             f"airflow dags unpause {compiled.name}",
@@ -48,17 +44,15 @@ def export_dag(compiled: CompiledPipeline) -> Exported:
 def export_serverless(compiled: CompiledPipeline) -> Exported:
     """Return the files of an export; raises ExportError with all that does not fit a workflow."""
     name = f"{compiled.name}.yaml"
+    starts = compiled.airflow_mode == "start"
+    job_role = {} if starts else {"policies/job-role.json": plan_permissions(compiled).job}
     return Exported(
         {name: render_serverless(compiled)},
-        {
-            "policies/workflow.json": serverless_permissions(compiled),
-            "policies/job-role.json": plan_permissions(compiled).job,
-        },
+        {"policies/workflow.json": serverless_permissions(compiled), **job_role},
         serverless_notes(compiled),
         (
             FILL_IN,
-            PUT_CODE,
-            JOB_ROLE,
+            *((DEPLOY,) if starts else (PUT_CODE, JOB_ROLE)),
             "make a role for the workflow with policies/workflow.json, trusted by "
             "airflow-serverless.amazonaws.com",
             f"aws s3 cp {name} s3://BUCKET/workflows/{name}",

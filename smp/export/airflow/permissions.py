@@ -29,7 +29,7 @@ RESULTS = ("ReadResults", "DecryptResults")
 """Those as well where versions are registered: the registry reads what it is given as the caller."""
 
 
-def dag_permissions(compiled: CompiledPipeline) -> tuple[Statement, ...]:
+def steps_permissions(compiled: CompiledPipeline) -> tuple[Statement, ...]:
     """Return what the tasks of a pipeline's DAG need, for the role that Airflow's workers have.
 
     They read no data: jobs do, with the job role, which is all that this role may hand on.

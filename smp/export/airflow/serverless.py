@@ -18,13 +18,14 @@ from smp.errors import Problem
 from smp.export.airflow.arrows import arrows
 from smp.export.airflow.checks import dag_notes
 from smp.export.airflow.job_names import job_bases
-from smp.export.airflow.permissions import dag_permissions
+from smp.export.airflow.permissions import steps_permissions
 from smp.export.airflow.schedule import (
     DagSchedule,
     read_schedule,
     schedule_problems,
     schedule_triggers,
 )
+from smp.export.airflow.start import EXECUTION_END, EXECUTION_START, start_permissions
 from smp.export.airflow.step_types import MWAA, serverless_step
 from smp.export.airflow.templates import EXECUTION, job_name, templated
 from smp.export.refusal import refusal, refuse
@@ -38,9 +39,15 @@ def render_serverless(compiled: CompiledPipeline) -> str:
     a fault of the service from one of a script.
     """
     workflow = read_workflow(compiled)
-    refuse(workflow.name, serverless_problems(compiled, workflow))
+    if compiled.airflow_mode == "start":
+        refuse(workflow.name, _trigger_problems(compiled))
+        tasks = _start_tasks(compiled, workflow)
+    else:
+        refuse(workflow.name, serverless_problems(compiled, workflow))
+        after = arrows(workflow)
+        tasks = {task.name: _task(task, workflow, after) for task in workflow.tasks}
     return yaml.dump(
-        {compiled.name: _dag(compiled, workflow)},
+        {compiled.name: {**_head(compiled, workflow), "tasks": tasks}},
         Dumper=_Dumper,
         sort_keys=False,
         width=10_000,
@@ -50,6 +57,11 @@ def render_serverless(compiled: CompiledPipeline) -> str:
 
 def serverless_notes(compiled: CompiledPipeline) -> tuple[str, ...]:
     """Return what holds differently in the workflow, a sentence for each."""
+    if compiled.airflow_mode == "start":
+        return (
+            "SageMaker runs the steps; the workflow has no task for each",
+            "if the workflow is stopped, the execution continues: stop it in SageMaker",
+        )
     workflow = read_workflow(compiled)
     tried = [task.name for task in workflow.tasks if task.retries]
     notes = [f"no step is tried again: {', '.join(tried)}"] if tried else []
@@ -81,18 +93,19 @@ def serverless_permissions(compiled: CompiledPipeline) -> tuple[Statement, ...]:
 
     The provider's own operators look whether the inputs of a job are there before they start it.
     """
+    if compiled.airflow_mode == "start":
+        return start_permissions(compiled)
     access = analyse_access(compiled)
     looks = [
         *(item for item in data_statements(access) if item.sid == "ReadData"),
         *(i for i in runtime_statements(access, compiled.images) if i.sid.startswith("ListData")),
     ]
-    return (*dag_permissions(compiled), *(item for item in looks if item.resources))
+    return (*steps_permissions(compiled), *(item for item in looks if item.resources))
 
 
-def _dag(compiled: CompiledPipeline, workflow: Workflow) -> Json:
+def _head(compiled: CompiledPipeline, workflow: Workflow) -> Json:
     schedules = schedule_triggers(compiled)
     schedule = read_schedule(schedules[0]) if schedules else None
-    after = arrows(workflow)
     head: Json = {"dag_id": compiled.name}
     if compiled.description:
         head["description"] = compiled.description
@@ -102,14 +115,37 @@ def _dag(compiled: CompiledPipeline, workflow: Workflow) -> Json:
     head["catchup"] = False
     if schedule and schedule.end:
         head["end_date"] = schedule.end[:10]
-    if compiled.max_parallel_steps:
+    if compiled.max_parallel_steps and compiled.airflow_mode == "steps":
         head["max_active_tasks"] = compiled.max_parallel_steps
     if workflow.parameters:
         head["params"] = {item.name: _text(item) for item in workflow.parameters}
-    return {
-        **head,
-        "tasks": {task.name: _task(task, workflow, after) for task in workflow.tasks},
+    return head
+
+
+def _start_tasks(compiled: CompiledPipeline, workflow: Workflow) -> Json:
+    """Return two tasks: one starts the pipeline, the other looks at the execution until it has ended.
+
+    Between two looks nothing runs, so that the limit of a task does not apply to the execution.
+    """
+    parameters = {item.name: f"{{{{ params[{item.name!r}] }}}}" for item in workflow.parameters}
+    start = {
+        "operator": f"{PROVIDER}.operators.sagemaker.SageMakerStartPipelineOperator",
+        "task_id": EXECUTION_START,
+        "pipeline_name": compiled.name,
+        "display_name": f"{{{{ ({EXECUTION['PipelineExecutionId']})[:82] }}}}",
+        **({"pipeline_params": parameters} if parameters else {}),
+        "retries": 0,
     }
+    end = {
+        "operator": f"{PROVIDER}.sensors.sagemaker.SageMakerPipelineSensor",
+        "task_id": EXECUTION_END,
+        "pipeline_exec_arn": f"{{{{ ti.xcom_pull(task_ids='{EXECUTION_START}') }}}}",
+        "mode": "reschedule",
+        "poke_interval": 60,
+        "timeout": LONGEST_EXECUTION,
+        "dependencies": [EXECUTION_START],
+    }
+    return {EXECUTION_START: start, EXECUTION_END: end}
 
 
 def _text(parameter: Parameter) -> str:
@@ -134,6 +170,9 @@ def _task(task: Task, workflow: Workflow, after: Any) -> Json:
 
 
 TARGET = "MWAA Serverless"
+PROVIDER = "airflow.providers.amazon.aws"
+LONGEST_EXECUTION = 28 * 24 * 3600
+"""The seconds after which the last task gives up."""
 MAX_TASK_SECONDS = 3600
 """Of a task. Source: "Amazon MWAA Serverless quotas" in its user guide."""
 
@@ -164,6 +203,10 @@ def serverless_problems(compiled: CompiledPipeline, workflow: Workflow) -> Itera
             yield refusal(TARGET, task.name, "a step that runs after a failure", MWAA)
         yield from _value_problems(task, workflow)
         yield from _time_problems(task)
+    yield from _trigger_problems(compiled)
+
+
+def _trigger_problems(compiled: CompiledPipeline) -> Iterator[Problem]:
     yield from schedule_problems(compiled, TARGET)
     for trigger in schedule_triggers(compiled):
         yield from _schedule_problems(trigger.name, read_schedule(trigger))

@@ -8,13 +8,16 @@ from collections.abc import Mapping
 from smp.definition.compiled import CompiledPipeline
 from smp.definition.deploy_values import LIST_VALUES
 from smp.export.airflow.constants import value_names
+from smp.export.airflow.start import start_workflow
 from smp.export.bundle import description_of
 from smp.export.workflow import read_workflow
 
 
 def dag_values(compiled: CompiledPipeline) -> Mapping[str, str]:
     """Return the names in a DAG's `<dag id>_values.json`, each with what it is."""
-    return {name: description_of(name) for name in value_names(read_workflow(compiled))}
+    starts = compiled.airflow_mode == "start"
+    workflow = start_workflow(compiled) if starts else read_workflow(compiled)
+    return {name: description_of(name) for name in value_names(workflow)}
 
 
 def values_text(compiled: CompiledPipeline) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-pytest.register_assert_rewrite("tests.export.airflow.dag_runs")
+pytest.register_assert_rewrite("tests.export.airflow.dag_runs", "tests.export.airflow.start_runs")
 
 from tests.export.airflow.airflow_process import AirflowProcess, airflow_process  # noqa: E402
 from tests.export.airflow.deployment import make_buckets  # noqa: E402

@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 from urllib.request import Request, urlopen
 
 from tests.export.airflow.airflow_process import DAGS, airflow_variables
@@ -46,6 +46,23 @@ class DeployedAirflow:
         made = self._call(f"/api/v2/dags/{dag}/dagRuns", {"logical_date": None})
         return f"/api/v2/dags/{dag}/dagRuns/{quote(made['dag_run_id'])}"
 
+    def end(self, run: str, state: str) -> None:
+        """Mark a run, as a person does in the web interface."""
+        self._call(run, {"state": state}, method="PATCH")
+
+    def clear(self, run: str, *tasks: str) -> None:
+        """Clear tasks of a run with all after them, as a person does in the web interface."""
+        dag, _, run_id = run.removeprefix("/api/v2/dags/").partition("/dagRuns/")
+        body = {
+            "dag_run_id": unquote(run_id),
+            "task_ids": list(tasks),
+            "dry_run": False,
+            "only_failed": False,
+            "include_downstream": True,
+            "reset_dag_runs": True,
+        }
+        self._call(f"/api/v2/dags/{dag}/clearTaskInstances", body)
+
     def states(self, run: str) -> Mapping[str, str]:
         found = self._call(f"{run}/taskInstances")["task_instances"]
         return {item["task_id"]: item["state"] for item in found}
@@ -61,14 +78,14 @@ class DeployedAirflow:
             time.sleep(0.5)
         raise AssertionError(f"not within {seconds} s: {self._log.read_text()[-4000:]}")
 
-    def _call(self, path: str, body: Json | None = None) -> Json:
+    def _call(self, path: str, body: Json | None = None, method: str | None = None) -> Json:
         self._token = self._token or self._ask("/auth/token")["access_token"]
-        return self._ask(path, body)
+        return self._ask(path, body, method)
 
-    def _ask(self, path: str, body: Json | None = None) -> Json:
+    def _ask(self, path: str, body: Json | None = None, method: str | None = None) -> Json:
         headers = {"Content-Type": "application/json", "Authorization": f"Bearer {self._token}"}
         data = None if body is None else json.dumps(body).encode()
-        with urlopen(Request(self.url + path, data, headers), timeout=20) as answer:
+        with urlopen(Request(self.url + path, data, headers, method=method), timeout=20) as answer:
             read: Json = json.loads(answer.read())
         return read
 

@@ -119,6 +119,10 @@ def _resource(call: Call) -> str:
             return f"{arn}:{kind.resource}/{request[kind.name_member]}"
     if call.operation == "DeleteModel":
         return f"{arn}:model/{request['ModelName']}"
+    if "PipelineExecutionArn" in request:
+        return str(request["PipelineExecutionArn"])
+    if "PipelineName" in request:
+        return f"{arn}:pipeline/{request['PipelineName']}"
     if "ModelPackageName" in request:
         return str(request["ModelPackageName"])
     return f"{arn}:model-package-group/{request.get('ModelPackageGroupName', '')}"

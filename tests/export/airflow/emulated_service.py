@@ -19,6 +19,8 @@ import boto3
 from moto.server import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import make_server
 
+from tests.export.airflow.emulated_executions import EmulatedExecutions, RefusedCallError
+
 Json = dict[str, Any]
 REGION, ACCOUNT = "eu-west-1", "123456789012"
 STATUS = re.compile("Describe(.*Job)")
@@ -64,6 +66,10 @@ class EmulatedService:
         """What descriptions of jobs have besides, by the step."""
         self.failing: frozenset[str] = frozenset()
         """Steps whose calls are refused, or whose jobs fail."""
+        self.executions = EmulatedExecutions()
+        """Those of SageMaker pipelines."""
+        self.lost_answers = 0
+        """How many calls about executions take effect although their answers are lost."""
 
     def client(self, service: str) -> Any:
         make: Any = boto3.client
@@ -87,6 +93,7 @@ class EmulatedService:
         self.reports.clear()
         self.answers.clear()
         self.failing = frozenset()
+        self.executions = EmulatedExecutions()
 
     def write_reports(self, request: Json, step: str) -> None:
         """Write what a processing job would."""
@@ -138,6 +145,15 @@ def _recorded(application: Any, service: EmulatedService) -> Application:
         refused = _refusal(service, call)
         if refused:
             return _refuse(start_response, refused)
+        try:
+            found = service.executions.answer(call.operation, request)
+        except RefusedCallError as error:
+            return _refuse(start_response, str(error))
+        if found is not None:
+            if service.lost_answers:
+                service.lost_answers -= 1
+                return _refuse(start_response, "InternalFailure", "500 Internal Server Error")
+            return _send(start_response, "200 OK", found)
         if call.operation == "CreateProcessingJob":
             service.write_reports(request, call.step)
         return _told(service, call, application, environ, start_response)
@@ -156,10 +172,14 @@ def _refusal(service: EmulatedService, call: Call) -> str | None:
     return code
 
 
-def _refuse(start_response: Any, code: str) -> Iterable[bytes]:
-    body = json.dumps({"__type": code, "message": f"refused: {code}"}).encode()
+def _refuse(start_response: Any, code: str, status: str = "400 Bad Request") -> Iterable[bytes]:
+    return _send(start_response, status, {"__type": code, "message": f"refused: {code}"})
+
+
+def _send(start_response: Any, status: str, answer: Json) -> Iterable[bytes]:
+    body = json.dumps(answer).encode()
     headers = [("Content-Type", "application/x-amz-json-1.1"), ("Content-Length", str(len(body)))]
-    start_response("400 Bad Request", headers)
+    start_response(status, headers)
     return [body]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.export.airflow.dag_runs import DagRuns
+from tests.export.airflow.start_runs import StartRuns
 
 ENVIRONMENT = "airflow-2"
 
@@ -12,3 +13,8 @@ ENVIRONMENT = "airflow-2"
 @pytest.mark.slow
 class TestAirflow2(DagRuns):
     """On the version of requirements/airflow-2.lock."""
+
+
+@pytest.mark.slow
+class TestStartsOnAirflow2(StartRuns):
+    """DAGs that start the pipeline of SageMaker."""

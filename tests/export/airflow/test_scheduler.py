@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from tests.export import definitions as d
 from tests.export.airflow.deployed_airflow import DeployedAirflow, deployed_airflow
 from tests.export.airflow.deployment import example, files_of
 from tests.export.airflow.emulated_service import EmulatedService, Ending
@@ -33,6 +35,28 @@ def test_the_scheduler_runs_a_dag_whose_tasks_wait_in_the_triggerer(
         assert states.pop("churn-refuse") == "skipped"
         assert set(states.values()) == {"success"}
         _look(airflow, run, tmp_path)
+
+
+def test_a_run_that_is_stopped_or_cleared_leaves_no_execution_behind(
+    service: EmulatedService, tmp_path: Path
+) -> None:
+    """The execution never ends, and every task that can wait outside a worker does so."""
+    service.executions.script = [{"a": {"StepStatus": "Executing"}}]
+    service.executions.hangs = True
+    compiled = replace(d.pipeline(d.processing("a")), airflow_mode="start")
+    executions = service.executions.executions
+    with deployed_airflow(tmp_path, service.url, files_of(compiled), MORE) as airflow:
+        airflow.wait(lambda: airflow.get("/api/v2/dags/demo"))
+        run = airflow.start("demo")
+        airflow.wait(lambda: executions and executions[0].looks > 1)
+        airflow.clear(run, "execution.start")
+        airflow.wait(lambda: len(executions) == 2 and executions[1].looks > 1)
+        assert [execution.status for execution in executions] == ["Stopped", "Executing"]
+        airflow.end(run, "failed")
+        airflow.wait(lambda: executions[1].status == "Stopped", 90)
+        assert len(executions) == 2
+    names = {execution.request["PipelineExecutionDisplayName"] for execution in executions}
+    assert len(names) == 2
 
 
 def _text(page: Page) -> str:

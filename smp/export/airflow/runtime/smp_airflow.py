@@ -161,7 +161,7 @@ class Get:
     def value(self, context: Context) -> Any:
         kind, _, rest = self.reference.partition(".")
         if kind == "Parameters":
-            return _parameters(context)[rest]
+            return parameters_of(context)[rest]
         if kind == "Execution":
             return _execution(context)[rest]
         step, _, path = rest.partition(".")
@@ -202,14 +202,15 @@ class JsonGet:
 
 @dataclass(frozen=True)
 class JobName:
-    """A name that no other run, task or try has; it begins with `base`."""
+    """A name that no other Airflow, run, task or attempt has; it begins with `base`."""
 
     base: str
 
     def value(self, context: Context) -> str:
         instance = context["ti"]
-        run = f"{instance.dag_id} {context['run_id']} {instance.task_id}"
-        digest = hashlib.sha256(run.encode()).hexdigest()[:8]
+        run = f"{run_identity(context)} {instance.task_id} {getattr(instance, 'map_index', -1)}"
+        number = int(hashlib.sha256(run.encode()).hexdigest(), 16)
+        digest = "".join(DIGITS[number // 36**place % 36] for place in range(8))
         return f"{self.base}-{digest}-{instance.try_number}"
 
 
@@ -245,6 +246,19 @@ class TextArguments(Arguments):
         return json.dumps(super().__call__(context, jinja_env))
 
 
+DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+ADDRESS = conf.get("api", "base_url", fallback=None) or conf.get(
+    "webserver", "base_url", fallback=""
+)
+
+
+def run_identity(context: Context) -> str:
+    """Return what no other run has, also not one of the same id on another Airflow or after a deletion."""
+    run = context["dag_run"]
+    began = getattr(run, "start_date", None)
+    return f"{ADDRESS} {run.dag_id} {run.run_id} {began.isoformat() if began else ''}"
+
+
 def resolve(value: Any, context: Context) -> Any:
     """Return a value with every expression in it resolved for a run."""
     if isinstance(value, (Get, Join, JsonGet, JobName)):
@@ -260,7 +274,7 @@ def _text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _parameters(context: Context) -> dict[str, Any]:
+def parameters_of(context: Context) -> dict[str, Any]:
     """Return the run's parameters: those of a run that a schedule makes are the schedule's.
 
     That is a scheduled run or a backfill. What a backfill is started with has precedence.
