@@ -6,6 +6,7 @@ the assembly as it is, and large packages are imported only after that.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Mapping
@@ -29,15 +30,21 @@ def main() -> None:
 
 
 def synthesize(environ: Mapping[str, str], context: dict[str, object], assembly: Assembly) -> None:
+    gc.disable()  # a short life, most of it spent on making classes that stay
+    from smp.compiler.cache.store import COMPILED_DIRECTORY, compiled_in
+    from smp.compiler.cache.worker_process import start_if_likely
+    from stacks.policy_checks import PolicyChecks
+
+    work = WORKSPACE / ".smp"
+    worker = start_if_likely(work, assembly.configs, work / COMPILED_DIRECTORY)
+    checks = PolicyChecks(None if assembly.sources is None else work / "passed.json")
+
     from smp.compiler.cache.compile_all import compile_all
-    from smp.compiler.cache.store import compiled_in
     from smp.config.load import load_project
     from smp.graph import build_graphs
     from stacks.delivery_plan import DeliveryPlan, is_asked_for, load_delivery
-    from stacks.policy_checks import PolicyChecks
     from stacks.settings import check_all, load_deployment
 
-    checks = PolicyChecks(None if assembly.sources is None else WORKSPACE / ".smp" / "passed.json")
     plan = (load_delivery if is_asked_for(context) else load_deployment)(
         context, environ, WORKSPACE
     )
@@ -49,9 +56,8 @@ def synthesize(environ: Mapping[str, str], context: dict[str, object], assembly:
     }
     check_all(plan.deployments, graphs)
     first, *others = graphs
-    work = WORKSPACE / ".smp"
-    compilation = compile_all(graphs[first], work)
-    if compilation.changed:
+    compilation = compile_all(graphs[first], work, worker=worker)
+    if compilation.compiling:
         checks.expect_changes()
 
     from stacks.environment import Environment, new_app

@@ -34,7 +34,12 @@ def main() -> None:
     os.dup2(2, 1)
     exit_when_parent_dies(answer.fileno())
     noted = note_reads()
-    request: Request = pickle.load(sys.stdin.buffer)
+    import smp.compiler.render  # noqa: F401  with it the SDK, while the request is being written
+
+    try:
+        request: Request = pickle.load(sys.stdin.buffer)
+    except EOFError:
+        return  # nothing has to be compiled
     store = CodeStore(request.code_store, request.packed)
     of_pipeline = note_reads()
     outcomes = tuple(

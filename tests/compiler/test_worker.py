@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from smp.compiler.cache.compile_all import WORKER
+from smp.compiler.cache.worker_process import COMMAND
 
 ROOT = Path(__file__).parents[2]
 
@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 @pytest.mark.slow
 def test_a_worker_whose_answer_nobody_reads_ends_at_once() -> None:
     worker = subprocess.Popen(
-        WORKER,
+        COMMAND,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
@@ -29,3 +29,16 @@ def test_a_worker_whose_answer_nobody_reads_ends_at_once() -> None:
     worker.stdout.close()
     with worker.stdin:
         assert worker.wait(timeout=30) == 1
+
+
+@pytest.mark.slow
+def test_a_worker_that_is_asked_nothing_ends_without_a_word() -> None:
+    ended = subprocess.run(
+        COMMAND,
+        input=b"",
+        capture_output=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        check=False,
+        timeout=60,
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, b"", b"")

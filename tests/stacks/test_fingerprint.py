@@ -358,6 +358,7 @@ def test_a_package_that_changes_meanwhile_does_not_count(
     [
         ("aws-cdk-lib/2.1/hash/index.js", True),
         ("aws-cdk-lib/2.1/hash/more.js", True),
+        ("aws-cdk-lib/2.1/hash/index.d.ts", False),
         ("aws-cdk-lib/2.1/hash/.jsii-runtime-package-cache", False),
         ("aws-cdk-lib/2.1/hash/.jsii.runtime-index.v1", False),
     ],
@@ -376,6 +377,20 @@ def test_a_library_that_is_patched_where_node_reads_it_is_noticed(
     assert assembly(workspace, environ=environ).is_current()
     (cache / name).write_text("2")
     assert assembly(workspace, environ=environ).is_current() is not is_noticed
+
+
+def test_an_assembly_beside_the_app_is_no_package(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(workspace)
+    synthesize(workspace)
+    other = workspace / "again"
+    other.mkdir()
+    assert not assembly(workspace).is_current(), "a directory may be a package"
+    (other / "cdk.out").write_text('{"version":"55.0.0"}')
+    assert assembly(workspace).is_current()
+    (other / "__init__.py").touch()
+    assert not assembly(workspace).is_current()
 
 
 def test_another_node_is_noticed(workspace: Path) -> None:

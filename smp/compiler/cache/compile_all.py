@@ -6,29 +6,16 @@ scripts changed needs no SDK at all, see `smp.compiler.cache.code_addresses`.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
-import os
-import pickle
-import subprocess
-import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from smp.compiler.cache.code_addresses import with_trees
 from smp.compiler.cache.exchange import Answer, Outcome, Request
-from smp.compiler.cache.fingerprint import (
-    PACKAGE,
-    digest,
-    engine_files,
-    engine_lines,
-    file_system_time,
-    is_older,
-)
+from smp.compiler.cache.fingerprint import is_older
 from smp.compiler.cache.record import ReadFiles, Record
 from smp.compiler.cache.store import (
     COMPILED_DIRECTORY,
@@ -37,14 +24,13 @@ from smp.compiler.cache.store import (
     Store,
     exact_key,
 )
+from smp.compiler.cache.worker_process import WorkerProcess, engine
 from smp.compiler.code_trees import code_tree, stand_in_of, whole_tree
 from smp.config.project import STAND_INS
 from smp.definition.code.store import CodeStore
 from smp.definition.compiled import CodeTree, CompiledPipeline
-from smp.errors import ScriptError, SetupError, SmpError
+from smp.errors import ScriptError, SmpError
 from smp.graph.nodes import PipelineGraph
-
-WORKER = (sys.executable, "-P", "-m", "smp.compiler.worker")
 
 
 @dataclass(frozen=True)
@@ -73,24 +59,24 @@ class Compilation:
     """Pipelines on their way: some were compiled before, the rest compile in another process."""
 
     def __init__(
-        self, graphs: Sequence[PipelineGraph], work_dir: Path, kept_in: str = COMPILED_DIRECTORY
+        self,
+        graphs: Sequence[PipelineGraph],
+        work_dir: Path,
+        kept_in: str = COMPILED_DIRECTORY,
+        worker: WorkerProcess | None = None,
     ) -> None:
+        """`worker` is a process that was started before it was known what changed."""
         self._store = Store(work_dir)
         self._kept_in = kept_in
         self._lookup = dict.fromkeys((kept_in, COMPILED_DIRECTORY, REVIEWED_DIRECTORY))
         self._graphs = graphs
+        self._worker = worker
         self._inputs = _all_inputs(graphs, self._store.code)
-        self._with_new_code: list[str] = []
         kept = {graph.name: self._read(graph) for graph in graphs}
         self._compiled = {name: value for name, value in kept.items() if value is not None}
         self.compiling = tuple(g.name for g in graphs if g.name not in self._compiled)
         """Names of the pipelines that need the SDK: more than scripts changed."""
-        self._worker = self._start() if self.compiling else None
-
-    @property
-    def changed(self) -> tuple[str, ...]:
-        """Names of the pipelines that are not as they were kept, those with other scripts too."""
-        return (*self.compiling, *self._with_new_code)
+        self._begin()
 
     @property
     def keys(self) -> dict[str, str]:
@@ -113,39 +99,23 @@ class Compilation:
             compiled = with_trees(kept, inputs.trees, inputs.settings)
             if compiled is None or not self._store.code.holds(compiled.local_code()):
                 continue
-            if compiled is not kept.compiled:
-                self._with_new_code.append(graph.name)
             if compiled is not kept.compiled or directory != self._kept_in:
                 self._store.write(self._kept_in, renewed(kept, compiled, inputs))
             return compiled
         return None
 
-    def _start(self) -> subprocess.Popen[bytes]:
-        self._started = file_system_time(self._store.work)
-        environment = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "SMP_"))}
-        environment["PYTHONPATH"] = str(PACKAGE.parent)
-        worker = subprocess.Popen(
-            WORKER,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env=environment,
-        )
-        assert worker.stdin is not None
-        code = self._store.code
-        with contextlib.suppress(BrokenPipeError), worker.stdin as stdin:
-            pickle.dump(Request(tuple(self._pending()), code.root, code.packed), stdin)
-        return worker
+    def _begin(self) -> None:
+        if self.compiling:
+            self._worker = self._worker or WorkerProcess(self._store.work)
+            code = self._store.code
+            self._worker.ask(Request(tuple(self._pending()), code.root, code.packed))
+        elif self._worker is not None:
+            self._worker.dismiss()
+            self._worker = None
 
-    def _collect(self, worker: subprocess.Popen[bytes]) -> None:
-        assert worker.stdout is not None
-        with worker:
-            text = worker.stdout.read()
-        if worker.returncode != 0 or not text:
-            raise SetupError(
-                "the process that runs the SageMaker SDK ended without an answer: see its output above"
-            )
-        answer: Answer = pickle.loads(text)
-        files = self._record(answer)
+    def _collect(self, worker: WorkerProcess) -> None:
+        answer = worker.answer()
+        files = self._record(answer, worker.started)
         errors: list[SmpError] = []
         for graph, outcome in zip(self._pending(), answer.outcomes, strict=True):
             if isinstance(outcome, SmpError):
@@ -157,10 +127,10 @@ class Compilation:
     def _pending(self) -> Iterable[PipelineGraph]:
         return (graph for graph in self._graphs if graph.name in self.compiling)
 
-    def _record(self, answer: Answer) -> Record | None:
+    def _record(self, answer: Answer, started: int) -> Record | None:
         """Return what the process read; None where anything of it, or the engine, changed meanwhile."""
         files = ReadFiles(answer.files)
-        if not is_older(files.newest(), self._started) or _engine_changed():
+        if not is_older(files.newest(), started) or not engine().is_untouched():
             return None
         return files.record(self._store.work)
 
@@ -174,13 +144,16 @@ class Compilation:
 
 
 def compile_all(
-    graphs: Sequence[PipelineGraph], work_dir: Path, kept_in: str = COMPILED_DIRECTORY
+    graphs: Sequence[PipelineGraph],
+    work_dir: Path,
+    kept_in: str = COMPILED_DIRECTORY,
+    worker: WorkerProcess | None = None,
 ) -> Compilation:
     """Start compiling what changed since the last time; everything is kept below `work_dir`.
 
     `kept_in` names the directory where results are kept; they are looked up in every such directory.
     """
-    return Compilation(graphs, work_dir, kept_in)
+    return Compilation(graphs, work_dir, kept_in, worker)
 
 
 def renewed(kept: Kept, compiled: CompiledPipeline, inputs: Inputs) -> Kept:
@@ -238,23 +211,4 @@ def _key(settings: str, trees: Sequence[CodeTree]) -> str:
         [hashes.index(tree.sha256), *((file.path, file.is_template) for file in tree.files)]
         for tree in trees
     ]
-    return hashlib.sha256(json.dumps([_engine_hash(), settings, shapes]).encode()).hexdigest()
-
-
-@lru_cache(maxsize=1)
-def _engine() -> tuple[str, str]:
-    """Return a hash of the sources that compile and of Python, and one of the sources' times."""
-    times = digest(engine_lines())
-    found = hashlib.sha256(f"{sys.version} {os.path.realpath(sys.executable)}\n".encode())
-    for path in engine_files():
-        found.update(path.relative_to(PACKAGE).as_posix().encode() + b"\0" + path.read_bytes())
-    return found.hexdigest(), times
-
-
-def _engine_hash() -> str:
-    return _engine()[0]
-
-
-def _engine_changed() -> bool:
-    """Whether the sources that compile were touched since their hash was taken."""
-    return digest(engine_lines()) != _engine()[1]
+    return hashlib.sha256(json.dumps([engine().content, settings, shapes]).encode()).hexdigest()

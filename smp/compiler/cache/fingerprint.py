@@ -32,6 +32,9 @@ TICK_NS = 20_000_000
 COARSE_TICK_NS = 2_000_000_000
 """The same for a file system that keeps whole seconds, or every other one."""
 
+ASSEMBLY_MARK = "cdk.out"
+"""A file that the CDK writes into each assembly."""
+
 PACKAGE = Path(smp.__file__).parent
 
 USES_OF_PIPELINES = frozenset({"aws", "cli", "export", "local", "picture", "review"})
@@ -216,7 +219,7 @@ def installation_lines() -> Iterator[str]:
                 yield f"{name} {signature(os.path.join(directory, name, 'RECORD'))[0]}"
             elif name.endswith((".pth", ".egg-link")):
                 yield f"{name} {_Entry.at(Path(directory, name)).content}"
-            elif _can_be_imported(name):
+            elif _can_be_imported(name) and not _is_assembly(os.path.join(directory, name)):
                 yield name
 
 
@@ -225,6 +228,34 @@ def _can_be_imported(name: str) -> bool:
     if name.startswith((".", "__pycache__")):
         return False
     return "." not in name or name.endswith((".py", ".so", ".zip"))
+
+
+def _is_assembly(directory: str) -> bool:
+    """Whether a directory is an output of the CDK, and so no package although it is named like one."""
+    return os.path.exists(os.path.join(directory, ASSEMBLY_MARK)) and not os.path.exists(
+        os.path.join(directory, "__init__.py")
+    )
+
+
+@dataclass(frozen=True)
+class Engine:
+    """The sources that compile: a hash of them and of Python, and one of the sources' times."""
+
+    content: str
+    times: str
+
+    @classmethod
+    def now(cls) -> Engine:
+        """Read all of them."""
+        times = digest(engine_lines())
+        found = hashlib.sha256(f"{sys.version} {os.path.realpath(sys.executable)}\n".encode())
+        for path in engine_files():
+            found.update(path.relative_to(PACKAGE).as_posix().encode() + b"\0" + path.read_bytes())
+        return cls(found.hexdigest(), times)
+
+    def is_untouched(self) -> bool:
+        """Whether no source was touched since."""
+        return digest(engine_lines()) == self.times
 
 
 def engine_lines() -> Iterator[str]:

@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
-import smp.compiler.cache.compile_all as cache
+import smp.compiler.cache.compile_all as compile_all_module
+import smp.compiler.cache.fingerprint as fingerprint
+import smp.compiler.cache.worker_process as worker_process
 from smp.compiler.cache.compile_all import Compilation, compile_all, inputs_of
 from smp.compiler.compile import compile_pipeline
 from smp.config.load import load_project
@@ -65,7 +67,7 @@ def compiled_again(workspace: Path) -> tuple[str, ...]:
 def compiled(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The workspace with all of it compiled, by a worker that does without the SDK."""
     worker = (sys.executable, str(Path(__file__).with_name("quick_worker.py")))
-    monkeypatch.setattr(cache, "WORKER", worker)
+    monkeypatch.setattr(worker_process, "COMMAND", worker)
     assert compiled_again(workspace) == ("one", "two")
     return workspace
 
@@ -164,7 +166,7 @@ def test_a_file_of_the_sdk_that_is_patched_in_place_is_noticed(
 ) -> None:
     patched = write(workspace / "site-packages/sagemaker/workflow.py", "1\n")
     worker = (sys.executable, str(Path(__file__).with_name("quick_worker.py")))
-    monkeypatch.setattr(cache, "WORKER", worker)
+    monkeypatch.setattr(worker_process, "COMMAND", worker)
     monkeypatch.setenv("READ", str(patched))
     time.sleep(0.05)
     assert compiled_again(workspace) == ("one", "two")
@@ -183,7 +185,7 @@ def test_a_file_of_the_sdk_that_changes_meanwhile_is_noticed(
 ) -> None:
     patched = write(workspace / "site-packages/sagemaker/workflow.py", "1\n")
     worker = (sys.executable, str(Path(__file__).with_name("quick_worker.py")))
-    monkeypatch.setattr(cache, "WORKER", worker)
+    monkeypatch.setattr(worker_process, "COMMAND", worker)
     monkeypatch.setenv("READ", str(patched))
     monkeypatch.setenv("EDIT", str(patched))
     assert compiled_again(workspace) == ("one", "two")
@@ -194,7 +196,7 @@ def test_an_engine_that_changes_meanwhile_is_noticed(
     workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     compilation = compile_all(graphs_of(workspace), workspace / ".smp")
-    monkeypatch.setattr(cache, "engine_lines", lambda: ["edited and undone"])
+    monkeypatch.setattr(fingerprint, "engine_lines", lambda: ["edited and undone"])
     compilation.result()
     assert compiled_again(workspace) == ("one", "two")
 
@@ -267,7 +269,7 @@ def test_a_comment_in_the_config_counts_for_nothing(compiled: Path) -> None:
 def test_another_engine_compiles_everything(
     compiled: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cache, "_engine_hash", lambda: "another")
+    monkeypatch.setattr(compile_all_module, "engine", lambda: fingerprint.Engine("another", ""))
     assert compiled_again(compiled) == ("one", "two")
 
 
@@ -324,9 +326,45 @@ def test_fails_with_what_cannot_be_packed_of_every_model(workspace: Path) -> Non
 def test_fails_where_the_worker_gives_no_answer(
     executable: str, workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cache, "WORKER", (f"/bin/{executable}",))
+    monkeypatch.setattr(worker_process, "COMMAND", (f"/bin/{executable}",))
     with pytest.raises(SetupError, match="ended without an answer"):
         Compilation(graphs_of(workspace), workspace / ".smp").result()
+
+
+def test_a_process_that_was_started_before_is_asked_or_ends(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quick = (sys.executable, str(Path(__file__).with_name("quick_worker.py")))
+    monkeypatch.setattr(worker_process, "COMMAND", quick)
+    work, kept_in = workspace / ".smp", workspace / ".smp/compiled"
+    config = workspace / "model_configs/one/conf/conf.yaml"
+
+    first = worker_process.start_if_likely(work, [config], kept_in)
+    assert first is not None
+    found = compile_all(graphs_of(workspace), work, worker=first).result()
+    assert [one.name for one in found] == ["one", "two"]
+    assert compiled_again(workspace) == ()
+    assert worker_process.start_if_likely(work, [config], kept_in) is None
+
+    time.sleep(0.05)
+    config.touch()
+    not_needed = worker_process.start_if_likely(work, [config], kept_in)
+    assert not_needed is not None
+    assert compile_all(graphs_of(workspace), work, worker=not_needed).result() == found
+    with pytest.raises(ValueError, match="closed file"):
+        not_needed.answer()
+
+
+def test_an_edit_of_the_engine_after_the_start_of_the_process_is_noticed(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quick = (sys.executable, str(Path(__file__).with_name("quick_worker.py")))
+    monkeypatch.setattr(worker_process, "COMMAND", quick)
+    worker_process.engine.cache_clear()
+    worker = worker_process.start_if_likely(workspace / ".smp", [], workspace / ".smp/compiled")
+    monkeypatch.setattr(fingerprint, "engine_lines", lambda: ["edited since"])
+    compile_all(graphs_of(workspace), workspace / ".smp", worker=worker).result()
+    assert compiled_again(workspace) == ("one", "two")
 
 
 def test_the_worker_sees_none_of_the_users_aws_settings(
