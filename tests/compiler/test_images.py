@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from smp.definition.permissions.plan import plan_permissions
+from smp.errors import ConfigError
 from tests.compiler.compiling import arguments, compile_demo
 from tests.graph.workspace import IMAGE
 
@@ -111,3 +112,48 @@ def test_an_own_image_stays_as_it_is(tmp_path: Path) -> None:
     compiled = compile_demo(tmp_path, "fit: Training")
     assert compiled.images == {}
     assert arguments(compiled, "fit")["AlgorithmSpecification"]["TrainingImage"] == IMAGE
+
+
+HUGGING_FACE = "framework: huggingface, framework_version: '{}'"
+
+
+def test_hugging_face_has_a_framework_below_it(tmp_path: Path) -> None:
+    train = f"{{{HUGGING_FACE.format('4.49')}, entry_point: train.py, instance_type: ml.g5.xlarge}}"
+    serve = SERVE.format(HUGGING_FACE.format("4.49.0") + ", base_framework_version: pytorch2.6")
+    compiled = compile_demo(
+        tmp_path, "fit: Training\nkeep: RegisterModel\n", demo__train=train, demo__registry=serve
+    )
+    training, inference = sorted(compiled.images, reverse=True)
+    assert training == "huggingface-training-4.49-pytorch2.5.1-gpu-py311"
+    assert compiled.images[training]["eu-west-1"].partition("/")[2] == (
+        "huggingface-pytorch-training:2.5.1-transformers4.49.0-gpu-py311-cu124-ubuntu22.04"
+    )
+    assert inference == "huggingface-inference-4.49.0-pytorch2.6.0-cpu-py312"
+    assert "-cpu-py312-" in compiled.images[inference]["us-east-1"]
+    assert compiled.images[inference]["cn-north-1"].partition("/")[0].endswith(".com.cn")
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        (HUGGING_FACE.format("4.49") + ", instance_type: ml.m5.large", "images for GPUs only"),
+        (
+            HUGGING_FACE.format("4.17") + ", instance_type: ml.g5.xlarge",
+            "'base_framework_version' is missing",
+        ),
+        (
+            HUGGING_FACE.format("4.49")
+            + ", instance_type: ml.g5.xlarge, base_framework_version: pytorch1.0",
+            "is not offered by SageMaker for huggingface 4.49",
+        ),
+        (
+            "framework: pytorch, framework_version: '2.6', base_framework_version: pytorch2.6",
+            "only images of huggingface",
+        ),
+    ],
+)
+def test_fails_for_what_hugging_face_does_not_offer(
+    keys: str, message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        compile_demo(tmp_path, "fit: Training\n", demo__train=f"{{{keys}, entry_point: train.py}}")

@@ -37,6 +37,8 @@ def _uris(image: PublishedImage) -> dict[str, str]:
     found = image_uris.config_for_framework(image.framework)
     offered = found if "versions" in found else found[image.scope]
     version = offered.get("version_aliases", {}).get(image.version, image.version)
+    details = offered["versions"][version]
+    base = {"base_framework_version": image.base_version} if image.base_version else {}
     return {
         region: image_uris.retrieve(
             image.framework,
@@ -46,6 +48,7 @@ def _uris(image: PublishedImage) -> dict[str, str]:
             image_scope=None if image.framework == SPARK else image.scope,
             container_version="v1" if image.framework == SPARK and image.py_version else None,
             instance_type=MACHINES[image.accelerator],
+            **base,
         )
-        for region in sorted(offered["versions"][version]["registries"])
+        for region in sorted((details[image.base_version] if base else details)["registries"])
     }

@@ -25,11 +25,22 @@ from smp.errors import SetupError, near_names
 Scope = Literal["training", "inference", "processing"]
 """What an image is for, in the words of the SDK's own files."""
 
-Framework = Literal["sklearn", "xgboost", "pytorch", "tensorflow", "mxnet", "autogluon"]
+Framework = Literal[
+    "sklearn", "xgboost", "pytorch", "tensorflow", "mxnet", "autogluon", "huggingface"
+]
 ProcessingFramework = Literal[
-    "sklearn", "xgboost", "pytorch", "tensorflow", "mxnet", "autogluon", "spark"
+    "sklearn", "xgboost", "pytorch", "tensorflow", "mxnet", "autogluon", "huggingface", "spark"
 ]
 SPARK = "spark"
+HUGGING_FACE = "huggingface"
+IMAGE_KEYS = (
+    "framework",
+    "framework_version",
+    "base_framework_version",
+    "py_version",
+    "accelerator",
+)
+"""What names one of SageMaker's images of frameworks."""
 Algorithm = Literal[
     "blazingtext",
     "factorization-machines",
@@ -73,6 +84,8 @@ class PublishedImage:
     version: str
     py_version: str | None = None
     accelerator: Literal["cpu", "gpu"] | None = None
+    base_version: str | None = None
+    """Of Hugging Face: the framework below it with its version, such as pytorch2.5.1."""
 
     @property
     def name(self) -> str:
@@ -80,7 +93,8 @@ class PublishedImage:
         is_shared = self.framework in ONE_REPOSITORY or self.framework in get_args(Algorithm)
         scope = None if is_shared else self.scope
         py_version = None if is_shared else self.py_version
-        parts = (self.framework, scope, self.version, self.accelerator, py_version)
+        version = (self.version, self.base_version)
+        parts = (self.framework, scope, *version, self.accelerator, py_version)
         return "-".join(part for part in parts if part)
 
 
@@ -99,7 +113,9 @@ class ImageChoice(ConfigModel):
     """In place of `image_uri`: the framework of one of SageMaker's images, whose URI is that of the
     region that is deployed to."""
     framework_version: Text | None = None
-    """The framework's version, such as "1.2-1" or "2.6"."""
+    """The framework's version, such as "1.2-1" or "2.6"; of `huggingface` the version of Transformers."""
+    base_framework_version: Text | None = None
+    """Of `huggingface`: the framework below it, such as "pytorch2.5.1"; needed where there are several."""
     py_version: Text | None = None
     """The image's Python, such as "py312"; needed where the version has several."""
     accelerator: Literal["cpu", "gpu"] | None = None
@@ -116,12 +132,15 @@ class ImageChoice(ConfigModel):
         if self.image_uri is None and not named:
             raise fault("has no image", self.ways)
         if self.image_uri is not None:
-            for key in ("framework", "framework_version", "py_version", "accelerator"):
+            for key in IMAGE_KEYS:
                 if getattr(self, key) is not None:
                     reason = "has no effect together with 'image_uri'"
                     raise fault(reason, "one of the two", at=(key,))
         elif self.framework is None and self.default_framework is None:
             raise fault("is of no framework", "framework beside it", at=("framework_version",))
+        if self.base_framework_version is not None and self.framework != HUGGING_FACE:
+            reason = "has no effect: only images of huggingface have another framework below"
+            raise fault(reason, "framework: huggingface", at=("base_framework_version",))
 
     def published(self) -> PublishedImage | None:
         """Return SageMaker's image that is meant; None where the section has an own one."""
@@ -137,10 +156,22 @@ class ImageChoice(ConfigModel):
             self.framework_version, "framework_version", versions, framework, tuple(aliases)
         )
         details = versions[aliases.get(version, version)]
+        base = None
+        if framework == HUGGING_FACE:
+            base, details = self._base(details, version)
         py_version = self._py_version(details, f"{framework} {version}")
         processors = details.get("processors") or offered.get("processors") or []
         accelerator = self._accelerator(processors, f"{framework} {version}")
-        return PublishedImage(framework, scope, version, py_version, accelerator)
+        return PublishedImage(framework, scope, version, py_version, accelerator, base)
+
+    def _base(self, details: Mapping[str, Any], version: str) -> tuple[str, Mapping[str, Any]]:
+        """Return the framework below Hugging Face's with its version, and what is offered for it."""
+        aliases = details.get("version_aliases", {})
+        known = [name for name in details if name != "version_aliases"]
+        image, key = f"{HUGGING_FACE} {version}", "base_framework_version"
+        written = aliases.get(self.base_framework_version, self.base_framework_version)
+        base = _one_of(written, key, known, image)
+        return base, details[base]
 
     def _py_version(self, details: Mapping[str, Any], image: str) -> str | None:
         known = details.get("py_versions") or []
@@ -154,6 +185,8 @@ class ImageChoice(ConfigModel):
 
     def _accelerator(self, known: Iterable[str], image: str) -> Literal["cpu", "gpu"] | None:
         offered = sorted(known)
+        if offered == ["gpu"] and self.framework == HUGGING_FACE:
+            return self._gpu(image)
         if len(offered) < 2:
             if self.accelerator not in (None, *offered):
                 reason = f"is not offered: {image} has one image for all instances"
@@ -171,6 +204,14 @@ class ImageChoice(ConfigModel):
             raise fault(reason, str(next(iter(found))), at=("accelerator",))
         (one,) = found if self.accelerator is None else (self.accelerator,)
         return one
+
+    def _gpu(self, image: str) -> Literal["gpu"]:
+        """Return that the image is for GPUs; refuse machines without them."""
+        others = [name for name in self._machines() if _accelerator_of(name) != "gpu"]
+        if others or self.accelerator == "cpu":
+            at = self.machine_key if others else ("accelerator",)
+            raise fault(f"has no GPU, and {image} has images for GPUs only", "ml.g5.xlarge", at=at)
+        return "gpu"
 
     def _machines(self) -> tuple[str, ...]:
         """Return the instance types that the image runs on, as far as they are known."""
@@ -193,7 +234,7 @@ class AlgorithmChoice(ImageChoice):
             if self.algorithm_version is not None:
                 raise fault("is of no algorithm", "algorithm beside it", at=("algorithm_version",))
             return super()._check_choice()
-        for key in ("image_uri", *("framework", "framework_version", "py_version", "accelerator")):
+        for key in ("image_uri", *IMAGE_KEYS):
             if getattr(self, key) is not None:
                 raise fault("has no effect together with 'algorithm'", "one of the two", at=(key,))
         return None
