@@ -8,12 +8,20 @@ refuse one.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from smp.config.sections.parameters import ParameterConfig
 from smp.definition.compiled import CURRENT_ITEM, Json
-from smp.definition.expressions import BEGIN, ITEM, Reference, items_in, parts_of, whole_name
+from smp.definition.expressions import (
+    BEGIN,
+    EXECUTION,
+    ITEM,
+    Reference,
+    items_in,
+    parts_of,
+    whole_name,
+)
 from smp.definition.language import is_expression
 from smp.errors import CompileError
 
@@ -71,7 +79,8 @@ class _Placing:
         """Return a JSON value with expressions in it."""
         if isinstance(value, str):
             self._refuse_leak(value)
-            return self._text(value) if BEGIN in value or items_in(value) else value
+            varies = BEGIN in value or items_in(value) or EXECUTION.search(value)
+            return self._text(value) if varies else value
         if isinstance(value, (int, float)):
             name = self._numbers.get(int(value))
             return value if name is None else _get(name)
@@ -89,7 +98,7 @@ class _Placing:
         name = whole_name(text)
         if name is not None and self._types[name] in ("String", "Boolean"):
             return _get(name)
-        return _join("", values)
+        return values[0] if EXECUTION.fullmatch(text) else _join("", values)
 
     def _items(self, text: str) -> list[Any]:
         found: list[Any] = []
@@ -122,14 +131,23 @@ class _Placing:
 
 
 def _with_items(text: str) -> list[Any]:
-    """Return a text as a join has it: plain text, and an expression for each item of a loop."""
+    """Return a text as a join has it: plain text, and expressions for items of a loop and the execution."""
     found: list[Any] = []
     at = 0
     for match in ITEM.finditer(text):
         field = f".{match[1]}" if match[1] else ""
-        found += [text[at : match.start()], {"Get": f"{CURRENT_ITEM}{field}"}]
+        found += [*_with_execution(text[at : match.start()]), {"Get": f"{CURRENT_ITEM}{field}"}]
         at = match.end()
-    return [part for part in (*found, text[at:]) if part != ""]
+    return [*found, *_with_execution(text[at:])]
+
+
+def _with_execution(text: str) -> Iterator[str | Json]:
+    """Yield the parts of a text: plain text, and an expression for each value of the execution."""
+    for index, part in enumerate(EXECUTION.split(text)):
+        if index % 2:
+            yield {"Get": f"Execution.{part}"}
+        elif part:
+            yield part
 
 
 def _spread(join: Json) -> list[Any]:

@@ -25,6 +25,16 @@ EVENT = re.compile(r"\$\{event\.([A-Za-z_][A-Za-z0-9_]*)\}")
 ITEM_SCOPE = "item"
 ITEM = re.compile(rf"\$\{{{ITEM_SCOPE}(?:\.([A-Za-z_][A-Za-z0-9_]*))?\}}")
 """The item of a loop's iteration, or a field of it."""
+EXECUTION_SCOPE = "execution"
+EXECUTION_VALUES = (
+    "PipelineName",
+    "PipelineArn",
+    "PipelineExecutionId",
+    "PipelineExecutionArn",
+    "StartDateTime",
+)
+EXECUTION = re.compile(rf"\$\{{{EXECUTION_SCOPE}\.({'|'.join(EXECUTION_VALUES)})\}}")
+"""A value of the execution itself; every engine knows these five."""
 DOTTED = re.compile(rf"\$\{{\s*([A-Za-z_][A-Za-z0-9_-]*)\s*\.([^{{}}]*)\}}|\$\{{{ITEM_SCOPE}\}}")
 """What looks like an expression, known or not; `${HOME}` and `${FILE%.csv}` are text for a shell."""
 
@@ -55,9 +65,9 @@ class Reference:
         return f"{BEGIN}{self.name}}}"
 
 
-def unknown_in(text: str) -> str | None:
-    """Return the first expression of a text that is not a reference to a parameter, or None."""
-    known = (REFERENCE, ITEM)
+def unknown_in(text: str, *further: re.Pattern[str]) -> str | None:
+    """Return the first expression of a text that is no parameter, item or one of `further`, or None."""
+    known = (REFERENCE, ITEM, *further)
     found = (match[0] for match in DOTTED.finditer(text))
     return next((one for one in found if not any(k.fullmatch(one) for k in known)), None)
 
@@ -72,6 +82,12 @@ def unknown_expression(expression: str) -> tuple[str, str, str | None]:
     if scope == ITEM_SCOPE:
         reason = f"{shown(expression)} does not name a field of a loop's item"
         return reason, "${item}, or ${item.FIELD} with letters, digits and underscores", None
+    if scope == EXECUTION_SCOPE:
+        reason = (
+            f"{shown(expression)} is no value of an execution, or is not possible in this value"
+        )
+        allowed = ", ".join(f"${{{EXECUTION_SCOPE}.{name}}}" for name in EXECUTION_VALUES)
+        return reason, allowed, "they are possible in env, arguments and metadata"
     near = near_names(scope, (SCOPE, "env", ITEM_SCOPE))
     if near and "'env'" in near:
         return f"unknown expression {shown(expression)}", "${env:NAME}", "'env' takes a colon"

@@ -26,7 +26,7 @@ from smp.config.values.base import (
     read_list,
 )
 from smp.config.values.images import ONE_OF_ALL, AlgorithmChoice, Scope
-from smp.config.values.varying import VARIES
+from smp.config.values.varying import VARIES, VARIES_BY_EXECUTION
 
 DEFAULT_INSTANCE_TYPE = "ml.m5.2xlarge"
 
@@ -63,7 +63,7 @@ MetadataText = Annotated[
 Metadata = Annotated[
     dict[
         Annotated[MetadataText, Field(max_length=128)],
-        Annotated[MetadataText, Field(max_length=256), VARIES],
+        Annotated[MetadataText, Field(max_length=256), VARIES_BY_EXECUTION],
     ],
     Field(max_length=49),
     TAKEN_AS_IT_IS,

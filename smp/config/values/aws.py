@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field
 
 from smp.config.values.base import LINE, TAKEN_AS_IT_IS, ScalarText, Text, fault, pattern
 from smp.config.values.instance_types import InstanceKind, instance_types
-from smp.config.values.varying import VARIES, ParameterizableText, Varying
+from smp.config.values.varying import VARIES, VARIES_BY_EXECUTION, ParameterizableText, Varying
 from smp.definition.expressions import ITEM, REFERENCE
 from smp.errors import near_names
 from smp.text.messages import shown
@@ -265,7 +265,7 @@ Hyperparameter = Annotated[
 ]
 
 ScriptArguments = Annotated[
-    tuple[Annotated[ScalarText, Field(max_length=256), VARIES], ...],
+    tuple[Annotated[ScalarText, Field(max_length=256), VARIES_BY_EXECUTION], ...],
     Field(strict=False, max_length=99),
 ]
 """ContainerArguments of CreateProcessingJob (botocore 1.44.5), but for the one that names the script."""
@@ -280,22 +280,22 @@ VariableName = Annotated[
     ),
 ]
 ProcessingEnvironment = Annotated[
-    dict[VariableName, Annotated[ScalarText, Field(max_length=256), VARIES]],
+    dict[VariableName, Annotated[ScalarText, Field(max_length=256), VARIES_BY_EXECUTION]],
     Field(max_length=100),
     TAKEN_AS_IT_IS,
 ]
 TrainingEnvironment = Annotated[
-    dict[VariableName, Annotated[ScalarText, Field(max_length=512), VARIES]],
+    dict[VariableName, Annotated[ScalarText, Field(max_length=512), VARIES_BY_EXECUTION]],
     Field(max_length=100),
     TAKEN_AS_IT_IS,
 ]
 TransformEnvironment = Annotated[
-    dict[VariableName, Annotated[ScalarText, Field(max_length=10240), VARIES]],
+    dict[VariableName, Annotated[ScalarText, Field(max_length=10240), VARIES_BY_EXECUTION]],
     Field(max_length=16),
     TAKEN_AS_IT_IS,
 ]
 ModelEnvironment = Annotated[
-    dict[VariableName, Annotated[ScalarText, Field(max_length=1024), VARIES]],
+    dict[VariableName, Annotated[ScalarText, Field(max_length=1024), VARIES_BY_EXECUTION]],
     Field(max_length=100),
     TAKEN_AS_IT_IS,
 ]

@@ -5,6 +5,7 @@ A field whose type is not one of these takes no expression.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
@@ -16,6 +17,7 @@ from pydantic_core import CoreSchema, core_schema
 from smp.config.values.base import ConfigModel, fault
 from smp.definition.expressions import (
     BEGIN,
+    EXECUTION,
     ParameterType,
     Reference,
     Written,
@@ -58,11 +60,17 @@ class ParameterizableText(_Mark):
 
     bucket: Literal["", "uri", "name"] = ""
     """Whether it names a bucket: at the beginning of an S3 URI, or as a whole."""
+    further: tuple[re.Pattern[str], ...] = ()
+    """Expressions that it takes beside parameters and items."""
 
     def __get_pydantic_core_schema__(
         self, source: Any, handler: GetCoreSchemaHandler
     ) -> CoreSchema:
-        return _accept_expressions(handler(source), _known_text)
+        return _accept_expressions(handler(source), self._known_text)
+
+    def _known_text(self, written: Written) -> str:
+        _refuse_unknown(written, *self.further)
+        return written.text
 
 
 class _ParameterizableValue(_Mark):
@@ -95,6 +103,8 @@ class _EvaluatedText(_Mark):
 
 
 VARIES = ParameterizableText()
+VARIES_BY_EXECUTION = ParameterizableText(further=(EXECUTION,))
+"""Of a text that no permission depends on: it also takes what an execution knows of itself."""
 EVALUATED = _EvaluatedText()
 TYPED = _EvaluatedText(typed=True)
 Varying = Annotated[Union[T, Reference], _ParameterizableValue()]  # noqa: UP007  Varying[int] needs a generic alias
@@ -113,13 +123,8 @@ def _accept_expressions(inner: CoreSchema, read: Callable[[Written], Any]) -> Co
     )
 
 
-def _known_text(written: Written) -> str:
-    _refuse_unknown(written)
-    return written.text
-
-
-def _refuse_unknown(written: Written) -> None:
-    unknown = unknown_in(written.text)
+def _refuse_unknown(written: Written, *further: re.Pattern[str]) -> None:
+    unknown = unknown_in(written.text, *further)
     if unknown is not None:
         raise fault(*unknown_expression(unknown))
 
@@ -253,7 +258,7 @@ def _resolve_value(value: Any, known: Known) -> Any:
 
 
 def _has_expression(text: str) -> bool:
-    return BEGIN in text or bool(items_in(text))
+    return BEGIN in text or bool(items_in(text)) or EXECUTION.search(text) is not None
 
 
 def _text(value: str | int | float | bool | None) -> str | None:
