@@ -41,7 +41,7 @@ def render(
     graph: PipelineGraph, store: CodeStore
 ) -> tuple[Json, tuple[CodeTree, ...], dict[str, dict[str, str]]]:
     """Return the definition with deploy-time names, the trees it refers to, and its images."""
-    session = OfflineSession(store)
+    session = OfflineSession(store, own_launcher=True)
     context = StepContext(graph, session)
     with offline_environment():
         for node in _inside_out(graph):

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from smp.definition.compiled import Json, nested_steps
+from smp.definition.hyperparameters import breaks_quotes, quoted_in
 from smp.definition.item_list import ItemError, items_of
 from smp.definition.language import parameter_of
 from smp.definition.parameter_text import MAX_VALUE, read_text
@@ -17,7 +18,8 @@ def parameter_values(definition: Json, given: Mapping[str, str]) -> dict[str, An
     """Return the value of every parameter: as given, or its default.
 
     Raises RunError with every fault: unknown names, wrong types, values outside the enumeration,
-    parameters without value, and what is not a list of items where a loop of the definition reads one.
+    parameters without value, what is not a list of items where a loop of the definition reads one, and
+    what would not arrive as it is in a hyperparameter.
     """
     declared = {item["Name"]: item for item in definition.get("Parameters", [])}
     problems = [
@@ -30,11 +32,17 @@ def parameter_values(definition: Json, given: Mapping[str, str]) -> dict[str, An
         if name not in declared
     ]
     values, lists = {}, _read_by_loops(definition)
+    quoted = quoted_in(nested_steps(definition.get("Steps", [])))
     for name, parameter in declared.items():
         try:
             values[name] = _value(parameter, given.get(name))
             if name in given and name in lists:
                 items_of(given[name])
+            if name in given and name in quoted and breaks_quotes(given[name]):
+                raise ValueError(
+                    'stands inside a JSON string, a hyperparameter: ", backslash and control characters '
+                    "would change there"
+                )
         except ItemError as error:
             problems.append(error.problem(name, given[name]))
         except ValueError as error:

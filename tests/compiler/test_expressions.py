@@ -109,7 +109,7 @@ def test_a_number_where_the_service_takes_text_is_joined_into_text(demo: Compile
     assert arguments(demo, "train")["HyperParameters"] == {
         "rounds": join(get("rounds")),
         "rate": join(get("rate")),
-        "day": get("day"),
+        "day": join('"', get("day"), '"'),
     }
     assert arguments(demo, "prep")["Environment"] == {
         "DAY": get("day"),
@@ -149,7 +149,7 @@ def test_a_model_of_several_pipelines_takes_the_parameters_of_each(tmp_path: Pat
     for name in ("demo", "other"):
         one = compile_pipeline(build_graph(project, name), tmp_path / "store")
         given[name] = arguments(one, "train")["HyperParameters"]["n"]
-    assert given == {"demo": get("rounds"), "other": join(get("rounds"))}
+    assert given == {"demo": join('"', get("rounds"), '"'), "other": join(get("rounds"))}
 
 
 def test_a_number_that_reached_a_text_is_no_silent_constant() -> None:

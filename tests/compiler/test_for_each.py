@@ -44,7 +44,7 @@ def test_a_loop_holds_its_steps(tmp_path: Path) -> None:
         "Arguments": {"IterableItems": ["eu", "us"], "MaxConcurrency": 2, "ForEachBody": [fit]},
     }
     assert fit["Name"] == "fit"
-    assert fit["Arguments"]["HyperParameters"] == {"region": joined(ITEM)}
+    assert fit["Arguments"]["HyperParameters"] == {"region": joined('"', ITEM, '"')}
     assert compiled.edges() == {"regions": (), "fit": ("regions",)}
     assert check_requests(compiled) == []
 

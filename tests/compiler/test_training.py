@@ -121,7 +121,7 @@ def test_hyperparameters_are_texts(key: str, tmp_path: Path) -> None:
         "depth": "3",
         "rate": "0.1",
         "deep": "true",
-        "name": "${smp:bucket}",
+        "name": '"${smp:bucket}"',
     }
 
 

@@ -121,7 +121,7 @@ def test_later_steps_use_the_best_model(tmp_path: Path) -> None:
 
 def test_a_grid_tries_every_combination(tmp_path: Path) -> None:
     tune = "{strategy: Grid, objective: {metric: auc, type: Minimize}, "
-    tune += "ranges: {k: {type: categorical, values: [1, 2]}}}"
+    tune += "ranges: {kind: {type: categorical, values: [1, 2]}}}"
     compiled = compile_demo(tmp_path, "fit: Tuning", demo__train=TRAIN, demo__tune=tune)
     config = arguments(compiled, "fit")["HyperParameterTuningJobConfig"]
     assert config["ResourceLimits"] == {"MaxParallelTrainingJobs": 1}
@@ -164,7 +164,7 @@ def test_the_ends_of_a_range_in_scientific_notation(tmp_path: Path) -> None:
     tune = tune.replace("more: 3", "more: 1e-4")
     compiled = compile_demo(tmp_path, "fit: Tuning", demo__train=TRAIN, demo__tune=tune)
     request = arguments(compiled, "fit")
-    assert request["TrainingJobDefinition"]["StaticHyperParameters"]["more"] == "1e-4"
+    assert request["TrainingJobDefinition"]["StaticHyperParameters"]["more"] == '"1e-4"'
     ranges = request["HyperParameterTuningJobConfig"]["ParameterRanges"]
     (rate,) = ranges["ContinuousParameterRanges"]
     assert (float(rate["MinValue"]), float(rate["MaxValue"])) == (1e-5, 0.015)
@@ -243,7 +243,7 @@ def test_a_tuned_step_is_retried_as_a_job(tmp_path: Path) -> None:
 
 
 def test_the_end_of_a_search_may_vary(tmp_path: Path) -> None:
-    tune = "{objective: {metric: auc}, ranges: {k: {type: categorical, values: [1, 2]}}, "
+    tune = "{objective: {metric: auc}, ranges: {kind: {type: categorical, values: [1, 2]}}, "
     tune += "max_runtime_seconds: '${parameters.time}', early_stopping: '${parameters.early}'}"
     declared = (
         "    parameters: [{name: time, type: Integer, default: 600}, "
@@ -276,7 +276,7 @@ def searched(workspace: Path, ranges: str, declared: str = DECLARED) -> Compiled
 def test_a_default_in_scientific_notation_is_a_number(tmp_path: Path) -> None:
     declared = DECLARED.replace("default: 0.1", "default: 1e-5")
     compiled = searched(
-        tmp_path, "r: {type: continuous, min: '${parameters.low}', max: 1}", declared
+        tmp_path, "rate: {type: continuous, min: '${parameters.low}', max: 1}", declared
     )
     assert compiled.definition["Parameters"][0] == {
         "Name": "low",
@@ -315,22 +315,22 @@ def test_ranges_may_vary_and_reach_the_local_search(tmp_path: Path) -> None:
     ("ranges", "reason", "found"),
     [
         (
-            "r: {type: integer, min: '${parameters.low}', max: 9}",
+            "rate: {type: integer, min: '${parameters.low}', max: 9}",
             "'low' is of type Float, and another is expected here",
             "'${parameters.low}'",
         ),
         (
-            "r: {type: integer, min: '${parameters.high}', max: 8}",
+            "rate: {type: integer, min: '${parameters.high}', max: 8}",
             "is empty",
             "'${parameters.high}', where 'high' is 8",
         ),
         (
-            "r: {type: continuous, min: 0, max: 1, scaling: '${parameters.scale}'}",
+            "rate: {type: continuous, min: 0, max: 1, scaling: '${parameters.scale}'}",
             "has no logarithm",
             "'${parameters.scale}', where 'scale' is 'Logarithmic'",
         ),
         (
-            "r: {type: continuous, min: 0, max: '${parameters.high}', scaling: ReverseLogarithmic}",
+            "rate: {type: continuous, min: 0, max: '${parameters.high}', scaling: ReverseLogarithmic}",
             "is not possible for this range",
             "'${parameters.high}', where 'high' is 8",
         ),

@@ -132,7 +132,7 @@ class TestScalars:
         [
             (("volume_size_in_gb", "max_run_time_in_seconds"), "max_runtime_seconds", 64),
             (("volume_size_in_gb", "max_runtime_in_seconds"), "max_runtime_seconds", 64),
-            (("hyperparameters", "hyperparams"), "hyperparameters", {"rounds": "100"}),
+            (("hyperparameters", "hyperparams"), "hyperparameters", {"rounds": 100}),
         ],
     )
     def test_other_spellings(

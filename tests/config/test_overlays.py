@@ -60,7 +60,7 @@ def test_without_an_environment_nothing_of_them_counts(tmp_path: Path) -> None:
     loaded = project(tmp_path, None)
     train = loaded.models["churn"].config.train
     assert train is not None
-    assert (train.instance_type, train.hyperparameters) == ("ml.m5.2xlarge", {"rounds": "100"})
+    assert (train.instance_type, train.hyperparameters) == ("ml.m5.2xlarge", {"rounds": 100})
     assert loaded.pipelines[0].s3_bucket is None
     assert loaded.notes == ()
 
@@ -79,7 +79,7 @@ def test_mappings_are_merged_lists_replaced_and_null_removes(tmp_path: Path) -> 
     assert registry is not None
     assert train.instance_type == "ml.m5.4xlarge"
     assert train.instance_count == 2
-    assert train.hyperparameters == {"rounds": "500", "depth": "3"}
+    assert train.hyperparameters == {"rounds": 500, "depth": 3}
     assert train.volume_size_in_gb == 32
     assert registry.inference_specification.approval_status == "Rejected"
     assert pipeline.config.dependencies == ()

@@ -26,6 +26,7 @@ from typing import Any, NoReturn
 import boto3
 
 from smp.compiler.sdk.constants import SDK_REGION, to_constants
+from smp.compiler.sdk.launch import with_launcher
 from smp.definition import deploy_values
 from smp.definition.code.source_files import read_source_files
 from smp.definition.code.store import CodeStore
@@ -148,11 +149,13 @@ _silence_sdk()
 class OfflineSession(PipelineSession):  # type: ignore[misc]
     """A pipeline session that has no AWS clients and packs every upload into a code store.
 
-    `trees` holds each tree that the SDK referred to, by hash.
+    `trees` holds each tree that the SDK referred to, by hash. With `own_launcher` the scripts of training
+    jobs are started by this project's launcher.
     """
 
-    def __init__(self, store: CodeStore) -> None:
+    def __init__(self, store: CodeStore, *, own_launcher: bool = False) -> None:
         self.store = store
+        self._own_launcher = own_launcher
         self.trees: dict[str, CodeTree] = {}
         self._uploads = Uploads()
         super().__init__(default_bucket=to_constants(deploy_values.BUCKET))
@@ -228,7 +231,9 @@ class OfflineSession(PipelineSession):  # type: ignore[misc]
         if path.parent == self.store.root:
             return self.trees[path.name]
         if (path / _SOURCE_CODE_JSON).is_file():
-            return self.store.add_files(_driver_files(path), "sdk drivers")
+            files = _driver_files(path)
+            shipped = with_launcher(files) if self._own_launcher else files
+            return self.store.add_files(shipped, "sdk drivers")
         return self.store.add_files(read_source_files(path, path), f"sdk upload of {channel}")
 
 

@@ -89,6 +89,12 @@ class StepContext:
         """The bucket for what has no bucket of its own."""
         return to_constants(self.graph.pipeline.s3_bucket or deploy_values.BUCKET)
 
+    @property
+    def numbers(self) -> frozenset[str]:
+        """The names of the pipeline's parameters that are no texts."""
+        declared = self.graph.pipeline.config.parameters
+        return frozenset(item.name for item in declared if item.type != "String")
+
     def volume_key(self, instance_type: str) -> str | None:
         """Return the key for a job's volume, or None where the service takes none.
 

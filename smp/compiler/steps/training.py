@@ -18,11 +18,14 @@ from sagemaker.train.configs import (
 )
 from sagemaker.train.distributed import MPI, Torchrun
 
+from smp.compiler.sdk.constants import to_constants
+from smp.compiler.sdk.launch import command_in_place
 from smp.compiler.steps.context import StepContext, sdk_view
 from smp.compiler.steps.images import section_image, sklearn_image
 from smp.compiler.steps.manifest import add_manifest
 from smp.config.sections.train import TrainSection
-from smp.definition.compiled import CodeTree
+from smp.definition.compiled import CodeTree, Json
+from smp.definition.hyperparameters import algorithm_text, script_text
 from smp.graph.channels import training_channel
 from smp.graph.nodes import StepNode
 
@@ -40,8 +43,8 @@ REPACK = {
 }
 """What the job that packs a model does not take over from the one that trains it."""
 REPACK_SKLEARN_VERSION = "1.2-1"
-PLAIN = {"content_type": None, "input_mode": "File", "distribution": "FullyReplicated"}
-"""How a channel gives a job a single file."""
+MODEL_CONTENT_TYPE = "application/x-sagemaker-model"
+"""Of a channel with a model's artifact (API reference: incremental training)."""
 REPACK_COMMAND = (
     "mkdir -p /opt/ml/model && tar -xzf /opt/ml/input/data/model/model.tar.gz -C /opt/ml/model"
     " && rm -rf /opt/ml/model/code && cp -R /opt/ml/input/data/code /opt/ml/model/code"
@@ -59,18 +62,39 @@ def render_training(context: StepContext, node: StepNode) -> list[Any]:
         node,
         section,
         source_code=script and _source_code(context, context.code_tree(node), entry_script=script),
-        hyperparameters=dict(section.hyperparameters),
+        hyperparameters=_hyperparameters(context, written),
         distributed=_launcher(section),
     )
     channels = data_channels(context, node, section, written)
     return [
-        TrainingStep(
+        (_ScriptTrainingStep if script else TrainingStep)(
             name=node.emitted[0],
             step_args=trainer.train(input_data_config=channels, wait=False, logs=False),
             cache_config=context.cache_config(node),
             depends_on=context.waits_for(node) or None,
         )
     ]
+
+
+class _ScriptTrainingStep(TrainingStep):  # type: ignore[misc]
+    """A Training step whose start script takes the place of the shell that calls it."""
+
+    @property
+    def arguments(self) -> Json:
+        """The request, with the command that lets signals through."""
+        request: Json = dict(super().arguments)
+        algorithm = dict(request["AlgorithmSpecification"])
+        algorithm["ContainerArguments"] = command_in_place(algorithm["ContainerArguments"])
+        return {**request, "AlgorithmSpecification": algorithm}
+
+
+def _hyperparameters(context: StepContext, written: TrainSection) -> dict[str, str]:
+    """Return the hyperparameters of a Training step as its request has them."""
+    values = written.hyperparameters.items()
+    if written.entry_point is None:
+        return {name: to_constants(algorithm_text(value)) for name, value in values}
+    numbers = context.numbers
+    return {name: to_constants(script_text(value, numbers)) for name, value in values}
 
 
 def job_trainer(
@@ -117,7 +141,7 @@ def render_repack(context: StepContext, node: StepNode, artifact: Any) -> Traini
         source_code=_source_code(context, tree, command=REPACK_COMMAND, requirements=None),
         training_image=sklearn_image(context, REPACK_SKLEARN_VERSION),
     )
-    channel = job_channel(MODEL_CHANNEL, artifact, section.model_copy(update=PLAIN))
+    channel = whole_channel(MODEL_CHANNEL, artifact)
     return TrainingStep(
         name=node.emitted[0],
         description="Packs the inference code into the model's artefact",
@@ -184,7 +208,7 @@ def data_channels(
         for chain in node.chained
     ]
     if section.model_data_uri:
-        channels.append(job_channel(MODEL_CHANNEL, section.model_data_uri, section))
+        channels.append(whole_channel(MODEL_CHANNEL, section.model_data_uri, MODEL_CONTENT_TYPE))
     return channels
 
 
@@ -201,6 +225,23 @@ def _static_channels(
             manifest = add_manifest(context, uris, f"channel {name} of {node.name}")
             channels.append(job_channel(name, manifest, section, "ManifestFile"))
     return channels
+
+
+def whole_channel(name: str, uri: Any, content_type: str | None = None) -> Channel:
+    """Return a channel of what is no data: each instance gets all of it, as files."""
+    optional = {"content_type": content_type} if content_type else {}
+    return Channel(
+        channel_name=name,
+        data_source=DataSource(
+            s3_data_source=S3DataSource(
+                s3_data_type="S3Prefix",
+                s3_uri=uri,
+                s3_data_distribution_type="FullyReplicated",
+            )
+        ),
+        input_mode="File",
+        **optional,
+    )
 
 
 def job_channel(name: str, uri: Any, section: TrainSection, data_type: str = "S3Prefix") -> Channel:

@@ -12,18 +12,21 @@ from typing import Any
 import botocore.session
 from sagemaker.core.parameter import CategoricalParameter, ContinuousParameter, IntegerParameter
 from sagemaker.core.shapes import (
-    Channel,
     HyperParameterTuningJobWarmStartConfig,
     ParentHyperParameterTuningJob,
 )
 from sagemaker.mlops.workflow.steps import TrainingStep, TuningStep
 from sagemaker.train.tuner import HyperparameterTuner
 
+from smp.compiler.sdk.constants import to_constants
 from smp.compiler.steps.context import StepContext, sdk_tags, sdk_view
-from smp.compiler.steps.training import data_channels, job_channel, job_trainer
+from smp.compiler.steps.images import section_image
+from smp.compiler.steps.training import data_channels, job_trainer, whole_channel
 from smp.config.sections.train import TrainSection
 from smp.config.sections.tune import CategoryRange, Range, TuneSection
 from smp.definition.compiled import Json
+from smp.definition.hyperparameters import algorithm_text, trial_text
+from smp.definition.start_scripts import start_script
 from smp.graph.nodes import StepNode
 
 CODE_CHANNEL = "code"
@@ -77,17 +80,12 @@ def render_tuning(context: StepContext, node: StepNode) -> list[Any]:
     assert tune is not None
     section = sdk_view(written)
     channels = data_channels(context, node, section, written)
-    constants = {**section.hyperparameters, **sdk_view(tune).static_hyperparameters}
+    constants = _constants(context, written, tune)
     if section.entry_point is not None:
-        channels.append(_code_channel(context, node, section))
-        constants["sagemaker_program"] = section.entry_point
-        constants["sagemaker_submit_directory"] = CODE_DIRECTORY
-    trainer = job_trainer(
-        context,
-        node,
-        section,
-        hyperparameters={k: v for k, v in constants.items() if k not in tune.ranges},
-    )
+        channels.append(
+            whole_channel(CODE_CHANNEL, context.session.add_tree(context.code_tree(node)))
+        )
+    trainer = job_trainer(context, node, section, hyperparameters=constants)
     job = TrainingStep(
         name=node.emitted[0],
         step_args=trainer.train(input_data_config=channels, wait=False, logs=False),
@@ -105,10 +103,23 @@ def render_tuning(context: StepContext, node: StepNode) -> list[Any]:
     ]
 
 
-def _code_channel(context: StepContext, node: StepNode, section: TrainSection) -> Channel:
-    """Return the channel with the script, where the training toolkit of the image looks for it."""
-    uri = context.session.add_tree(context.code_tree(node))
-    return job_channel(CODE_CHANNEL, uri, section.model_copy(update={"content_type": None}))
+def _constants(context: StepContext, written: TrainSection, tune: TuneSection) -> dict[str, str]:
+    """Return the hyperparameters that no trial changes, as the request has them."""
+    values = {**written.hyperparameters, **tune.static_hyperparameters}
+    chosen = {name: value for name, value in values.items() if name not in tune.ranges}
+    if written.entry_point is None:
+        return {name: to_constants(algorithm_text(value)) for name, value in chosen.items()}
+    start = start_script(section_image(context, written))
+    required = {k: v for k, v in start.required.items() if k not in tune.ranges}
+    program = {
+        "sagemaker_program": written.entry_point,
+        "sagemaker_submit_directory": CODE_DIRECTORY,
+    }
+    numbers = context.numbers
+    return {
+        name: to_constants(trial_text(value, numbers))
+        for name, value in {**required, **chosen, **program}.items()
+    }
 
 
 def _tuner(section: TrainSection, written: TuneSection, trainer: Any) -> HyperparameterTuner:
@@ -119,7 +130,10 @@ def _tuner(section: TrainSection, written: TuneSection, trainer: Any) -> Hyperpa
         model_trainer=trainer,
         objective_metric_name=tune.objective.metric,
         objective_type=tune.objective.type,
-        hyperparameter_ranges={name: _range(one) for name, one in written.ranges.items()},
+        hyperparameter_ranges={
+            name: _range(one, by_script=section.entry_point is not None)
+            for name, one in written.ranges.items()
+        },
         metric_definitions=metrics or None,
         strategy=tune.strategy,
         max_jobs=None if is_grid else tune.max_jobs or DEFAULT_JOBS,
@@ -132,10 +146,11 @@ def _tuner(section: TrainSection, written: TuneSection, trainer: Any) -> Hyperpa
     )
 
 
-def _range(written: Range) -> Any:
+def _range(written: Range, *, by_script: bool) -> Any:
     """Return a range as the SDK has it: its ends are text in the request, as parameters are there."""
     if isinstance(written, CategoryRange):
-        return CategoricalParameter(list(sdk_view(written).values))
+        as_text = trial_text if by_script else algorithm_text
+        return CategoricalParameter([to_constants(as_text(value)) for value in written.values])
     kind = IntegerParameter if written.type == "integer" else ContinuousParameter
     return kind(str(written.min), str(written.max), scaling_type=written.scaling)
 

@@ -160,7 +160,14 @@ def _choice(schema: Schema) -> str:
     return ", ".join(TYPES[name] for name in types if name != "null")
 
 
-TYPES = {"string": "text", "boolean": "`true`, `false`", "number": "number", "integer": "number"}
+TYPES = {
+    "string": "text",
+    "boolean": "`true`, `false`",
+    "number": "number",
+    "integer": "number",
+    "array": "list",
+    "object": "mapping",
+}
 
 
 def _range(schema: Schema) -> str:

@@ -15,8 +15,6 @@ from smp.config.sections.registry import DEFAULT_INSTANCE_TYPE
 from smp.config.values.aws import (
     CheckpointPath,
     ContentType,
-    Hyperparameter,
-    HyperparameterName,
     S3Uri,
     TrainingEnvironment,
     TrainingInstance,
@@ -24,7 +22,6 @@ from smp.config.values.aws import (
 )
 from smp.config.values.base import (
     LINE,
-    TAKEN_AS_IT_IS,
     ConfigModel,
     Flag,
     S3Distribution,
@@ -33,6 +30,7 @@ from smp.config.values.base import (
     pattern,
 )
 from smp.config.values.channels import TrainingChannels
+from smp.config.values.hyperparameters import Hyperparameters
 from smp.config.values.images import ONE_OF_ALL, AlgorithmChoice, Framework
 from smp.config.values.varying import VARIES, Varying, fixed
 
@@ -133,10 +131,9 @@ class TrainSection(JobSection, AlgorithmChoice):
     """How data gets into the container."""
     distribution: Annotated[S3Distribution, VARIES] = "FullyReplicated"
     """Whether each instance gets all data or a part of it."""
-    hyperparameters: Annotated[dict[HyperparameterName, Hyperparameter], TAKEN_AS_IT_IS] = Field(
-        default={}, max_length=100
-    )
-    """Arguments of the script, `--name value`, or settings of the image's algorithm."""
+    hyperparameters: Hyperparameters = Field(default={})
+    """Arguments of the script, `--name value`, or settings of the image's algorithm. A text arrives as it
+    is written, a list or mapping as JSON text."""
     metric_definitions: tuple[MetricDefinition, ...] = Field(
         default=(), max_length=40, strict=False
     )

@@ -6,17 +6,16 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from smp.config.values.aws import Hyperparameter, HyperparameterName, HyphenatedName
+from smp.config.values.aws import HyphenatedName
 from smp.config.values.base import (
     LINE,
-    TAKEN_AS_IT_IS,
     ConfigModel,
     Number,
-    ScalarText,
     Tags,
     Text,
     fault,
 )
+from smp.config.values.hyperparameters import Choice, HyperparameterName, Hyperparameters
 from smp.config.values.varying import VARIES, Varying
 from smp.definition.expressions import Reference
 
@@ -89,9 +88,7 @@ class CategoryRange(ConfigModel):
 
     type: Literal["categorical"]
     """What kind of range it is."""
-    values: tuple[Annotated[ScalarText, LINE], ...] = Field(
-        min_length=1, max_length=30, strict=False
-    )
+    values: tuple[Choice, ...] = Field(min_length=1, max_length=30, strict=False)
     """The values."""
 
 
@@ -134,9 +131,7 @@ class TuneSection(ConfigModel):
     """What the search is for."""
     ranges: dict[HyperparameterName, Range] = Field(min_length=1, max_length=MAX_RANGES)
     """The hyperparameters that are searched."""
-    static_hyperparameters: Annotated[dict[HyperparameterName, Hyperparameter], TAKEN_AS_IT_IS] = (
-        Field(default={}, max_length=100)
-    )
+    static_hyperparameters: Hyperparameters = Field(default={})
     """Hyperparameters that stay as they are, over those of `train.hyperparameters`."""
     max_jobs: Varying[Annotated[int, Field(ge=1, le=750)]] | None = None
     """The number of training jobs; 10 without it, and every combination for strategy Grid."""

@@ -220,49 +220,15 @@ RESERVED_CHANNELS = ("code", "sm_drivers")
 def _check_training_channel(name: str) -> str:
     if name in RESERVED_CHANNELS:
         raise fault(f"'{name}' is a channel of the container's own", "another name")
-    if not re.fullmatch("[A-Za-z0-9_]{1,64}", name):
-        raise fault(
-            "breaks the container's start script, which exports SM_CHANNEL_… from it",
-            "1 to 64 letters, digits and '_'",
-            "write '_' for '-'" if "-" in name else None,
-        )
     return name
-
-
-def _check_hyperparameter_name(name: str) -> str:
-    if "." in name:
-        reason = "breaks the container's start script, which makes a variable of it"
-        raise fault(reason, "a name without '.'")
-    return name
-
-
-def _check_hyperparameter(value: str) -> str:
-    if "'" in value:
-        reason = "breaks the container's start script, which puts it in single quotes"
-        raise fault(reason, "a value without '")
-    return value
 
 
 TrainingChannelName = Annotated[
-    str,
+    ChannelName,
     AfterValidator(_check_training_channel),
-    _in_schema("^(?!(code|sm_drivers)$)[A-Za-z0-9_]{1,64}$"),
+    _in_schema("^(?!(code|sm_drivers)$)[A-Za-z0-9_][A-Za-z0-9._-]{0,63}$"),
 ]
-HyperparameterName = Annotated[
-    str,
-    Field(min_length=1, max_length=256),
-    LINE,
-    AfterValidator(_check_hyperparameter_name),
-    _in_schema("^[^.]*$"),
-]
-Hyperparameter = Annotated[
-    ScalarText,
-    Field(max_length=2500),
-    LINE,
-    AfterValidator(_check_hyperparameter),
-    _in_schema("^[^']*$"),
-    VARIES,
-]
+"""ChannelName of CreateTrainingJob: what a start script makes of it is checked with the step."""
 
 ScriptArguments = Annotated[
     tuple[Annotated[ScalarText, Field(max_length=256), VARIES_BY_EXECUTION], ...],

@@ -7,6 +7,7 @@ from smp.graph.channels import only_channel, taken_outputs, training_channel
 from smp.graph.findings import DeclaredStep, Findings, Outputs
 from smp.graph.nodes import MODEL_OUTPUT, ChainedInput
 from smp.graph.step_classes.base import Implied, StepClass
+from smp.graph.step_classes.hyperparameters import check_algorithm, check_launched
 from smp.graph.step_classes.inputs import (
     MAX_TRAINING_CHANNELS,
     TRAINING_CODE_CHANNELS,
@@ -19,6 +20,15 @@ def training_outputs(step: DeclaredStep) -> Outputs:
     """Return the one output: the model's artifact."""
     section = step.model.config.train
     return ((MODEL_OUTPUT, only_channel(section.channels if section else ())),)
+
+
+def _check(findings: Findings, step: DeclaredStep, chained: tuple[ChainedInput, ...]) -> Implied:
+    section = step.model.config.train
+    if section is not None and section.entry_point is not None:
+        check_launched(findings, step, section)
+    elif section is not None:
+        check_algorithm(findings, step, section, None)
+    return check_training(findings, step, chained)
 
 
 def check_training(
@@ -55,7 +65,7 @@ TRAINING = StepClass(
     renderer="training.render_training",
     becomes="Training",
     section="train",
-    check=check_training,
+    check=_check,
     outputs=training_outputs,
     retries="job",
     stand_in_section="train",

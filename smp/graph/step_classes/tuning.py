@@ -8,6 +8,7 @@ from smp.graph.channels import taken_outputs
 from smp.graph.findings import DeclaredStep, Findings
 from smp.graph.nodes import ChainedInput
 from smp.graph.step_classes.base import Implied, StepClass
+from smp.graph.step_classes.hyperparameters import check_algorithm, check_tuned
 from smp.graph.step_classes.training import check_training, training_outputs
 
 
@@ -16,6 +17,10 @@ def _check(findings: Findings, step: DeclaredStep, chained: tuple[ChainedInput, 
     train, tune = step.model.config.train, step.model.config.tune
     if train is None or tune is None:
         return {}
+    if train.entry_point is not None:
+        check_tuned(findings, step, train, tune)
+    else:
+        check_algorithm(findings, step, train, tune)
     if train.distributed is not None:
         findings.report_model(
             step.model,

@@ -68,6 +68,7 @@ def run_training(context: StepContext) -> dict[str, Any]:
         grace_seconds=context.grace_seconds,
         stop=context.stop,
         on_line=on_line,
+        tells=not _is_by_toolkit(context),
     )
     try:
         _upload_checkpoints(context)
@@ -114,6 +115,12 @@ def _job(context: StepContext) -> Job:
         image=image,
         uses_image_entrypoint="ContainerEntrypoint" not in specification,
     )
+
+
+def _is_by_toolkit(context: StepContext) -> bool:
+    """Whether the image's toolkit would start the script: process 1, which keeps SIGTERM to itself."""
+    by_toolkit = context.stand_in is None and is_script_mode(context.arguments)
+    return by_toolkit and not context.sandbox.runs_images
 
 
 def _is_by_script(context: StepContext) -> bool:

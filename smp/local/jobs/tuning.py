@@ -13,7 +13,7 @@ from typing import Any
 
 from smp.errors import Problem, SmpError
 from smp.local.jobs.context import StepContext, StepFailure
-from smp.local.jobs.script_mode import is_own_algorithm
+from smp.local.jobs.script_mode import OBJECTIVE, is_own_algorithm
 from smp.local.jobs.search import STRATEGIES, Proposal, Search, read_ranges
 from smp.local.jobs.training import run_training
 from smp.local.jobs.trial_runs import TrialRecords, TrialRun
@@ -150,7 +150,9 @@ class _Tuning:
         directory.mkdir(parents=True)
         context = replace(
             self.context,
-            arguments=training_request(self.definition, trial.values),
+            arguments=training_request(
+                self.definition, {OBJECTIVE: self.objective["MetricName"], **trial.values}
+            ),
             job_name=trial.name,
             directory=directory,
             log=self.context.log.parent / "trials" / f"{trial.name}.txt",

@@ -21,8 +21,8 @@ WATCHDOG = Path(__file__).with_name("watchdog.py")
 INFO_FD = 100
 """The descriptor that a command finds its `info` at, see `start_guarded`."""
 KILLED = 128 + 9
-LAUNCHERS = b"/sm_drivers/"
-"""Is in the command line of the shell and the driver that the SDK has run a training script."""
+DRIVERS, LAUNCHER = b"/sm_drivers/", b"/sm_drivers/smp_launcher.py"
+"""In the command line of the shell that runs the SDK's start script, and of what takes its place."""
 
 
 def start_guarded(
@@ -55,7 +55,7 @@ def start_guarded(
     return Started(
         guarded,
         payload=lambda: (
-            scripts_of([guarded.payload]) if guarded.payload and guarded.poll() is None else []
+            told_of_stop([guarded.payload]) if guarded.payload and guarded.poll() is None else []
         ),
         cleanup=finish,
     )
@@ -76,26 +76,24 @@ def start_with_info(command: Sequence[str], environment: Mapping[str, str]) -> S
             os.close(write_end)
         text = info.read()
     init = int(json.loads(text)["child-pid"]) if text.strip() else 0
-    return Started(started.process, lambda: scripts_of(_children_of(init)), started.cleanup)
+    return Started(started.process, lambda: told_of_stop(_children_of(init)), started.cleanup)
 
 
-def scripts_of(pids: Sequence[int]) -> list[int]:
-    """Return who is to be told to end: what the SDK's launchers run, where a process is such a one.
+def told_of_stop(pids: Sequence[int]) -> list[int]:
+    """Return which of a container's first processes get SIGTERM, as process 1 gets it in the service.
 
-    They would die of SIGTERM and take the script along. Without /proc every process is taken as it is.
+    The SDK's start script is a shell: as process 1 it would not end, nor pass the signal on. It hears
+    nothing. This project's launcher, which takes its place, passes the signal on.
     """
-    found = []
-    for pid in pids:
-        below = _children_of(pid) if _is_launcher(pid) else []
-        found += scripts_of(below) if below else [pid]
-    return found
+    return [pid for pid in pids if not _is_deaf(pid)]
 
 
-def _is_launcher(pid: int) -> bool:
+def _is_deaf(pid: int) -> bool:
     try:
-        return LAUNCHERS in Path(f"/proc/{pid}/cmdline").read_bytes()
+        command = Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
         return False
+    return DRIVERS in command and LAUNCHER not in command
 
 
 def _children_of(pid: int) -> list[int]:

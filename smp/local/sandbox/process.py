@@ -59,19 +59,20 @@ def run_job(
     grace_seconds: float,
     stop: Event,
     on_line: Callable[[str], None],
+    tells: bool = True,
 ) -> Ended:
     """Run a job; SIGTERM at its limit or on a stop, SIGKILL after the grace.
 
-    The log gets the output byte by byte as it comes; `on_line` gets each line as text, with what is
-    not UTF-8 replaced, and lines over 64 KiB in pieces.
+    Where nothing `tells` the script of SIGTERM, it is killed at once: what the grace would bring in the
+    service, without the time. The log gets the output byte by byte as it comes; `on_line` gets each line
+    as text, with what is not UTF-8 replaced, and lines over 64 KiB in pieces.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     started = sandbox.start(job)
+    deadline = time.monotonic() + max_seconds
     try:
         with log.open("ab", buffering=0) as file:
-            return _watch(
-                started, file, on_line, stop, time.monotonic() + max_seconds, grace_seconds
-            )
+            return _watch(started, file, on_line, stop, deadline, grace_seconds if tells else None)
     finally:
         _kill(started)
         started.cleanup()
@@ -83,7 +84,7 @@ def _watch(
     on_line: Callable[[str], None],
     stop: Event,
     deadline: float,
-    grace_seconds: float,
+    grace_seconds: float | None,
 ) -> Ended:
     lines = _LineReader(on_line)
     timed_out = stopped = False
@@ -102,8 +103,9 @@ def _watch(
             now = time.monotonic()
             if kill_at is None and (stop.is_set() or now >= deadline):
                 stopped, timed_out = stop.is_set(), not stop.is_set()
-                _terminate(started)
-                kill_at = now + grace_seconds
+                if grace_seconds is not None:
+                    _terminate(started)
+                kill_at = now + (grace_seconds or 0)
             elif kill_at is not None and (now >= kill_at or _at_once(stop)):
                 _kill(started)
     lines.close()

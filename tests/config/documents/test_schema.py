@@ -33,9 +33,9 @@ BEYOND_A_SCHEMA = {
     "alternatives-in-an-address",
     "line-end-in-an-address",
     "policy-variable-in-an-address",
-    "line-end-in-a-hyperparameter",
     "text-that-shows-as-another",
     "control-character",
+    "hyperparameter-with-a-parameter-in-a-list",
 }
 """Problems with a value that only the loader finds: it knows the service's rules and other keys."""
 

@@ -23,7 +23,7 @@ from tests.local.pipelines import BUCKET, ROLE, Workspace, log_of, statuses, ste
 QUADRATIC = """
 import argparse, os
 parser = argparse.ArgumentParser()
-parser.add_argument('--x', type=float, default=0)
+parser.add_argument('-x', type=float, default=0)
 parser.add_argument('--kind')
 parser.add_argument('--epochs', type=int, default=1)
 given = parser.parse_args()
@@ -198,14 +198,15 @@ def test_static_and_tuned_hyperparameters_reach_the_script(workspace: Workspace)
     (log,) = (run.step_directory("tune") / "trials").iterdir()
     assert log.read_text().splitlines()[:2] == [
         "['--depth', '4', '--epochs', '3', '--kind', 'quoted'] 4 [] /opt/ml/code",
-        "['depth', 'epochs', 'kind', 'sagemaker_program', 'sagemaker_submit_directory']",
+        "['_tuning_objective_metric', 'depth', 'epochs', 'kind', 'sagemaker_program', "
+        "'sagemaker_submit_directory']",
     ]
 
 
 def test_a_failing_trial_does_not_fail_the_others(workspace: Workspace) -> None:
     script = """
     import sys
-    x = float(sys.argv[sys.argv.index('--x') + 1])
+    x = float(sys.argv[sys.argv.index('-x') + 1])
     if x == 2:
         open('/opt/ml/output/failure', 'w').write('two is forbidden')
         sys.exit(1)
@@ -227,7 +228,7 @@ def test_a_failing_trial_does_not_fail_the_others(workspace: Workspace) -> None:
 def test_a_trial_that_diverged_is_not_the_best(workspace: Workspace) -> None:
     script = """
     import sys
-    x = sys.argv[sys.argv.index('--x') + 1]
+    x = sys.argv[sys.argv.index('-x') + 1]
     print('loss=0.1')
     print(f'loss={x}')
     """
@@ -260,7 +261,7 @@ def test_fails_where_every_trial_was_stopped(workspace: Workspace) -> None:
 def test_early_stopping_ends_hopeless_trials(workspace: Workspace) -> None:
     script = """
     import sys, time
-    x = float(sys.argv[sys.argv.index('--x') + 1])
+    x = float(sys.argv[sys.argv.index('-x') + 1])
     for epoch in range(4 if x < 10 else 400):
         print(f'loss={x + 1 / (epoch + 1)}', flush=True)
         time.sleep(0.02)
@@ -298,7 +299,7 @@ def test_early_stopping_ends_hopeless_trials(workspace: Workspace) -> None:
 def test_a_completion_criterion_ends_the_search(
     workspace: Workspace, criteria: Json, expected: list[str]
 ) -> None:
-    script = "import sys; print('loss=' + sys.argv[sys.argv.index('--x') + 1])"
+    script = "import sys; print('loss=' + sys.argv[sys.argv.index('-x') + 1])"
     values = ["1", "3", "4", "5", "6", "7"]
     if "TargetObjectiveMetricValue" in criteria:
         values = ["9", "3", "1"]

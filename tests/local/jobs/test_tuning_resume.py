@@ -14,7 +14,7 @@ from tests.local.test_resume import only_run, start
 
 SLOW = """
 import os, sys, time
-x = sys.argv[sys.argv.index('--x') + 1]
+x = sys.argv[sys.argv.index('-x') + 1]
 time.sleep(0.3)
 open(os.environ['SM_MODEL_DIR'] + '/x', 'w').write(x)
 print('loss=' + x)
