@@ -10,7 +10,7 @@ import pytest
 from smp.compiler.cache.compile_all import inputs_of
 from smp.definition.code.store import CodeStore
 from smp.definition.compiled import CompiledPipeline
-from smp.errors import ScriptError
+from smp.errors import ConfigError, ScriptError
 from tests.compiler.compiling import (
     arguments,
     channels,
@@ -298,3 +298,45 @@ def test_fails_where_the_stand_in_is_left_out_of_the_packed_files(tmp_path: Path
     write(tmp_path / DIRECTORY / "scripts/.smpignore", "local\n")
     with pytest.raises(ScriptError, match=r"demo\.train\.local_stand_in: is left out of what"):
         compile_demo(tmp_path, "fit: Training", demo__train=ALGORITHM)
+
+
+def test_channels_have_settings_of_their_own(tmp_path: Path) -> None:
+    train = (
+        f"{{image_uri: {IMAGE}, entry_point: train.py, content_type: text/csv, input_mode: FastFile, "
+        "channels: {a: {dataFiles: [{fileName: 's3://data/a'}], content_type: application/x-npy, "
+        "input_mode: File, distribution: ShardedByS3Key}, b: {dataFiles: [{fileName: 's3://data/b'}]}, "
+        "prep_train: {content_type: application/json}}}"
+    )
+    steps = "prep: Processing\nfit: Training, chain_input_source_step: prep\n"
+    found = channels(compile_demo(tmp_path, steps, demo__train=train), "fit")
+    settings = {
+        name: (
+            item["ContentType"],
+            item["InputMode"],
+            item["DataSource"]["S3DataSource"]["S3DataDistributionType"],
+        )
+        for name, item in found.items()
+    }
+    assert settings["a"] == ("application/x-npy", "File", "ShardedByS3Key")
+    assert settings["b"] == ("text/csv", "FastFile", "FullyReplicated")
+    assert settings["prep_train"] == ("application/json", "FastFile", "FullyReplicated")
+    assert settings["prep_test"] == ("text/csv", "FastFile", "FullyReplicated")
+
+
+def test_an_algorithm_s_chained_channel_has_its_own_type(tmp_path: Path) -> None:
+    train = (
+        "{algorithm: xgboost, algorithm_version: '1.7-1', channels: {train: {content_type: text/csv}, "
+        "test: {content_type: text/libsvm}}}"
+    )
+    steps = "prep: Processing\nfit: Training, chain_input_source_step: prep\n"
+    found = channels(compile_demo(tmp_path, steps, demo__train=train), "fit")
+    assert {name: item["ContentType"] for name, item in found.items()} == {
+        "train": "text/csv",
+        "test": "text/libsvm",
+    }
+
+
+def test_fails_for_settings_of_a_channel_without_data(tmp_path: Path) -> None:
+    train = f"{{image_uri: {IMAGE}, entry_point: train.py, channels: {{a: {{input_mode: Pipe}}}}}}"
+    with pytest.raises(ConfigError, match="has no effect: the channel has no files"):
+        compile_demo(tmp_path, "fit: Training\n", demo__train=train)

@@ -208,7 +208,7 @@ def test_an_objective_that_no_metric_defines_fails(tmp_path: Path) -> None:
             "has no logarithm",
         ),
         ("ranges: {r: {type: contnuous, min: 0, max: 1}}", "is not one of the allowed values"),
-        ("ranges: {}", "has too few entries"),
+        ("ranges: {}", "searches no hyperparameter"),
         (
             "strategy: Grid, ranges: {r: {type: integer, min: 1, max: 2}}",
             "is not a categorical range, and strategy Grid takes no other",
@@ -343,3 +343,55 @@ def test_fails_where_a_parameter_makes_no_range(
         searched(tmp_path, ranges)
     (problem,) = failure.value.problems
     assert (problem.reason, problem.found) == (reason, found)
+
+
+def test_a_search_ends_by_what_it_found(tmp_path: Path) -> None:
+    tune = (
+        "{objective: {metric: auc, type: Minimize, target: 0}, strategy: Hyperband, "
+        "hyperband: {min_resource: 2, max_resource: 20}, max_jobs_without_improvement: 5, "
+        "stop_on_convergence: true, ranges: {depth: {type: integer, min: 1, max: 9}}}"
+    )
+    compiled = compile_demo(tmp_path, "fit: Tuning\n", demo__train=TRAIN, demo__tune=tune)
+    config = arguments(compiled, "fit")["HyperParameterTuningJobConfig"]
+    assert config["StrategyConfig"] == {
+        "HyperbandStrategyConfig": {"MinResource": 2, "MaxResource": 20}
+    }
+    assert config["TuningJobCompletionCriteria"] == {
+        "TargetObjectiveMetricValue": 0,
+        "BestObjectiveNotImproving": {"MaxNumberOfTrainingJobsNotImproving": 5},
+        "ConvergenceDetected": {"CompleteOnConvergence": "Enabled"},
+    }
+
+
+def test_the_service_may_choose_the_ranges(tmp_path: Path) -> None:
+    tune = "{objective: {metric: auc}, autotune: true, auto_parameters: {rate: 0.1, depth: 4}}"
+    compiled = compile_demo(tmp_path, "fit: Tuning\n", demo__train=TRAIN, demo__tune=tune)
+    request = arguments(compiled, "fit")
+    assert request["Autotune"] == {"Mode": "Enabled"}
+    assert request["HyperParameterTuningJobConfig"]["ParameterRanges"]["AutoParameters"] == [
+        {"Name": "rate", "ValueHint": "0.1"},
+        {"Name": "depth", "ValueHint": "4"},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ("autotune: true", "searches no hyperparameter"),
+        ("auto_parameters: {rate: 1}", "has no effect without 'autotune'"),
+        (
+            "autotune: true, auto_parameters: {a: 1}, ranges: {a: {type: integer, min: 1, max: 2}}",
+            "has a range, or a value, already",
+        ),
+        ("hyperband: {min_resource: 1}, ranges: {a: {type: integer, min: 1, max: 2}}", "Hyperband"),
+        (
+            "strategy: Hyperband, hyperband: {min_resource: 4, max_resource: 4}, "
+            "ranges: {a: {type: integer, min: 1, max: 2}}",
+            "is not more than min_resource",
+        ),
+    ],
+)
+def test_fails_for_a_search_that_cannot_be_meant(keys: str, message: str, tmp_path: Path) -> None:
+    tune = f"{{objective: {{metric: auc}}, {keys}}}"
+    with pytest.raises(ConfigError, match=message):
+        compile_demo(tmp_path, "fit: Tuning\n", demo__train=TRAIN, demo__tune=tune)

@@ -245,7 +245,9 @@ def whole_channel(name: str, uri: Any, content_type: str | None = None) -> Chann
 
 
 def job_channel(name: str, uri: Any, section: TrainSection, data_type: str = "S3Prefix") -> Channel:
-    """Return one channel of a training job."""
+    """Return one channel of a training job, with settings of its own or those of the section."""
+    if name in section.channels:
+        section = section.model_copy(update=section.channels[name].settings)
     optional = {"content_type": section.content_type} if section.content_type else {}
     return Channel(
         channel_name=name,

@@ -41,11 +41,11 @@ class _JobTuningStep(TuningStep):  # type: ignore[misc]
     """A Tuning step whose training jobs are defined as a Training step defines its own."""
 
     def __init__(
-        self, *, job: TrainingStep, output_path: str, seed: int | None, **options: Any
+        self, *, job: TrainingStep, output_path: str, tune: TuneSection, **options: Any
     ) -> None:
         super().__init__(**options)
         self._job = job
-        self._seed = seed
+        self._tune = tune
         self.output_path = output_path
 
     @property
@@ -60,9 +60,39 @@ class _JobTuningStep(TuningStep):  # type: ignore[misc]
         request = {k: v for k, v in self._job.arguments.items() if k in _members()}
         tuning: Json = dict(super().arguments)
         tuning["TrainingJobDefinition"] = {**tuning["TrainingJobDefinition"], **request}
-        if self._seed is not None:  # the SDK leaves 0 out
-            tuning["HyperParameterTuningJobConfig"]["RandomSeed"] = self._seed
+        tuning["HyperParameterTuningJobConfig"].update(_search_settings(self._tune))
+        if self._tune.auto_parameters:
+            ranges = tuning["HyperParameterTuningJobConfig"].setdefault("ParameterRanges", {})
+            ranges["AutoParameters"] = [
+                {"Name": name, "ValueHint": hint}
+                for name, hint in self._tune.auto_parameters.items()
+            ]
+        if self._tune.autotune:
+            tuning["Autotune"] = {"Mode": "Enabled"}
         return tuning
+
+
+def _search_settings(tune: TuneSection) -> Json:
+    """Return what the SDK's tuner leaves out: 0 as a seed, a target of 0, and when the search ends."""
+    criteria: Json = {}
+    if tune.objective.target is not None:
+        criteria["TargetObjectiveMetricValue"] = tune.objective.target
+    if tune.max_jobs_without_improvement is not None:
+        count = tune.max_jobs_without_improvement
+        criteria["BestObjectiveNotImproving"] = {"MaxNumberOfTrainingJobsNotImproving": count}
+    if tune.stop_on_convergence:
+        criteria["ConvergenceDetected"] = {"CompleteOnConvergence": "Enabled"}
+    settings: Json = {"TuningJobCompletionCriteria": criteria} if criteria else {}
+    if tune.seed is not None:
+        settings["RandomSeed"] = tune.seed
+    if tune.hyperband is not None:
+        resources = {
+            "MinResource": tune.hyperband.min_resource,
+            "MaxResource": tune.hyperband.max_resource,
+        }
+        given = {name: value for name, value in resources.items() if value is not None}
+        settings["StrategyConfig"] = {"HyperbandStrategyConfig": given}
+    return settings
 
 
 @lru_cache(maxsize=1)
@@ -93,7 +123,7 @@ def render_tuning(context: StepContext, node: StepNode) -> list[Any]:
     return [
         _JobTuningStep(
             job=job,
-            seed=tune.seed,
+            tune=tune,
             output_path=trainer.output_data_config.s3_output_path,
             name=node.emitted[0],
             step_args=_tuner(section, tune, trainer).tune(inputs=channels, wait=False),
@@ -142,6 +172,7 @@ def _tuner(section: TrainSection, written: TuneSection, trainer: Any) -> Hyperpa
         early_stopping_type=tune.early_stopping,
         base_tuning_job_name=tune.base_job_name,
         warm_start_config=_warm_start(tune),
+        autotune=tune.autotune,
         tags=sdk_tags(tune.tags),
     )
 

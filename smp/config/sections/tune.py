@@ -10,7 +10,9 @@ from smp.config.values.aws import HyphenatedName
 from smp.config.values.base import (
     LINE,
     ConfigModel,
+    Flag,
     Number,
+    ScalarText,
     Tags,
     Text,
     fault,
@@ -102,6 +104,24 @@ class Objective(ConfigModel):
     """A metric of `train.metric_definitions`, or one that a built-in algorithm reports."""
     type: Literal["Maximize", "Minimize"] = "Maximize"
     """Which way is better."""
+    target: Number | None = None
+    """The value of the metric that is good enough: the search ends when a job reaches it."""
+
+
+class HyperbandSection(ConfigModel):
+    """How many epochs, or other units that the metric is logged by, strategy Hyperband gives a job."""
+
+    min_resource: Annotated[int, Field(ge=1)] | None = None
+    """What each job gets at least before it may be ended."""
+    max_resource: Annotated[int, Field(ge=1)] | None = None
+    """What the best jobs get at most."""
+
+    @model_validator(mode="after")
+    def _check_order(self) -> HyperbandSection:
+        least, most = self.min_resource, self.max_resource
+        if least is not None and most is not None and least >= most:
+            raise fault("is not more than min_resource", f"more than {least}", at=("max_resource",))
+        return self
 
 
 class WarmStart(ConfigModel):
@@ -129,8 +149,20 @@ class TuneSection(ConfigModel):
     """How the next hyperparameters are chosen."""
     objective: Objective
     """What the search is for."""
-    ranges: dict[HyperparameterName, Range] = Field(min_length=1, max_length=MAX_RANGES)
-    """The hyperparameters that are searched."""
+    ranges: dict[HyperparameterName, Range] = Field(default={}, max_length=MAX_RANGES)
+    """The hyperparameters that are searched; needed without `auto_parameters`."""
+    autotune: Flag = False
+    """Whether SageMaker chooses ranges, strategy and further settings that are not given."""
+    auto_parameters: dict[HyperparameterName, Annotated[ScalarText, Field(max_length=256)]] = Field(
+        default={}, max_length=100
+    )
+    """With `autotune`: hyperparameters whose ranges SageMaker chooses, each with a value as a hint."""
+    hyperband: HyperbandSection | None = None
+    """With strategy Hyperband: how much each job gets."""
+    max_jobs_without_improvement: Annotated[int, Field(ge=3)] | None = None
+    """After how many jobs that are no better than the best the search ends."""
+    stop_on_convergence: Flag = False
+    """Whether the search ends when SageMaker expects no better job."""
     static_hyperparameters: Hyperparameters = Field(default={})
     """Hyperparameters that stay as they are, over those of `train.hyperparameters`."""
     max_jobs: Varying[Annotated[int, Field(ge=1, le=750)]] | None = None
@@ -147,6 +179,21 @@ class TuneSection(ConfigModel):
     """Earlier jobs to begin with."""
     tags: Tags = ()
     """Tags of the tuning job and its training jobs, beside those of the pipeline."""
+
+    @model_validator(mode="after")
+    def _check_ranges(self) -> TuneSection:
+        if not self.ranges and not self.auto_parameters:
+            raise fault("searches no hyperparameter", "ranges, or autotune with auto_parameters")
+        if self.auto_parameters and not self.autotune:
+            reason = "has no effect without 'autotune'"
+            raise fault(reason, "autotune: true", at=("auto_parameters",))
+        for name in self.auto_parameters:
+            if name in self.ranges or name in self.static_hyperparameters:
+                reason = "has a range, or a value, already"
+                raise fault(reason, "one of the two", at=("auto_parameters", name))
+        if self.hyperband is not None and self.strategy != "Hyperband":
+            raise fault("is for strategy Hyperband", "strategy: Hyperband", at=("hyperband",))
+        return self
 
     @model_validator(mode="after")
     def _check_strategy(self) -> TuneSection:

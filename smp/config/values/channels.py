@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
 from smp.config.values.aws import (
     ChannelName,
     ContainerPath,
+    ContentType,
     DataBucket,
     FileName,
     S3Prefix,
     TrainingChannelName,
 )
-from smp.config.values.base import ConfigModel, Text, fault, pattern
+from smp.config.values.base import ConfigModel, S3Distribution, Text, fault, pattern
+from smp.config.values.varying import VARIES
 from smp.definition.expressions import BEGIN
 
 BUCKET_SPELLINGS = {"s3Bucket": "s3BucketName", "s3InputPrefix": "inputBucketPrefix"}
@@ -83,6 +85,23 @@ class Channel(ConfigModel):
         return self
 
 
+class TrainingChannel(Channel):
+    """A channel of a training job; what it leaves out is as the section has it."""
+
+    content_type: Annotated[ContentType, VARIES] | None = None
+    """The content type of the channel's data."""
+    input_mode: Annotated[Literal["File", "FastFile", "Pipe"], VARIES] | None = None
+    """How the channel's data gets into the container."""
+    distribution: Annotated[S3Distribution, VARIES] | None = None
+    """Whether each instance gets all of the channel's data or a part of it."""
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """Return what it has in place of the section's own."""
+        keys = ("content_type", "input_mode", "distribution")
+        return {key: value for key in keys if (value := getattr(self, key)) is not None}
+
+
 class PreprocessChannel(Channel):
     """A channel of preprocessing: also the output of the same name."""
 
@@ -133,9 +152,10 @@ def _read_channels(value: Any) -> Any:
 
 
 TrainingChannels = Annotated[
-    dict[TrainingChannelName, Channel],
+    dict[TrainingChannelName, TrainingChannel],
     BeforeValidator(
-        _read_channels, json_schema_input_type=str | dict[TrainingChannelName, Channel | None]
+        _read_channels,
+        json_schema_input_type=str | dict[TrainingChannelName, TrainingChannel | None],
     ),
 ]
 PreprocessChannels = Annotated[

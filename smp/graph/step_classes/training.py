@@ -49,6 +49,15 @@ def check_training(
                 *("train", "channels", name),
                 allowed="dataFiles, or a Processing step with this output in chain_input_source_step",
             )
+    for name, channel in section.channels.items():
+        for key in channel.settings if name not in names else ():
+            findings.report_model(
+                step.model,
+                f"has no effect: the channel has no files, and no step that '{step.config.step_name}' "
+                "chains gives it data",
+                *("train", "channels", name, key),
+                allowed=f"dataFiles, or the name of a chained channel: {', '.join(names) or 'none'}",
+            )
     if section.entry_point is not None:
         names += TRAINING_CODE_CHANNELS
     if section.model_data_uri:

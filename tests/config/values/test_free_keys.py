@@ -22,6 +22,7 @@ NO_OBJECT_OF_A_REQUEST = {
     "ranges": "lists by the kind of range",
     "outputs": "a list of output parameters",
     "reports": "a list of property files",
+    "auto_parameters": "a list of names and hints",
     "models": "names of models, which become steps",
     "environments": "names of environments",
     "TriggerBase.parameters": "a list of parameters",
