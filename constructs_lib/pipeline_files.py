@@ -23,8 +23,7 @@ from constructs_lib.job_environment import JobEnvironment
 from constructs_lib.role_policy import RolePolicy, write_logs
 from smp.definition.compiled import CODE_PREFIX, CodeTree
 from smp.definition.permissions.statement import Statement
-
-DEFINITION_PREFIX = "definitions"
+from smp.definition.reserved_prefixes import DEFINITION_PREFIX
 
 MEBIBYTE = 1024 * 1024
 UPLOAD_ACTIONS = ("s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload")

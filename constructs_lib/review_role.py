@@ -13,11 +13,11 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from constructs_lib.pipeline_files import DEFINITION_PREFIX
 from constructs_lib.role_policy import RolePolicy
 from constructs_lib.trust import named_roles
 from smp.definition.compiled import CODE_PREFIX
 from smp.definition.permissions.statement import Statement
+from smp.definition.reserved_prefixes import DEFINITION_PREFIX
 
 
 class ReviewRole(Construct):

@@ -20,11 +20,11 @@ from constructs_lib.definition_text import (
 from constructs_lib.job_environment import JobEnvironment
 from constructs_lib.pipeline_arn import identity_from_name
 from constructs_lib.pipeline_basis import PipelineBasis
-from constructs_lib.pipeline_files import DEFINITION_PREFIX
 from constructs_lib.pipeline_interface import ISageMakerPipeline, import_by_arn, import_by_name
 from constructs_lib.pipeline_role import PipelineRole
 from smp.definition.compiled import CompiledPipeline
 from smp.definition.deploy_values import substitute
+from smp.definition.reserved_prefixes import DEFINITION_PREFIX
 from smp.definition.triggers import SAGEMAKER
 
 if TYPE_CHECKING:

@@ -14,10 +14,10 @@ from constructs import Construct
 
 from constructs_lib.definition_text import content_name
 from constructs_lib.pipeline_basis import PipelineBasis
-from constructs_lib.pipeline_files import DEFINITION_PREFIX
 from constructs_lib.role_policy import RolePolicy, write_logs
 from smp.definition.deploy_values import substitute
 from smp.definition.permissions.statement import Statement
+from smp.definition.reserved_prefixes import DEFINITION_PREFIX
 from smp.export.airflow import render_serverless, serverless_permissions
 
 

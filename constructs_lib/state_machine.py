@@ -22,13 +22,13 @@ from constructs_lib.definition_text import (
     in_lines,
 )
 from constructs_lib.pipeline_basis import PipelineBasis
-from constructs_lib.pipeline_files import DEFINITION_PREFIX
 from constructs_lib.pipeline_triggers import PipelineTriggers
 from constructs_lib.role_policy import RolePolicy
 from constructs_lib.trigger_starts import StateMachineStart
 from smp.definition.console import console_page
 from smp.definition.deploy_values import substitute
 from smp.definition.permissions.statement import Statement
+from smp.definition.reserved_prefixes import DEFINITION_PREFIX
 from smp.definition.triggers import STEP_FUNCTIONS, state_machine_name
 from smp.export.stepfunctions import render_state_machine, state_machine_permissions
 

@@ -16,6 +16,7 @@ from smp.config.steps.base import StandInNaming
 from smp.definition.code.store import CodeStore
 from smp.definition.compiled import CompiledPipeline, ModelPackageGroup, StandIn
 from smp.definition.permissions.access import analyse_access
+from smp.definition.permissions.reserved import check_reserved
 from smp.definition.request_check import check_limits, check_requests
 from smp.errors import CompileError, Problem, ScriptError
 from smp.graph.nodes import PipelineGraph, StepNode, model_package_group_name
@@ -72,7 +73,8 @@ def check_compiled(compiled: CompiledPipeline, at_step: Callable[[str, Problem],
     `at_step` says of a problem to which step of the definition it belongs.
     """
     problems = [replace(found, path=compiled.name) for found in check_limits(compiled)]
-    problems += [at_step(name, problem) for name, problem in check_requests(compiled)]
+    found = [*check_requests(compiled), *check_reserved(compiled)]
+    problems += [at_step(name, problem) for name, problem in found]
     if problems:
         raise CompileError(problems)
 

@@ -12,6 +12,7 @@ from smp.config.values.base import LINE, TAKEN_AS_IT_IS, ScalarText, Text, fault
 from smp.config.values.instance_types import InstanceKind, instance_types
 from smp.config.values.varying import VARIES, VARIES_BY_EXECUTION, ParameterizableText, Varying
 from smp.definition.expressions import ITEM, REFERENCE
+from smp.definition.reserved_prefixes import RESERVED_WORDS, reserved_prefix
 from smp.errors import near_names
 from smp.text.messages import shown
 
@@ -92,6 +93,11 @@ def _check_uri(value: str) -> str:
     if not BUCKET.fullmatch(DEPLOY_TIME_NAME.sub("x1y", bucket)):
         raise fault(f"{shown(bucket)} is not a name of an S3 bucket", BUCKET_WORDS)
     _refuse_patterns(value)
+    if prefix := reserved_prefix(value):
+        raise fault(
+            f"is below {prefix}/, where a deployment keeps scripts and definitions of all pipelines",
+            f"a prefix of SMP_S3BUCKETNAME other than {RESERVED_WORDS}",
+        )
     return value
 
 

@@ -132,6 +132,15 @@ def analyse_access(pipeline: CompiledPipeline) -> Access:
     )
 
 
+def written_uris(step: Json, parameters: Json) -> tuple[str, ...]:
+    """Return the S3 URIs that a step's job writes below; one that is not known whole ends in `*`."""
+    texts = [*_texts(_own_arguments(step), parameters)]
+    found = [text for path, text in texts if WRITTEN_UNDER.intersection(path)]
+    if step["Type"] == EMR_SERVERLESS.name:
+        found += [text for path, text in texts if path[-1:] == ("logUri",)]
+    return tuple(dict.fromkeys(text for text in found if _is_s3(text)))
+
+
 def _reads_results(row: StepType) -> bool:
     return row is REGISTER_MODEL or row.compares_baselines
 
