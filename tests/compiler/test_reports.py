@@ -43,9 +43,8 @@ def test_a_metrics_step_reads_the_model_archive_and_the_test_data(tmp_path: Path
     inputs = processing_inputs(compiled, "score")
     assert inputs["fit-input"]["S3Uri"] == {"Get": "Steps.fit.ModelArtifacts.S3ModelArtifacts"}
     assert inputs["fit-input"]["LocalPath"] == "/opt/ml/processing/input/fit-train"
-    assert inputs["prep-input"]["S3Uri"] == {
-        "Get": "Steps.prep.ProcessingOutputConfig.Outputs['train'].S3Output.S3Uri"
-    }
+    output = {"Get": "Steps.prep.ProcessingOutputConfig.Outputs['train'].S3Output.S3Uri"}
+    assert inputs["prep-input"]["S3Uri"] == {"Std:Join": {"On": "", "Values": [output, "/"]}}
 
 
 def test_a_metrics_step_reads_the_best_model_of_a_search(tmp_path: Path) -> None:
