@@ -1,6 +1,6 @@
 """The CDK app: settings and model configurations in, stacks of one environment or of the delivery out.
 
-It alone reads the environment and the CDK context. Where nothing changed since the last time it leaves
+It alone reads the environment and the CDK context. If nothing changed since the last time it leaves
 the assembly as it is, and large packages are imported only after that.
 """
 

@@ -1,4 +1,4 @@
 """CDK constructs of a deployed pipeline, one noun a file.
 
-A construct reads no file of its own, no environment and no context, and never imports a stack.
+A construct reads no files, no environment variables and no context, and never imports a stack.
 """

@@ -14,8 +14,8 @@ KEEP_UPLOADS_DAYS = 7
 LOGS_BY_POLICY = "@aws-cdk/aws-s3:serverAccessLogsUseBucketPolicy"
 
 NO_REPLICATION = (
-    "Versions are kept; a copy in another region is a decision about where data may lie, "
-    "which whoever deploys takes."
+    "Versions are kept; whether data may be copied to another region is for "
+    "the deploying organisation to decide."
 )
 
 

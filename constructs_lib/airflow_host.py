@@ -1,4 +1,4 @@
-"""An Airflow on one instance: what the instance runs, and what it may do beside the steps of pipelines."""
+"""An Airflow on one instance: what it runs, and its permissions in addition to the pipelines' steps."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ class AirflowHost(Construct):
             "ReadDags",
             ["s3:GetObject"],
             [self._bucket.arn_for_objects(f"{DAGS_PREFIX}/*")],
-            wildcard="Each pipeline has a directory of its own below this prefix.",
+            wildcard="Each pipeline has its own directory below this prefix.",
         )
         yield Statement(
             "ListDags",

@@ -1,4 +1,4 @@
-"""Where an Airflow lives in a network, and the firewall around it."""
+"""The subnets and security groups of an Airflow."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ class Firewall(Construct):
 
 
 def add_endpoints(scope: Construct, place: AirflowNetworking, services: Iterable[str]) -> list[str]:
-    """Add private endpoints in a network made here; return the names of the services.
+    """Add private endpoints in a network that the app created; return the names of the services.
 
     `services` are names of the CDK's `InterfaceVpcEndpointAwsService`.
     """

@@ -26,7 +26,7 @@ class DagHome:
 
 
 class Dag(Construct):
-    """The DAG and its values lie in a directory of their own, which goes with the stack."""
+    """The DAG and its values are in a separate directory, which is deleted with the stack."""
 
     def __init__(
         self,

@@ -48,7 +48,7 @@ class DagBucket(Construct):
         self.node.default_child = self.bucket.node.default_child
 
     def add_shared_files(self, files: PipelineFiles) -> None:
-        """Put beside the DAGs what all of them import. It is in no DAG's directory: it stays."""
+        """Upload what all DAGs import. It is outside each DAG's directory, so deleting one keeps it."""
         shared = all_runtime_files()
         ignored = "".join(f"{name}\n" for name in sorted(shared))
         files.add_directory(

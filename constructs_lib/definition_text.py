@@ -9,7 +9,7 @@ from typing import Any
 import aws_cdk as cdk
 
 MAX_INLINE_CHARACTERS = 100 * 1024
-"""From here on the definition is an object in the bucket: a template holds 1 MB in all."""
+"""A longer definition is uploaded to the bucket: a template is limited to 1 MB."""
 
 
 def compact(definition: Any) -> str:
@@ -18,7 +18,7 @@ def compact(definition: Any) -> str:
 
 
 def in_lines(definition: Any) -> dict[str, Any]:
-    """Return a definition as text of which a template shows every line by itself.
+    """Return a definition as text that a template shows line by line.
 
     A join is made by hand: the CDK's own would put all that is between two tokens into one string.
     """

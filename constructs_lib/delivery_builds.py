@@ -1,4 +1,4 @@
-"""The builds of a delivery: what each runs, where, and as whom.
+"""The builds of a delivery: the commands, network and role of each.
 
 Every command is the app's own; none comes from a model repository, and none is given a secret.
 """
@@ -44,7 +44,7 @@ APPROVAL_TEXT = "APPROVAL_TEXT"
 
 @dataclass(frozen=True)
 class BuildPlace:
-    """Where builds run: with the services' own network or in subnets of a VPC."""
+    """The network of builds: CodeBuild's default or subnets of a VPC."""
 
     vpc: ec2.IVpc | None = None
     subnets: ec2.SubnetSelection | None = None
@@ -93,7 +93,7 @@ class DeliveryBuilds:
         log_group: logs.ILogGroup,
         place: BuildPlace,
     ) -> None:
-        """`revisions` says which commits are delivered, in variables of the pipeline."""
+        """`revisions` names the delivered commits, as variables of the pipeline."""
         self._scope = scope
         self._app = app
         self._revisions = revisions
@@ -185,7 +185,7 @@ class DeliveryBuilds:
     def review(
         self, target: Target, assembly: pipelines.FileSet, *, check_permissions: bool
     ) -> pipelines.CodeBuildStep:
-        """Return the build that writes what would change, for whoever approves it.
+        """Return the build that writes what would change, for the approver.
 
         Its log has the whole text, its variable APPROVAL_TEXT the beginning and the log's address.
         """

@@ -29,12 +29,12 @@ class SlackChannel:
 
 @dataclass(frozen=True)
 class Notice:
-    """What an event is told as: a headline and sentences, with paths of the event in `<…>`."""
+    """The message for an event: a headline and sentences, with paths of the event in `<…>`."""
 
     headline: str
     lines: tuple[str, ...]
     values: Mapping[str, str]
-    """The name that stands in the sentences, to its path in the event."""
+    """Each name used in the sentences, to its path in the event."""
 
 
 ACTION_CHANGE = "CodePipeline Action Execution State Change"
@@ -96,7 +96,7 @@ FAILED_EXECUTION = Notice(
 class DeliveryNotifications(Construct):
     """Rules for failures and waiting approvals, an encrypted topic for e-mail, another for the chat.
 
-    The chat takes messages of its own form only, so it has a topic of its own. Each address has to
+    The chat accepts only its own message format, so it has a separate topic. Each address has to
     confirm its subscription once.
     """
 
@@ -114,7 +114,7 @@ class DeliveryNotifications(Construct):
         """`key` is one made in this stack: its policy is extended so that events can be encrypted.
 
         `watch_executions` adds notices of failed steps of SageMaker pipelines in the delivery's own
-        account and region, whoever started them.
+        account and region, also of those that a person started.
         """
         super().__init__(scope, construct_id)
         self.mail_topic = self._topic("Mail", key) if emails else None

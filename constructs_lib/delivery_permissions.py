@@ -28,12 +28,12 @@ ENCRYPTING = {
 }
 WRITING = {
     "AwsSolutions-IAM5[Action::s3:Abort*]": "Ends uploads to this bucket that did not come through.",
-    "AwsSolutions-IAM5[Action::s3:DeleteObject*]": "CodePipeline's grant for whoever makes an artifact; "
+    "AwsSolutions-IAM5[Action::s3:DeleteObject*]": "CodePipeline's grant for actions that write artifacts; "
     "the bucket keeps versions.",
 }
 ARTIFACTS = "Each run of the delivery names its artifacts anew."
 OTHER_KEYS = (
-    "The key of the bucket in another region has no ARN that is known here; "
+    "The key of the bucket in another region has no ARN known to this stack; "
     "the condition on its alias leaves no other key."
 )
 LOGS = "CodeBuild's own default log group, which stays unused: logs go to the encrypted one."
@@ -53,7 +53,7 @@ def tighten_permissions(
     connection_arns: Iterable[str],
     other_buckets: Iterable[s3.IBucket],
 ) -> None:
-    """To be called once the pipeline is built; `builds` are those with a role of their own."""
+    """Call after the pipeline is built; `builds` are those that have their own role."""
     _settle_pipeline(pipeline.pipeline.role, bucket, connection_arns, other_buckets)
     for build in builds:
         made = build.primary_output is not None
@@ -174,7 +174,7 @@ def _settle_publishing(role: iam.Role, bucket: s3.IBucket) -> None:
             _on(role, bucket.arn_for_objects("*")): ARTIFACTS,
             _on(role, log_groups): LOGS,
             _on(role, reports): REPORTS,
-            "AwsSolutions-IAM5[Resource::*]": "Allowed by the library, and denied here.",
+            "AwsSolutions-IAM5[Resource::*]": "Allowed by the library, and denied by this policy.",
         },
     )
 

@@ -1,4 +1,4 @@
-"""Where the jobs of a pipeline run and what they share: bucket, key, network, perhaps a role."""
+"""What the jobs of a pipeline share: bucket, key, network and optionally a role."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class JobEnvironment:
     def subnets_for(self, pipeline: CompiledPipeline) -> Sequence[str]:
         """Return the subnets in which a pipeline's jobs run.
 
-        Raises SetupError where the pipeline asks for the internet and the deployment has no way out.
+        Raises SetupError if the pipeline needs internet access and the deployment has none.
         """
         if not pipeline.internet_egress:
             return self.subnet_ids
@@ -77,8 +77,8 @@ class JobEnvironment:
             raise SetupError(
                 [
                     Problem(
-                        f"pipeline '{pipeline.name}' asks for the internet "
-                        "(conf.sagemakerNetworkSecurity.internet_egress) and has no way out",
+                        f"pipeline '{pipeline.name}' needs internet access "
+                        "(conf.sagemakerNetworkSecurity.internet_egress) and the deployment has none",
                         allowed="with network.internetEgress or network.egressSubnetIds in cdk.json",
                     )
                 ]

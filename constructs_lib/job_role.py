@@ -1,6 +1,6 @@
 """The role that the jobs of one pipeline assume.
 
-What it may do is planned by `smp.definition.permissions.plan`; nothing is added here.
+`smp.definition.permissions.plan` plans its permissions; this module adds none.
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ LOG_KINDS = {
 """The service writes to a group `airflow-<environment>-<kind>` for each (Amazon MWAA, logs)."""
 
 ENDPOINTS = ("AIRFLOW_API", "AIRFLOW_ENV", "AIRFLOW_OPS", "SQS")
-"""What an environment without internet calls beside what jobs do (Amazon MWAA, private routing)."""
+"""What an environment without internet needs in addition to jobs' endpoints (MWAA, private routing)."""
 
 SESSION_ENDPOINTS = ("SSM", "SSM_MESSAGES")
 
@@ -156,7 +156,7 @@ class MwaaEnvironment(Construct):
         )
 
     def _statements(self) -> Iterator[Statement]:
-        """Yield what Amazon MWAA asks of an execution role (user guide, execution role)."""
+        """Yield what an execution role of Amazon MWAA needs (user guide, execution role)."""
         yield Statement(
             "PublishMetrics", ["airflow:PublishMetrics"], [environment_arn(self, self._name)]
         )
@@ -178,7 +178,7 @@ class MwaaEnvironment(Construct):
     def _requirements(self) -> str:
         """Return the list of packages; without internet there are none, and nothing is fetched.
 
-        The service adds constraints of its own where a list names none.
+        If a list has no constraints, the service adds its own.
         """
         size = self._size
         if not size.reaches_internet:

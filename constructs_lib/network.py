@@ -113,7 +113,7 @@ def _name(vpc: ec2.Vpc) -> None:
 
 
 def _add_job_security_group(scope: Network, vpc: ec2.Vpc) -> ec2.SecurityGroup:
-    """Rules between groups are resources of their own: the library names its after where the stack is."""
+    """Rules between groups are separate resources: the library derives their ids from the stack's path."""
     group = ec2.SecurityGroup(
         scope,
         "JobSecurityGroup",

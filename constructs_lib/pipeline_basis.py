@@ -43,7 +43,7 @@ class PipelineBasis:
         environment: JobEnvironment,
         group_removal_policy: cdk.RemovalPolicy = cdk.RemovalPolicy.RETAIN,
     ) -> None:
-        """Raises SetupError where the environment lacks what the pipeline asks for."""
+        """Raises SetupError if the environment lacks what the pipeline needs."""
         self.compiled = pipeline
         self.environment = environment
         self.permissions = plan_permissions(pipeline)
@@ -151,7 +151,7 @@ class PipelineBasis:
 
     @property
     def _values(self) -> dict[str, Callable[[], str | list[str]]]:
-        """What each deploy-time name stands for; the role exists only after its policy's needs."""
+        """The value of each deploy-time name; the role is created after what its policy refers to."""
         return {
             "account_id": lambda: self._stack.account,
             "region": lambda: self._stack.region,

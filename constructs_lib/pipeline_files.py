@@ -35,8 +35,8 @@ GITIGNORE_SPECIAL = re.compile(r"([\\*?\[\]!# ])")
 class PipelineFiles(Construct):
     """Uploads to `code/<sha256>/` and `definitions/` of the bucket, before the pipeline changes.
 
-    The library has one copying function for all uploads of a stack: so they share a role, and each has
-    a policy of its own.
+    The library has one copying function for all uploads of a stack: so they share a role with one
+    policy for each upload.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class PipelineFiles(Construct):
             self._allow("Policy", self.deployments, environment.bucket, prefixes, UPLOAD_ACTIONS)
 
     def add_definition(self, name: str, definition: tuple[str, str]) -> Construct:
-        """Upload a further definition to `definitions/`; return what whoever reads it waits for."""
+        """Upload a further definition to `definitions/`; return what its readers must depend on."""
         source = s3_deployment.Source.data(*definition)
         deployment = self._upload(name, DEFINITION_PREFIX, [source])
         bucket = self._environment.bucket
@@ -96,7 +96,7 @@ class PipelineFiles(Construct):
         *,
         keep: bool = False,
     ) -> Construct:
-        """Put texts below a prefix of another bucket; return what whoever reads them waits for.
+        """Put texts below a prefix of another bucket; return what their readers must depend on.
 
         Without `keep` nothing else stays below the prefix, and with the stack all of it goes.
         """
@@ -173,7 +173,7 @@ def _write_statements(
         [bucket.arn_for_objects(f"{prefix}/*") for prefix in prefixes],
         wildcard="Keys below these prefixes are hashes of content."
         if actions is UPLOAD_ACTIONS
-        else "What lies below this prefix is this pipeline's alone.",
+        else "Only this pipeline uses objects below this prefix.",
     )
     yield Statement(
         "ListFiles",

@@ -1,6 +1,6 @@
 """The role with which SageMaker runs one pipeline: it starts jobs, and hands them their role.
 
-What it may do is planned by `smp.definition.permissions.plan`; nothing is added here.
+`smp.definition.permissions.plan` plans its permissions; this module adds none.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class PipelineRole(Construct):
     ) -> None:
         """`resolve` returns the value of a deploy-time name.
 
-        Raises SetupError for a step type whose permissions are not known here.
+        Raises SetupError for a step type without known permissions.
         """
         super().__init__(scope, construct_id)
         _refuse_unknown(pipeline_name, permissions)
@@ -60,7 +60,7 @@ def _refuse_unknown(pipeline_name: str, permissions: Permissions) -> None:
                 Problem(
                     f"pipeline '{pipeline_name}': the permissions of step type '{kind}' are not known",
                     allowed=", ".join(KNOWN_TYPES),
-                    hint="pass a pipeline_role of your own to SageMakerPipeline",
+                    hint="pass your own pipeline_role to SageMakerPipeline",
                 )
                 for kind in permissions.unknown_step_types
             ]

@@ -1,4 +1,4 @@
-"""What starts a pipeline by itself: schedules, rules on events, and a queue for what could not be started.
+"""What starts a pipeline: schedules, event rules, and a dead-letter queue for failed starts.
 
 EventBridge and Scheduler may start the pipeline, each only for its own rule or schedule.
 """
@@ -36,7 +36,7 @@ KEEP_FAILED_STARTS_DAYS = 14
 
 
 class PipelineTriggers(Construct):
-    """The triggers of one pipeline that are switched on, each with a role of its own."""
+    """The enabled triggers of one pipeline, each with its own role."""
 
     def __init__(
         self,

@@ -22,7 +22,7 @@ from constructs_lib.trust import builds_of_this_account
 from smp.definition.permissions.statement import Statement
 
 HANDOVER_PREFIX = "pull-requests"
-"""Where in the bucket a change lies while it is checked."""
+"""Prefix in the bucket for a change while it is checked."""
 
 IMAGE = "aws/codebuild/standard:7.0"
 PYTHON = "3.11"
@@ -141,7 +141,7 @@ def shared_statements(scope: Construct, place: BuildPlace) -> list[Statement]:
 
 
 def _network_statements(stack: cdk.Stack, network: BuildNetwork) -> list[Statement]:
-    """Return what CodeBuild asks of a role in a VPC (CodeBuild user guide, VPC support)."""
+    """Return what CodeBuild needs from a role in a VPC (CodeBuild user guide, VPC support)."""
     subnets = [
         stack.format_arn(service="ec2", resource="subnet", resource_name=subnet)
         for subnet in network.subnet_ids
@@ -159,7 +159,7 @@ def _network_statements(stack: cdk.Stack, network: BuildNetwork) -> list[Stateme
                 "ec2:DescribeVpcs",
             ],
             ["*"],
-            wildcard="CodeBuild makes interfaces with these permissions; Describe takes no resource.",
+            wildcard="CodeBuild creates interfaces with these; Describe actions have no resource.",
         ),
         Statement(
             "AttachNetwork",

@@ -1,6 +1,6 @@
 """Checks of pull requests, in two kinds of builds so that no file of one meets a right worth having.
 
-It never deploys, and never lets a repository say what a build runs.
+It never deploys, and never lets a repository choose what a build runs.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from constructs_lib.pull_request_gateway import ConnectedRepository, PullRequest
 from smp.definition.permissions.statement import Statement
 
 MAX_SECONDARY_SOURCES = 12
-"""What a CodeBuild project takes beside its own source (CodeBuild API, CreateProject)."""
+"""Most secondary sources of a CodeBuild project (CodeBuild API, CreateProject)."""
 
 APP = "app"
 
@@ -31,7 +31,7 @@ class ReviewTarget:
     role_arn: str
     region: str
     environment: str
-    """Its name in the settings: configs may say something else for it (`conf.environments`)."""
+    """Its name in the settings: configs may use another name for it (`conf.environments`)."""
 
 
 class PullRequestChecks(Construct):
@@ -120,7 +120,7 @@ class PullRequestChecks(Construct):
 def _others(
     name: str, repositories: Mapping[str, ConnectedRepository]
 ) -> dict[str, ConnectedRepository]:
-    """Return what is laid out beside a repository: all others, or the app alone where they are many."""
+    """Return what is checked out with a repository: all others, or only the app if they are many."""
     others = {other: found for other, found in repositories.items() if other != name}
     if len(others) <= MAX_SECONDARY_SOURCES:
         return others

@@ -1,4 +1,4 @@
-"""The build that a pull request starts: it fetches, hands over, waits, and tells the repository.
+"""The build that a pull request starts: it fetches, hands over, waits, and reports to the repository.
 
 It alone holds the connection, so it never runs anything that a repository brought: it only packs files.
 """
@@ -93,7 +93,7 @@ class ConnectedRepository:
 class PullRequestGateway(Construct):
     """One CodeBuild project with the webhook of one repository.
 
-    `name` is `app` or a model's directory. `others` are laid out beside it, each at its branch.
+    `name` is `app` or a model's directory. `others` are checked out next to it, each at its branch.
     """
 
     def __init__(
@@ -176,7 +176,7 @@ def _secondary_sources(
 
 
 def _identifier(number: int) -> str:
-    """Return a source's identifier, which takes no hyphen, as directories of models may have."""
+    """Return a source's identifier; unlike a model's directory, it may not contain a hyphen."""
     return f"source_{number}"
 
 

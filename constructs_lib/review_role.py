@@ -79,7 +79,7 @@ def _statements(
         "SeeRoutes",
         ["ec2:DescribeRouteTables"],
         ["*"],
-        wildcard="It takes no resource. It tells which subnets have a way to the internet.",
+        wildcard="The action has no resource. It shows which subnets have a route to the internet.",
     )
     yield _read_templates(stack, stack_prefix)
     yield from _read_code(stack, bucket, key)
@@ -126,7 +126,7 @@ def _read_code(stack: cdk.Stack, bucket: s3.IBucket, key: kms.IKey) -> Iterator[
         "ReadCode",
         ["s3:GetObject"],
         [bucket.arn_for_objects(f"{prefix}/*") for prefix in prefixes],
-        wildcard="Keys below these prefixes are hashes of content; data lies elsewhere.",
+        wildcard="Keys below these prefixes are hashes of content; data has other prefixes.",
     )
     yield Statement(
         "ListCode",

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 @jsii.implements(iam.IGrantable)
 class SageMakerPipeline(ISageMakerPipeline):
-    """A pipeline, from a checked graph (which is compiled here) or from a compiled pipeline.
+    """A pipeline, from a checked graph, which it compiles, or from a compiled pipeline.
 
     As a grantee it is the role of its jobs: `bucket.grant_read(pipeline)` lets the jobs read.
     Model package groups stay when the stack goes: they hold registered models.
@@ -73,7 +73,7 @@ class SageMakerPipeline(ISageMakerPipeline):
     ) -> None:
         """`code_store` is where a graph's code trees are kept; a compiled pipeline knows its own.
 
-        Raises SetupError where the environment lacks what the pipeline asks for.
+        Raises SetupError if the environment lacks what the pipeline needs.
         """
         super().__init__(scope, construct_id)
         self.compiled = _compiled(pipeline, code_store)
@@ -162,7 +162,9 @@ def _compiled(
     if isinstance(pipeline, CompiledPipeline):
         return pipeline
     if code_store is None:
-        raise TypeError("a graph is compiled here: pass the code_store for its code trees")
+        raise TypeError(
+            "pass code_store too: a graph is compiled and its code trees are stored there"
+        )
     from smp.compiler.compile import compile_pipeline
 
     return compile_pipeline(pipeline, code_store)

@@ -108,5 +108,5 @@ def _jobs(stack: cdk.Stack) -> Iterator[Statement]:
                 service="sagemaker", resource="hyper-parameter-tuning-job", resource_name="*"
             )
         ],
-        wildcard="The names of tuning jobs have no room for a prefix of their own.",
+        wildcard="The names of tuning jobs are too short for a separate prefix.",
     )

@@ -57,7 +57,7 @@ TRACING = (
 
 @dataclass(frozen=True)
 class StateMachineLogs:
-    """What is kept of executions beside their history, and how long."""
+    """The logs of executions, which are kept in addition to their history, and their retention."""
 
     level: LogLevel = "ALL"
     retention: logs.RetentionDays = logs.RetentionDays.THREE_MONTHS
@@ -69,7 +69,7 @@ DEFAULT_LOGS = StateMachineLogs()
 class StateMachine(Construct):
     """A standard workflow of the pipeline's name, encrypted with the project's key.
 
-    Logs tell of every state and hold no data: what a state was given stands in the history alone.
+    Logs report every state without data: only the history has the input of a state.
     """
 
     def __init__(

@@ -31,7 +31,7 @@ class Start(Protocol):
 
 @dataclass(frozen=True)
 class PipelineStart:
-    """A SageMaker pipeline: values are texts, and paths into an event stand among them."""
+    """A SageMaker pipeline: values are texts that may contain paths into an event."""
 
     arn: str
     target_id: str = "Pipeline"

@@ -2,7 +2,7 @@
 
 SmpError            the base class: one or more problems, reported together
 ├── ConfigError     fix the configuration file that each problem points to
-├── ScriptError     fix what lies beside the configuration: scripts, directories, links
+├── ScriptError     fix what the configuration refers to: scripts, directories, links
 ├── CompileError    fix the value that the SageMaker SDK or service would refuse
 ├── ExportError     leave out what another engine cannot express (`smp.export.refusal`)
 ├── RunError        fix what failed while a pipeline ran
@@ -69,7 +69,7 @@ class SmpError(Exception):
 
 
 class ConfigError(SmpError):
-    """A configuration file says something that cannot be honoured."""
+    """A configuration file has a value that is not supported."""
 
 
 class ScriptError(SmpError):

@@ -39,7 +39,7 @@ CONTENT_HASH = re.compile(r"(?<![0-9a-f])(?:[0-9a-f]{64}|[0-9a-f]{12})(?![0-9a-f
 """The address of a code tree or an asset, or its first digits in a line about a step."""
 
 RULES = Path(__file__).with_name("policy_checks.py")
-"""What decides which rules there are, beside the versions of packages."""
+"""The rules also depend on the versions of packages."""
 
 
 class Checks(Protocol):
@@ -244,5 +244,5 @@ def _parent(path: str) -> str:
 
 
 def _metadata_file(stack: cdk.PolicyValidationStack) -> Path:
-    """Return the file beside a template that has what is acknowledged in the stack."""
+    """Return the file next to a template that lists the acknowledged findings of the stack."""
     return Path(f"{stack.template_path.removesuffix(TEMPLATE_SUFFIX)}{METADATA_SUFFIX}")

@@ -1,4 +1,4 @@
-"""The stack of what a delivery may do in one environment beside deploying: look, and start pipelines."""
+"""The stack of a delivery's further permissions in one environment: read, and start pipelines."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from constructs_lib.start_role import StartRole
 
 
 class DeliveryAccess(cdk.Stack):
-    """Two roles with names of their own, each trusted by named roles of the delivery's account."""
+    """Two roles with fixed names, each trusted by named roles of the delivery's account."""
 
     def __init__(
         self,

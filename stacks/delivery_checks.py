@@ -1,4 +1,4 @@
-"""What a delivery has beside its pipeline: notices, and checks of pull requests, where settings ask."""
+"""Optional parts of a delivery: notices, and checks of pull requests."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CHECKING_WORKFLOW = f"{ROLE_PREFIX}GithubActions"
 
 
 def reviewers(plan: DeliveryPlan, stage: PlannedStage) -> list[str]:
-    """Return the names of the roles, beside its own review's, that compare with this stage."""
+    """Return the names of the roles, other than its review's role, that compare with this stage."""
     checks = plan.settings.pull_requests
     if checks is None or _compared_stage(plan) != stage:
         return []
@@ -36,7 +36,7 @@ def reviewers(plan: DeliveryPlan, stage: PlannedStage) -> list[str]:
 def add_notices(
     scope: Construct, plan: DeliveryPlan, pipeline: codepipeline.IPipeline, key: kms.IKey
 ) -> None:
-    """Tell whom the settings name of failures and of approvals that wait."""
+    """Notify the addresses of the settings of failures and pending approvals."""
     notices, own = plan.settings.notifications, plan.settings
     if not notices.emails and notices.slack is None:
         return

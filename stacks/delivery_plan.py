@@ -32,7 +32,7 @@ DELIVERY_KEY = "delivery"
 MODELS_DIRECTORY = "model_configs"
 PATH = f"context.{SETTINGS_KEY}.{DELIVERY_KEY}"
 
-TOO_MANY_VARIABLES = "a variable stands for one environment, and a delivery has several"
+TOO_MANY_VARIABLES = "a variable sets one environment, and a delivery has several"
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class DeliveryPlan:
 
 
 def is_asked_for(context: Mapping[str, object]) -> bool:
-    """Tell whether the command line asks for the delivery. Raises SetupError for another word."""
+    """Return whether the command line asks for the delivery. Raises SetupError for another word."""
     word = str(context.get(DELIVERY_KEY, "false")).lower()
     if word not in ("true", "false"):
         problem = Problem(
@@ -163,7 +163,7 @@ def _stage_problems(
 def _directory_problems(
     delivery: DeliverySettings, workspace: Path, place: Document
 ) -> Iterator[Problem]:
-    """In a build each model repository is linked into the app's, where nothing may lie yet."""
+    """A build links each model repository into the app's, so its path must be free."""
     for name in delivery.models:
         directory = workspace / MODELS_DIRECTORY / name
         if directory.is_symlink() or not directory.exists():
@@ -240,5 +240,5 @@ def _pull_request_problems(delivery: DeliverySettings, place: Document) -> Itera
 
 
 def is_watched(source: ConnectionSource | CodeCommitSource | S3Source) -> bool:
-    """Tell whether CodeBuild learns of the pull requests of a repository."""
+    """Return whether CodeBuild receives the pull requests of a repository."""
     return isinstance(source, ConnectionSource) and source.provider != "selfManaged"

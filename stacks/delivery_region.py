@@ -29,7 +29,7 @@ class DeliveryRegion(cdk.Stack):
         removal_policy: cdk.RemovalPolicy,
         **stack_props: Any,
     ) -> None:
-        """`readers` are the roles that deploy here, which may be those of other accounts."""
+        """`readers` are the roles that deploy to this region; they may be in other accounts."""
         super().__init__(
             scope,
             construct_id,

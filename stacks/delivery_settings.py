@@ -103,7 +103,7 @@ class ConnectionSource(ConfigModel):
     repository: RepositoryPath
     branch: Branch = "main"
     provider: Literal["github", "gitlab", "bitbucket", "selfManaged"] = "github"
-    """Where the connection leads; its ARN does not tell. Only checks of pull requests ask."""
+    """The connection's provider, which its ARN does not contain. Only checks of pull requests use it."""
     paths: Annotated[tuple[PathPattern, ...], Field(strict=False)] = Field(
         default=(), max_length=MAX_PATHS
     )
@@ -151,7 +151,7 @@ class StageSettings(ConfigModel):
     check_permissions: bool | None = Field(default=None, alias="checkPermissions")
     """Wider permissions head the review text; in a stage without an approval they fail it.
 
-    Default: where there is an approval. A new pipeline always widens permissions, and so does the first
+    Default: if there is an approval. A new pipeline always widens permissions, and so does the first
     deployment.
     """
     start_pipelines: bool = Field(default=True, alias="startPipelines")
@@ -196,7 +196,7 @@ class SlackSettings(ConfigModel):
 
 
 class NotificationSettings(ConfigModel):
-    """Who is told of failures and of approvals that wait."""
+    """Who is notified of failures and pending approvals."""
 
     emails: Annotated[tuple[Email, ...], Field(strict=False)] = Field(default=(), max_length=20)
     slack: SlackSettings | None = None
@@ -208,7 +208,7 @@ GithubRepository = Annotated[
         max_length=140,
         pattern=pattern(
             r"^[A-Za-z0-9-]+(@[0-9]+)?/[A-Za-z0-9_.-]+(@[0-9]+)?$",
-            "owner/name of a GitHub repository, or owner@id/name@id where its tokens say so",
+            "owner/name of a GitHub repository, or owner@id/name@id if its tokens have that form",
         ),
     ),
 ]
@@ -233,7 +233,7 @@ class GithubActionsSettings(ConfigModel):
         ]
         | None
     ) = Field(default=None, alias="providerArn")
-    """An account has one provider; where it is there already, this names it."""
+    """An account has one provider: set this if it already exists."""
 
 
 class PullRequestSettings(ConfigModel):

@@ -1,4 +1,4 @@
-"""Where a delivery takes repositories from, and what starts it."""
+"""The source repositories of a delivery, and what starts it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ MAX_CHARACTERS = 850
 (ActionConfigurationValue in the API), with what is around the text."""
 
 VARIABLE = "#{Source@.VersionId}"
-"""What stands for a commit; the library puts the repository's name or 42 characters in front of the dot."""
+"""Variable for a commit; the library inserts the repository's name or 42 characters before the dot."""
 
 Settings = ConnectionSource | CodeCommitSource | S3Source
 
@@ -115,7 +115,7 @@ def start_on_push(
 ) -> None:
     """Let a push to any of the repositories start the pipeline.
 
-    Each connection has a trigger of its own: once a pipeline has one, CodePipeline looks at nothing
+    Each connection has its own trigger: once a pipeline has one, CodePipeline looks at nothing
     but triggers. CodeCommit's rule is made with the source.
     """
     made = {action.action_properties.action_name: action for action in _source_actions(pipeline)}

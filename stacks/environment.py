@@ -40,7 +40,7 @@ def new_app(context: Mapping[str, object], directory: Path) -> cdk.App:
 class Environment:
     """`<prefix>-Foundation`, and `<prefix>-Pipeline-<name>` for each pipeline.
 
-    Between them `<prefix>-Orchestration`, where the settings ask for an Airflow of the environment's own.
+    Between them `<prefix>-Orchestration`, if the settings ask for the environment's own Airflow.
     The scope is an app, or the stage of a delivery: stacks and templates are the same in both.
     """
 
@@ -80,7 +80,7 @@ class Environment:
                 stack.add_stack_dependency(orchestration)
 
     def _add_orchestration(self) -> Orchestration | None:
-        """Add Airflow where the settings ask for one of the environment's own, pipelines or not."""
+        """Add Airflow if the settings ask for it, even without a pipeline."""
         airflow = self._settings.orchestration
         if airflow is None or isinstance(airflow, ServerlessSettings):
             return None

@@ -45,7 +45,7 @@ DELIVERY_VARIABLES = (
     "GITLAB_CI",
     "JENKINS_URL",
 )
-"""Where one of these is set a build delivers: it always makes everything."""
+"""If one of these is set, a build delivers: it always makes everything."""
 
 COUNTED_VARIABLES = re.compile(r"(CDK|JSII|NODE|PYTHON|SMP)_?[A-Za-z0-9_]*")
 """What Python, Node and the CDK read by themselves. What the app reads is recorded."""
@@ -62,7 +62,7 @@ CLI_FILES = re.compile(r"\.cache|[^/]*\.lock|error\.txt|performance-counters\.js
 """What the CDK's command line keeps, reads and removes at the top of an assembly."""
 
 PACKAGE_CACHE = "JSII_RUNTIME_PACKAGE_CACHE_ROOT"
-"""Where the CDK's library is unpacked for Node."""
+"""Directory to which the CDK's library is unpacked for Node."""
 PACKAGE_BOOKKEEPING = (".jsii-runtime-package-cache", ".jsii.runtime-", ".jsii.runtime.")
 """Files by which jsii notes when a library was used, and indexes that it makes after that."""
 NOT_READ_BY_NODE = ".d.ts"

@@ -54,7 +54,7 @@ class Foundation(cdk.Stack):
             **network,
         )
         if settings.kms_key_arn and settings.bucket_name and settings.network.subnet_ids:
-            # CloudFormation takes no stack without a resource; this one is nothing and costs nothing.
+            # CloudFormation rejects a stack without resources; this one does nothing and costs nothing.
             cdk.CfnWaitConditionHandle(self, "EverythingWasBrought")
 
     def serve_triggers(self, triggers: Iterable[Trigger]) -> None:
@@ -88,7 +88,7 @@ class Foundation(cdk.Stack):
             )
 
     def place_for(self, airflow: MwaaSettings | SelfManagedSettings) -> AirflowNetworking:
-        """Return where Airflow runs: subnets of the network made here, or those that its settings name.
+        """Return the subnets for Airflow: those of the app's network, or those that its settings name.
 
         With a way out it has the subnets that have one.
         """

@@ -1,4 +1,4 @@
-"""How long logs are kept: what settings may say, and what it is to the CDK."""
+"""The retention of logs: the allowed settings, and the CDK's value for each."""
 
 from __future__ import annotations
 

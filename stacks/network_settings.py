@@ -15,7 +15,7 @@ from stacks.context import CDK_JSON, SETTINGS_KEY
 
 
 class NetworkSettings(ConfigModel):
-    """The network of the jobs: made here, with or without a way out, or brought along."""
+    """The network of the jobs: created by the app, with or without internet access, or an existing one."""
 
     internet_egress: bool = Field(default=False, alias="internetEgress")
     subnet_ids: TextList = Field(default=(), alias="subnetIds")
@@ -43,7 +43,7 @@ def network_problems(network: NetworkSettings, name: str) -> Iterator[Problem]:
         )
     if network.internet_egress and network.subnet_ids:
         yield Problem(
-            "internetEgress is for the network made here",
+            "internetEgress is only for the network that the app creates",
             place,
             path,
             hint="name the subnets with a way out in egressSubnetIds",

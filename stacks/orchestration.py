@@ -23,7 +23,7 @@ from stacks.settings import EnvironmentSettings
 
 
 class Orchestration(cdk.Stack):
-    """Airflow, its bucket, and for each pipeline's stack where DAGs lie and whose role their tasks have."""
+    """Airflow, its bucket, and for each pipeline's stack the place of its DAG and the role of its tasks."""
 
     def __init__(
         self,

@@ -59,7 +59,7 @@ def _place_problems(
         )
     if chosen.network is not None and not network.subnet_ids:
         yield Problem(
-            "is for a network that was brought along: here Airflow runs in the one made for the jobs",
+            "is only for an existing network; this Airflow runs in the network created for jobs",
             place,
             f"{path}.network",
             hint="leave it out, or set the environment's network.subnetIds and securityGroupIds too",
@@ -68,7 +68,7 @@ def _place_problems(
     if wants_out and chosen.network is None and not network.internet_egress:
         what = "installing Airflow" if isinstance(chosen, SelfManagedSettings) else "internetEgress"
         yield Problem(
-            f"{what} takes a way out, and the environment has none",
+            f"{what} needs internet access, and the environment has none",
             place,
             path,
             allowed="with network.internetEgress of the environment",
@@ -78,7 +78,7 @@ def _place_problems(
 def _policy_problems(
     asking: list[PipelineGraph], chosen: MwaaSettings | SelfManagedSettings, path: str
 ) -> Iterator[Problem]:
-    """The role has a policy of its own, and one of each pipeline."""
+    """The role has its own policy, and one of each pipeline."""
     most = chosen.policies_per_role - 1
     if len(asking) > most:
         yield Problem(
@@ -87,5 +87,5 @@ def _policy_problems(
             f"{path}.policiesPerRole",
             found=str(chosen.policies_per_role),
             allowed=f"{most} pipelines",
-            hint="have IAM's quota 'Managed policies per role' raised, and set the new one here",
+            hint="raise IAM's quota 'Managed policies per role' and set policiesPerRole to it",
         )

@@ -1,4 +1,4 @@
-"""Where Airflow runs: the key `orchestration` of an environment's settings.
+"""How Airflow is hosted: the key `orchestration` of an environment's settings.
 
 docs/orchestration.md describes every key.
 """
@@ -105,7 +105,7 @@ class DatabaseSettings(ConfigModel):
 
 
 class SelfManagedSettings(ConfigModel):
-    """Airflow on one instance, with its database beside it."""
+    """Airflow on one instance, with a separate database."""
 
     type: Literal["self_managed"]
     airflow_version: str = Field(

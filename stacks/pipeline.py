@@ -37,7 +37,7 @@ class PipelineStack(cdk.Stack):
         dag_home: DagHome | None = None,
         **stack_props: Any,
     ) -> None:
-        """`dag_home` is the environment's own Airflow, where it has one."""
+        """`dag_home` is the environment's own Airflow, if it has one."""
         super().__init__(
             scope, construct_id, description=f"SageMaker pipeline {compiled.name}", **stack_props
         )

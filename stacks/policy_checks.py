@@ -1,6 +1,6 @@
-"""The checks that every synthesis runs over its templates, got ready while other work goes on.
+"""The checks that every synthesis runs over its templates, prepared in parallel with other work.
 
-A finding is accepted by a construct, beside the resource that it is about.
+A construct accepts a finding next to the resource that it is about.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Roles that belong to another account than the one that an environment is deployed to.
 
-A role can be handed to jobs of its own account alone.
+SageMaker passes a role only to jobs in the role's account.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from stacks.context import CDK_JSON, SETTINGS_KEY
 
 ROLE_ARN = re.compile(r"arn:[a-z-]+:iam::(?P<account>[0-9]{12}):role/")
 HINT = (
-    "SageMaker hands jobs roles of their own account only: name one, or leave it out for a role "
-    "made here"
+    "SageMaker passes jobs only roles of the same account: name one, or remove the key to have "
+    "a role created"
 )
 
 
@@ -28,7 +28,7 @@ def cross_account_roles(
 ) -> Iterator[Problem]:
     """Yield each role that jobs could not be given in this environment.
 
-    Where its account is not known, that of its `jobRoleArn` counts, else that of the first role that
+    If its account is not known, that of its `jobRoleArn` counts, else that of the first role that
     a configuration names: at most one of two accounts can be the right one.
     """
     path = f"context.{SETTINGS_KEY}.environments.{environment}"

@@ -1,4 +1,4 @@
-"""The kinds of value that settings are made of, each with what may stand there."""
+"""The types of the settings' values, each with its allowed values."""
 
 from __future__ import annotations
 

@@ -87,7 +87,7 @@ class Deployment(ConfigModel):
     model_configs: str
     environment: EnvironmentSettings
     environments: tuple[str, ...] = ()
-    """The names of all environments of the settings, where they are known."""
+    """The names of all environments of the settings, if known."""
 
     @property
     def stack_prefix(self) -> str:
@@ -106,7 +106,7 @@ class Deployment(ConfigModel):
         return (self,)
 
     def problems(self, graphs: Iterable[PipelineGraph]) -> Iterator[Problem]:
-        """Yield each pipeline that asks for what this environment does not offer."""
+        """Yield each pipeline that needs what this environment does not offer."""
         graphs = list(graphs)
         own = self.environment
         yield from cross_account_roles(self.name, own.account, own.job_role_arn, graphs)
@@ -129,8 +129,8 @@ def check_all(
 def _no_egress(pipeline: Pipeline, environment: str) -> Problem:
     path = f"context.{SETTINGS_KEY}.environments.{environment}.network"
     return Problem(
-        f"pipeline '{pipeline.config.pipeline_name}' asks for the internet "
-        f"and environment '{environment}' has no way out",
+        f"pipeline '{pipeline.config.pipeline_name}' needs internet access "
+        f"and environment '{environment}' has none",
         pipeline.locate("sagemakerNetworkSecurity", "internet_egress"),
         "conf.sagemakerNetworkSecurity.internet_egress",
         allowed=f"with {CDK_JSON}: {path}.internetEgress or egressSubnetIds",
@@ -201,7 +201,7 @@ VARIABLES: Mapping[str, tuple[str, ...]] = {
 
 
 class _Variables(ConfigModel):
-    """The variables that are set and not blank, as the settings that they stand for."""
+    """The variables that are set and not empty, as the settings that they override."""
 
     account: Account | None = Field(default=None, alias="SMP_ACCOUNTID")
     region: Region | None = Field(default=None, alias="SMP_REGION")

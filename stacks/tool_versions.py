@@ -1,6 +1,6 @@
 """Versions of the command line tools that builds of a delivery install, as package.json pins them.
 
-It never asks a registry: what is locked here is what runs there.
+It never asks a registry: a build runs the versions of the lock files.
 """
 
 from __future__ import annotations

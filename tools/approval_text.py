@@ -51,7 +51,7 @@ def short_form(text: str, link: str) -> str:
 
 
 def _lines(text: str) -> Iterable[str]:
-    """Yield the lines that say something, each as printable text alone.
+    """Yield the lines that are not empty, each as printable text.
 
     A variable of CodeBuild and an approval are one line; `#{` would be a variable of CodePipeline.
     """

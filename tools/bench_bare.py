@@ -1,7 +1,7 @@
 """Runs the scripts of a bundled example by hand: what the local run is measured against.
 
 The same scripts, data, hyperparameters and interpreters, in the directories that a container has, one
-after the other. A command of its own, `python -m tools.bench_bare REQUEST`, as `smp run` is one; REQUEST
+after the other. A separate command like `smp run`: `python -m tools.bench_bare REQUEST`; REQUEST
 is a file of JSON: `pipeline`, `bucket`, `place` (a directory to make) and `models`, by directory name
 `directory`, `python`, `hyperparameters` and `environment` (that of preprocessing). It prints as JSON
 `output`, the directory that the last script wrote to, and `seconds` by the step that each script is.
@@ -31,7 +31,7 @@ class ScriptError(Exception):
 
 
 class ByHand:
-    """One model's scripts and the Python that runs them, with directories of its own."""
+    """One model's scripts and the Python that runs them, in separate directories."""
 
     def __init__(self, request: Mapping[str, Any], model: str, seconds: dict[str, float]) -> None:
         settings = request["models"][model]

@@ -1,6 +1,6 @@
 """Compiles a workspace's pipelines in this process and prints how long each phase took, as JSON.
 
-Run as a process of its own by the benchmark, so that every measurement begins with nothing imported.
+The benchmark runs it as a separate process, so that every measurement begins with nothing imported.
 """
 
 import json
@@ -11,7 +11,7 @@ from pathlib import Path
 
 
 def main(workspace: Path) -> None:
-    """Load, check and compile; the SDK's import is a phase of its own."""
+    """Load, check and compile; the SDK's import is a separate phase."""
     started = time.perf_counter()
     from smp.config.load import load_project
     from smp.graph import build_graphs

@@ -133,6 +133,6 @@ def _make_workspace(place: Path) -> Path:
 
 
 def last_line(text: str) -> str:
-    """Return the last line that says something, fit for a cell of a table."""
+    """Return the last line that is not empty, fit for a cell of a table."""
     lines = [line.strip().replace("|", "/") for line in text.splitlines() if line.strip()]
     return lines[-1][:MAX_REASON] if lines else "no reason is known"

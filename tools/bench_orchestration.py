@@ -1,6 +1,6 @@
 """Runs pipelines of trivial and of CPU-bound steps in this process and prints what they took, as JSON.
 
-Run as a process of its own by the benchmark. Every comparison is between two sides of one round, in turns.
+The benchmark runs it as a separate process. Each comparison is between two sides of one round, in turns.
 """
 
 import json
@@ -43,7 +43,7 @@ def main(place: Path) -> None:
 
 
 def _orchestration_seconds(place: Path, sandbox: Sandbox) -> float:
-    """Return the seconds that a step costs beside its command.
+    """Return the seconds that a step costs in addition to its command.
 
     A run of 200 steps, each after the one before, less the same 200 commands started in the same
     sandbox with nothing around them; the median of the rounds.

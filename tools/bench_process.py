@@ -1,4 +1,4 @@
-"""Runs one process to its end and says how long it took and how much memory its tree held.
+"""Runs one process to its end and measures its time and the memory of its process tree.
 
 Never measures both at once: looking at memory slows the process down.
 """

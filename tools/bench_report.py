@@ -47,7 +47,7 @@ class Timed:
 
 @dataclass(frozen=True)
 class Example:
-    """An example by hand and by `smp run`, pair by pair; `problem` says why there are none."""
+    """An example by hand and by `smp run`, pair by pair; `problem` is the reason if there are none."""
 
     name: str
     pairs: tuple[tuple[Timed, Timed], ...] = ()
@@ -73,7 +73,7 @@ class Example:
 
     @property
     def ratio_error(self) -> float:
-        """How far the ratio would lie from that of endless rounds: the standard error of a median."""
+        """How far the ratio may be from that of endless rounds: the standard error of a median."""
         if len(self.pairs) < 2:
             return math.inf
         spread = statistics.stdev(self._ratios)
@@ -188,7 +188,7 @@ def marginal_seconds(growth: Sequence[Growth], phase: str) -> tuple[float, float
 
 def growth_section(growth: Sequence[Growth]) -> Iterator[str]:
     yield from (
-        "Each model is a pipeline of six steps of its own, one of every class. Times are the fastest of "
+        "Each model is a separate pipeline of six steps, one of every class. Times are the fastest of "
         "all rounds, which is what the work itself takes.",
         "",
         "| models | steps | load and check | import of the SDK | compile | a step | "
@@ -214,7 +214,7 @@ def local_section(local: LocalRun) -> Iterator[str]:
         "each script, packs the model, unpacks it and serves it over HTTP; no sandbox, no records, no "
         "registry.",
         "",
-        "Every figure is the median of its own over all rounds, so also the ratio: the two of a round "
+        "Every figure is its own median over all rounds, so also the ratio: the two of a round "
         "meet the same minute of the machine. `±` is the ratio's standard error: the same command takes "
         "longer in one round than in another by more than the bar allows. A stage is a script with its "
         "inputs and outputs; all else is what the command takes before, between and after them, and "
@@ -250,7 +250,7 @@ def local_section(local: LocalRun) -> Iterator[str]:
     yield from (
         "",
         f"Orchestration: a run of {local.steps} steps that do nothing, one after the other, costs "
-        f"{local.step_milliseconds:.1f} ms a step beside its command. That is the time of the run less "
+        f"{local.step_milliseconds:.1f} ms a step on top of its command. That is the time of the run less "
         "that of the same commands in the same sandbox with nothing around them, by the number of steps.",
         "",
     )

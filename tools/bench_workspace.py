@@ -89,14 +89,14 @@ def make_bundled_app(directory: Path) -> Path:
 
 
 def make_generated_app(directory: Path, units: int) -> Path:
-    """Copy this app with so many generated models in place of its own."""
+    """Copy this app with so many generated models instead of the bundled ones."""
     _copy_app(directory)
     write_generated_models(directory, units)
     return directory
 
 
 def write_generated_models(workspace: Path, units: int) -> None:
-    """Write so many models, each a pipeline of its own with one step of every class."""
+    """Write so many models, each a separate pipeline with one step of every class."""
     for number in range(units):
         name = f"unit-{number:03}"
         model = workspace / "model_configs" / name

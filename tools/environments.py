@@ -1,4 +1,4 @@
-"""Environments beside `.venv`, one for each lock file in `requirements/`.
+"""Environments in addition to `.venv`, one for each lock file in `requirements/`.
 
 They hold the Airflow versions in which tests run exported DAGs, and the generator of the site.
 

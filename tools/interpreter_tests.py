@@ -55,7 +55,7 @@ def current() -> tuple[int, int, int]:
 
 
 def ends(found: Sequence[Interpreter], tested: tuple[int, int, int]) -> list[Interpreter]:
-    """Return the newest and the oldest interpreter, but for the version that is tested anyway."""
+    """Return the newest and the oldest interpreter, without the version that is tested anyway."""
     return [each for each in dict.fromkeys((max(found), min(found))) if each.version != tested]
 
 

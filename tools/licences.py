@@ -49,7 +49,7 @@ SPDX = {
     "Mozilla Public License 2.0 (MPL 2.0)": "MPL-2.0",
     "Python Software Foundation License": "PSF-2.0",
 }
-"""What packages write, and the name in the list of SPDX; BSD stays where nothing tells which."""
+"""What packages write, and the name in the list of SPDX; BSD stays if nothing shows which."""
 
 _HEAD = """\
 # Licences

@@ -123,7 +123,7 @@ def on_config(config: Any) -> Any:
 
 
 def on_files(files: Any, config: Any) -> Any:
-    """Add the pages that lie outside docs/ (called by MkDocs)."""
+    """Add the pages outside docs/ (called by MkDocs)."""
     from mkdocs.structure.files import File
 
     for path, text in outside_pages((ROOT / "README.md").read_text("utf-8")).items():

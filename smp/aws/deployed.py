@@ -1,6 +1,6 @@
 """Deployed pipelines read back as compiled pipelines, so that they can be compared with what is to come.
 
-It never changes anything in the account and downloads only what lies at the addresses of the definitions.
+It never changes anything in the account and downloads only objects at the addresses in the definitions.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from smp.aws.deployed_code import read_tree
 from smp.aws.deployed_triggers import deployed_triggers
 from smp.aws.deployed_values import CODE_URI, Values, find_values, restore_placeholders
-from smp.aws.faults import fault, is_denied, is_missing
+from smp.aws.service_errors import is_denied, is_missing, service_error
 from smp.aws.session import Session, client
 from smp.definition.code.store import CodeStore
 from smp.definition.compiled import CompiledPipeline, Json, ModelPackageGroup, nested_steps
@@ -46,9 +46,9 @@ def read_deployed(
 ) -> ReadBack:
     """Return the deployed pipelines of these names; those that are not deployed are left out.
 
-    Code trees come to lie as `<directory>/<sha256>/<path>`, which is their `code_store`. `known` is what
-    they will be compared with: it says how images and origins are named, and where a config spells out
-    what could also be a deploy-time name. Tags of the whole deployment count only where `known` has
+    Code trees are written to `<directory>/<sha256>/<path>`, their `code_store`. `known` is what
+    they will be compared with: it has the names of images and origins, and shows if a config spells out
+    what could also be a deploy-time name. Tags of the whole deployment count only if `known` has
     them. Raises SetupError and RunError.
     """
     sagemaker = client(session, "sagemaker")
@@ -69,9 +69,9 @@ def _describe(sagemaker: Any, name: str) -> Json | None:
     except ClientError as error:
         if is_missing(error):
             return None
-        raise fault(error, f"read the deployed pipeline {name}") from error
+        raise service_error(error, f"read the deployed pipeline {name}") from error
     except BotoCoreError as error:
-        raise fault(error, f"read the deployed pipeline {name}") from error
+        raise service_error(error, f"read the deployed pipeline {name}") from error
     return described
 
 
@@ -99,7 +99,7 @@ class _Deployed:
         self._values = self._find_values()
 
     def _find_values(self) -> Values:
-        """Read the values off the definition; role and function are the stack's, where that is known.
+        """Read the values off the definition; role and function are the stack's, if known.
 
         So a role that someone put into every step by hand is not taken for the deployment's.
         """
@@ -155,7 +155,7 @@ class _Deployed:
             return deployed_triggers(self._session, self._name, arn, bucket, known)
         except ClientError as error:
             if not is_denied(error):
-                raise fault(error, f"read what starts {self._name}") from error
+                raise service_error(error, f"read what starts {self._name}") from error
             self.unread.append("schedules and triggers")
             return tuple(known)
 
@@ -199,7 +199,7 @@ class _Deployed:
                 self.unread.append("tags")
             if is_denied(error) or is_missing(error):
                 return dict(self._same.tags) if self._same else {}
-            raise fault(error, f"read the tags of {self._name}") from error
+            raise service_error(error, f"read the tags of {self._name}") from error
         return {tag["Key"]: tag["Value"] for tag in listed}
 
     def _own_tags(self) -> dict[str, str]:
@@ -227,7 +227,7 @@ class _Deployed:
             described = self._sagemaker.describe_model_package_group(**asked)
         except ClientError as error:
             if not (is_denied(error) or is_missing(error)):
-                raise fault(error, f"read the model package group {group}") from error
+                raise service_error(error, f"read the model package group {group}") from error
             if is_denied(error):
                 self.unread.append(f"the description of the model package group {group}")
             known = self._same.model_package_groups if self._same else ()
@@ -235,7 +235,7 @@ class _Deployed:
         return described.get("ModelPackageGroupDescription") or None
 
     def _reaches_internet(self) -> bool:
-        """Whether a route leads from the jobs to the internet; what is known where that cannot be told."""
+        """Whether a route leads from the jobs to the internet; `known`'s value if that cannot be read."""
         known = bool(self._same and self._same.internet_egress)
         if not self._values.subnets:
             return known
@@ -247,7 +247,7 @@ class _Deployed:
             if is_denied(error):
                 self.unread.append("the routes of its subnets")
                 return known
-            raise fault(error, f"read the routes of {self._name}'s subnets") from error
+            raise service_error(error, f"read the routes of {self._name}'s subnets") from error
         routes = [route for table in tables for route in table.get("Routes", [])]
         return any(map(_leads_out, routes)) if tables else known
 
@@ -341,7 +341,7 @@ def _physical_name(
             denied("the resources of its stack")
         if is_denied(error) or is_missing(error):
             return None
-        raise fault(error, f"list the resources of stack {stack}") from error
+        raise service_error(error, f"list the resources of stack {stack}") from error
     names = [
         str(resource.get("PhysicalResourceId"))
         for resource in listed

@@ -14,7 +14,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from smp.aws.deployed_values import Values, turn_text_back
-from smp.aws.faults import fault
+from smp.aws.service_errors import service_error
 from smp.definition.code.shipped_files import MAX_TREE_BYTES, MAX_TREE_FILES
 from smp.definition.code.store import CodeStore, tree_of
 from smp.definition.compiled import CODE_PREFIX, CodeTree
@@ -25,8 +25,8 @@ from smp.errors import Problem, RunError
 def read_tree(s3: Any, sha256: str, origin: str, values: Values, store: CodeStore) -> CodeTree:
     """Return a tree of the bucket, its files now in the store too.
 
-    In a file with deploy-time names these stand again, as the tree's hash counts them. Raises RunError
-    where the bucket cannot be read or the content is another.
+    In a file with deploy-time names these are restored, as the tree's hash counts them. Raises RunError
+    if the bucket cannot be read or the content differs.
     """
     kept = _kept(store.root / sha256)
     packed = kept and _packed(kept, sha256, origin, values)
@@ -35,7 +35,7 @@ def read_tree(s3: Any, sha256: str, origin: str, values: Values, store: CodeStor
         try:
             files = dict(_download(s3, str(values.bucket), f"{CODE_PREFIX}/{sha256}/"))
         except (BotoCoreError, ClientError) as error:
-            raise fault(error, f"read the deployed code {uri}") from error
+            raise service_error(error, f"read the deployed code {uri}") from error
         packed = _packed(files, sha256, origin, values)
         if packed is None:
             raise RunError([_not_as_addressed(uri, len(files))])
@@ -101,7 +101,7 @@ def _not_packed_here(uri: str) -> Problem:
 
 def _not_as_addressed(uri: str, count: int) -> Problem:
     return Problem(
-        "the deployed code is not what its address says, so it was changed or is incomplete",
+        "the deployed code does not have the hash in its address: it was changed or is incomplete",
         found=f"{uri} with {count} files",
         hint="find out who wrote it, and deploy the pipeline again",
     )

@@ -13,7 +13,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from smp.aws.faults import is_missing
+from smp.aws.service_errors import is_missing
 from smp.aws.session import Session, client
 from smp.definition.deploy_values import BUCKET
 from smp.definition.triggers import (

@@ -1,6 +1,6 @@
 """Turns what a deployment put in back into deploy-time names: `s3://data-1a2b/x`, `s3://${smp:bucket}/x`.
 
-What it cannot tell it leaves as it is, so that a comparison shows it.
+What it cannot recognize it leaves as it is, so that a comparison shows it.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ VPC_LISTS = {
     "SecurityGroupIds": "security_group_ids",
     "securityGroupIds": "security_group_ids",
 }
-"""The keys of requests below which subnets and security groups stand."""
+"""The keys of requests that contain subnets and security groups."""
 
 Place = tuple[Hashable, ...]
-"""The keys and indexes above a value; a step of a list stands with its name."""
+"""The keys and indexes above a value; a step of a list is given by its name."""
 
 
 @dataclass(frozen=True)
@@ -80,8 +80,8 @@ def find_values(
 ) -> Values:
     """Read the values off a deployed definition: each is the one that its place has most often.
 
-    The bucket is the one with the code, the role and the key are those of the jobs. `known` says how
-    images are named.
+    The bucket is the one with the code, the role and the key are those of the jobs. `known` has
+    the names of images.
     """
     leaves = list(_leaves(definition))
     texts = [text for _, text in leaves]
@@ -110,7 +110,7 @@ def restore_placeholders(
 ) -> Json:
     """Return the definition with deploy-time names in the place of the values.
 
-    Where `known` has a text that would be deployed as this one, that text is taken: first the one at the
+    If `known` has a text that would be deployed as this one, that text is used: first the one at the
     same place of the pipeline of that name. So what a config spells out, such as a region, stays.
     """
     turned: Json = _Restoring(values, known).turn(definition, (name,))
@@ -118,7 +118,7 @@ def restore_placeholders(
 
 
 def turn_text_back(text: str, values: Values) -> str:
-    """Return a text with deploy-time names wherever a value stands in it."""
+    """Return a text with deploy-time names in place of their values."""
     return _by_rule(text, values)
 
 
@@ -207,7 +207,7 @@ def _functions(definition: Json) -> dict[str, str]:
 
 
 def _segment(value: str) -> re.Pattern[str]:
-    """Match a value that stands between separators, as a placeholder in a config does."""
+    """Match a value between separators, as a placeholder in a config is."""
     return re.compile(rf"(?:^|(?<=[/.,\s\"'])){re.escape(value)}(?=$|[/.,\s\"'])")
 
 

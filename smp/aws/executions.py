@@ -10,7 +10,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from smp.aws.faults import explained, fault, is_denied, is_missing
+from smp.aws.service_errors import explained, is_denied, is_missing, service_error
 from smp.definition.compiled import Json, nested_steps
 from smp.definition.console import console_page
 from smp.definition.step_types import FAIL, FOR_EACH
@@ -25,7 +25,7 @@ ENDED = frozenset({SUCCEEDED, STOPPED, FAILED, COMPLETED_WITH_FAILURES})
 
 @dataclass(frozen=True)
 class DeployedPipeline:
-    """What DescribePipeline says."""
+    """What DescribePipeline returns."""
 
     name: str
     arn: str
@@ -73,7 +73,7 @@ class Execution:
 
 @dataclass(frozen=True)
 class Step:
-    """One step of an execution that has begun. Its `kind` and `job_arn` say where it runs."""
+    """One step of an execution that has begun. Its `kind` and `job_arn` identify its job."""
 
     name: str
     status: str
@@ -99,9 +99,9 @@ def describe_pipeline(sagemaker: Any, name: str) -> DeployedPipeline:
     except ClientError as error:
         if is_missing(error):
             raise RunError([_no_such_pipeline(sagemaker, name)]) from error
-        raise fault(error, f"read pipeline {name}") from error
+        raise service_error(error, f"read pipeline {name}") from error
     except BotoCoreError as error:
-        raise fault(error, f"read pipeline {name}") from error
+        raise service_error(error, f"read pipeline {name}") from error
     try:
         definition = json.loads(described["PipelineDefinition"])
     except ValueError as error:
@@ -203,7 +203,7 @@ def list_parameters(sagemaker: Any, execution: Execution) -> dict[str, str]:
     except ClientError as error:
         if is_denied(error):
             return {}
-        raise fault(error, f"read the parameters of execution {execution.id}") from error
+        raise service_error(error, f"read the parameters of execution {execution.id}") from error
     return {item["Name"]: item["Value"] for item in found}
 
 

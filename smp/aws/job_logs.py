@@ -11,8 +11,8 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from smp.aws.executions import Step
-from smp.aws.faults import explained, fault, is_missing
 from smp.aws.jobs import job_call
+from smp.aws.service_errors import explained, is_missing, service_error
 from smp.definition.step_types import TUNING_JOB
 from smp.errors import Problem, RunError
 
@@ -69,9 +69,9 @@ class JobLog:
         except ClientError as error:
             if is_missing(error):
                 return []
-            raise fault(error, f"read the log of {self._step.name}") from error
+            raise service_error(error, f"read the log of {self._step.name}") from error
         except BotoCoreError as error:
-            raise fault(error, f"read the log of {self._step.name}") from error
+            raise service_error(error, f"read the log of {self._step.name}") from error
 
     def _events(self, stream: str) -> Iterator[Line]:
         """Yield a stream's new events; its end is where the service gives the same token again."""
@@ -107,7 +107,7 @@ def no_log(log: JobLog, step: Step) -> RunError:
     """Return the error for a job that has written nothing."""
     hint = "a job writes its first line when its container starts; try again, or add --follow"
     if step.ended is not None:
-        hint = "the job ended before its container started: smp status says why it failed"
+        hint = "the job ended before its container started: smp status shows why it failed"
     reason = f"{step.name} ({step.status}) has no log yet"
     return RunError([Problem(reason, found=f"{log.group}, streams {log.prefix}*", hint=hint)])
 
@@ -118,5 +118,5 @@ def _no_job(step: Step) -> Problem:
         return Problem(f"{step.name} ran no job in this execution", hint=hint)
     kind = f" (it is a {step.kind} step)" if step.kind else ""
     return Problem(
-        f"{step.name} runs no job that writes a log{kind}", hint="smp status says how it went"
+        f"{step.name} runs no job that writes a log{kind}", hint="smp status shows its result"
     )

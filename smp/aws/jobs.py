@@ -1,4 +1,4 @@
-"""The job behind a step of an execution: its name, and what it says about a failure."""
+"""The job behind a step of an execution: its name, and its reason for a failure."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ def job_call(step: Step) -> ServiceCall | None:
 
 
 def failure_reason(sagemaker: Any, step: Step) -> str:
-    """Return why a step failed, with what its job says where the step does not say it already."""
+    """Return why a step failed, with its job's reason unless the step contains it."""
     described = _describe(sagemaker, step)
     reasons = [step.reason, described.get("FailureReason"), described.get("ExitMessage")]
     reasons += _of_trials(sagemaker, step)
-    said: list[str] = []
+    reasons: list[str] = []
     for reason in reasons:
         text = " ".join(str(reason or "").split())
-        if text and not any(text in earlier for earlier in said):
-            said.append(text)
-    return "\n".join(said) or "no reason is recorded"
+        if text and not any(text in earlier for earlier in reasons):
+            reasons.append(text)
+    return "\n".join(reasons) or "no reason is recorded"
 
 
 def _describe(sagemaker: Any, step: Step) -> Mapping[str, Any]:
-    """Return what the service says about a step's job; nothing where it has none or may not be asked."""
+    """Return the service's description of a step's job; empty if it has none or access is denied."""
     call = job_call(step)
     if step.job_arn is None or call is None:
         return {}
@@ -56,7 +56,7 @@ def _describe(sagemaker: Any, step: Step) -> Mapping[str, Any]:
 
 
 def _of_trials(sagemaker: Any, step: Step) -> list[str]:
-    """Return what a training job of a failed tuning job says: the tuning job only counts them."""
+    """Return the reason of a training job of a failed tuning job: the tuning job only counts them."""
     if job_call(step) is not TUNING_JOB or step.job_arn is None:
         return []
     try:

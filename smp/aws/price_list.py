@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from smp.aws.faults import explained
+from smp.aws.service_errors import explained
 from smp.aws.session import Session, client
 from smp.definition.compiled import CompiledPipeline, Json
 from smp.definition.language import parameter_of
@@ -21,7 +21,7 @@ from smp.definition.step_types import row_of
 
 SERVICE_CODE = "AmazonSageMaker"
 HOME_REGIONS = {"aws": "us-east-1", "aws-cn": "cn-northwest-1"}
-"""Where the Price List API answers, by partition; it knows the prices of all its regions."""
+"""Region of the Price List API, by partition; it knows the prices of all its regions."""
 
 USAGE = re.compile(
     r"(?:[A-Z][A-Za-z0-9]*-)?(?P<job>Train|Processing|Tsform):(?P<type>ml(?:\.[a-z0-9-]+){2})"
@@ -99,7 +99,7 @@ def _refreshed(
 
 
 def _offers(item: Json, region: str) -> Iterator[tuple[Key, set[tuple[str, float]]]]:
-    """Yield what a product of the list says about an instance-hour: currency and price."""
+    """Yield the price of an instance-hour in a product of the list: currency and price."""
     attributes = item.get("product", {}).get("attributes", {})
     match = USAGE.fullmatch(attributes.get("usagetype", ""))
     in_region = attributes.get("regionCode", region) == region

@@ -1,4 +1,4 @@
-"""Says how executions go while they go: a line a change for a log, a view in place on a terminal."""
+"""Shows the progress of executions: a line a change for a log, a view in place on a terminal."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Progress:
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._began = time.monotonic()
-        self._said: dict[tuple[str, str], object] = {}
+        self._shown: dict[tuple[str, str], object] = {}
 
     def seen(self, pipeline: DeployedPipeline, execution: Execution, steps: Sequence[Step]) -> None:
         """Hear how an execution is now."""
@@ -50,7 +50,7 @@ class Progress:
         self._say_once(execution, "", execution.status, f"{execution.status.lower()}, {of}")
 
     def note(self, text: str) -> None:
-        """Say something of the waiting itself."""
+        """Print a note about the waiting."""
         elapsed = duration(time.monotonic() - self._began)
         self._write(f"[{elapsed:>10}] {text}")
 
@@ -58,8 +58,8 @@ class Progress:
         """Hear that nothing more comes."""
 
     def _say_once(self, execution: Execution, name: str, state: object, text: str) -> None:
-        if self._said.get((execution.arn, name)) != state:
-            self._said[execution.arn, name] = state
+        if self._shown.get((execution.arn, name)) != state:
+            self._shown[execution.arn, name] = state
             self.note(f"{execution.pipeline}: {text}")
 
     def _write(self, line: str) -> None:

@@ -18,7 +18,7 @@ from botocore.credentials import (
 )
 from botocore.exceptions import ClientError, NoCredentialsError
 
-from smp.aws.faults import explained, is_denied, is_missing
+from smp.aws.service_errors import explained, is_denied, is_missing
 from smp.errors import Problem, SetupError, SmpError
 
 __all__ = ["Session", "client", "open_session", "session_name"]
@@ -30,7 +30,7 @@ MAX_SESSION_NAME = 64
 
 CONNECT_SECONDS, READ_SECONDS = 10, 60
 ATTEMPTS = 6
-"""Of one call, with growing pauses between; AWS_MAX_ATTEMPTS and `max_attempts` say otherwise."""
+"""Attempts of one call, with growing pauses; AWS_MAX_ATTEMPTS and `max_attempts` override it."""
 
 
 def open_session(

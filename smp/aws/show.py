@@ -73,7 +73,7 @@ def status_fields(
     recent: Sequence[Execution],
     reason: Reason,
 ) -> dict[str, Any]:
-    """Return everything that `status_text` says."""
+    """Return everything that `status_text` shows."""
     return {
         "pipeline": pipeline.name,
         "arn": pipeline.arn,

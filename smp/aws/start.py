@@ -21,7 +21,7 @@ from smp.aws.executions import (
     list_executions,
     start_execution,
 )
-from smp.aws.faults import fault
+from smp.aws.service_errors import service_error
 from smp.definition.parameters import parameter_values
 from smp.definition.triggers import SAGEMAKER
 from smp.errors import Problem, RunError, SmpError
@@ -73,8 +73,8 @@ def start_pipelines(
 ) -> Iterator[Start]:
     """Check everything, then start the pipelines and yield what came of each.
 
-    `once`: where an execution of the same definition and the same given parameters exists, whatever its
-    state, nothing is started. Raises RunError with the faults of all pipelines before any is started.
+    `once`: if an execution of the same definition and the same given parameters exists, whatever its
+    state, nothing is started. Raises RunError with the problems of all pipelines before any is started.
     """
     pipelines = _checked(sagemaker, dict.fromkeys(names), given)
     for pipeline, values in pipelines:
@@ -128,7 +128,7 @@ def _start(sagemaker: Any, pipeline: DeployedPipeline, request: Mapping[str, Any
     try:
         return Start(pipeline, start_execution(sagemaker, pipeline, **request), is_new=True)
     except (BotoCoreError, ClientError) as error:
-        raise _fault(error, pipeline) from error
+        raise _start_error(error, pipeline) from error
 
 
 def _start_once(sagemaker: Any, pipeline: DeployedPipeline, request: Mapping[str, Any]) -> Start:
@@ -147,7 +147,7 @@ def _start_once(sagemaker: Any, pipeline: DeployedPipeline, request: Mapping[str
     except (BotoCoreError, ClientError) as error:
         meanwhile = _named(sagemaker, pipeline, name)
         if meanwhile is None:
-            raise _fault(error, pipeline) from error
+            raise _start_error(error, pipeline) from error
         return Start(pipeline, meanwhile, is_new=False)
 
 
@@ -156,5 +156,5 @@ def _named(sagemaker: Any, pipeline: DeployedPipeline, name: str) -> Execution |
     return next((found for found in executions if found.display_name == name), None)
 
 
-def _fault(error: BotoCoreError | ClientError, pipeline: DeployedPipeline) -> SmpError:
-    return fault(error, f"start pipeline {pipeline.name}")
+def _start_error(error: BotoCoreError | ClientError, pipeline: DeployedPipeline) -> SmpError:
+    return service_error(error, f"start pipeline {pipeline.name}")

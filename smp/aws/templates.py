@@ -8,7 +8,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from smp.aws.faults import explained, is_missing
+from smp.aws.service_errors import explained, is_missing
 from smp.aws.session import Session, client
 from smp.errors import Problem, SetupError
 
@@ -24,7 +24,7 @@ def deployed_template(
 ) -> Mapping[str, Any] | None:
     """Return the template of a stack; None where there is no such stack. Raises SmpError.
 
-    `region` is the stack's, where it is not the session's.
+    `region` is the stack's, if it is not the session's.
     """
     with explained(f"read the template of stack {stack}"):
         cloudformation = client(session, "cloudformation", region_name=region)

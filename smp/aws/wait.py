@@ -1,4 +1,4 @@
-"""Waits for executions to end and tells a listener what happens meanwhile.
+"""Waits for executions to end and reports their progress to a listener.
 
 Executions continue when the time is up.
 """
@@ -16,8 +16,8 @@ from smp.aws.executions import (
     describe_execution,
     list_steps,
 )
-from smp.aws.faults import is_transient
 from smp.aws.progress import Progress
+from smp.aws.service_errors import is_transient
 from smp.errors import SmpError
 
 MAX_FAILED_LOOKS = 8
@@ -68,7 +68,7 @@ class _Watch:
         self._failed = 0
 
     def look(self) -> None:
-        """Look once at each execution that has not ended; where AWS does not answer, next time."""
+        """Look once at each execution that has not ended; if AWS does not answer, try again next time."""
         try:
             for index, (pipeline, execution) in list(self.pending.items()):
                 now = describe_execution(self._sagemaker, execution)

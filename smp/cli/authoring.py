@@ -53,9 +53,9 @@ def _init(arguments: argparse.Namespace) -> int:
     name = directory.name
     write_output(
         f"made {directory}\n"
-        f"  {directory / 'conf' / 'conf.yaml'}   what runs where; the comments say what each key does\n"
+        f"  {directory / 'conf' / 'conf.yaml'}   what runs where; the comments explain each key\n"
         f"  {directory / 'scripts'}   train.py, inference.py, evaluate.py\n"
-        f"next: smp validate, then smp list; README.md in {name} says how to try the scripts\n"
+        f"next: smp validate, then smp list; README.md in {name} shows how to try the scripts\n"
     )
     return 0
 

@@ -22,8 +22,8 @@ def add_aws_options(command: argparse._ActionsContainer) -> None:
         metavar="ARN",
         action="append",
         default=[],
-        help="role to take on, such as one of another account; where given several times, the first "
-        "that lets itself be taken",
+        help="IAM role to assume, e.g. in another account. Repeatable: the first one that can be "
+        "assumed is used",
     )
 
 

@@ -56,8 +56,8 @@ def finish_output() -> None:
     _write_to_stdout("")
 
 
-def tell(text: str) -> None:
-    """Print a line to standard error; where nobody reads it, it is dropped and the command continues."""
+def print_message(text: str) -> None:
+    """Print a line to standard error; if its reader is gone, drop it and continue."""
     if sys.stderr is None:
         return
     try:
@@ -70,13 +70,13 @@ def print_problems(problems: Iterable[Problem]) -> None:
     """Print each problem to standard error, and their number where there are several."""
     listed = list(problems)
     for problem in listed:
-        tell(_paint(problem, sys.stderr))
+        print_message(_paint(problem, sys.stderr))
     if len(listed) > 1:
-        tell(f"{len(listed)} problems")
+        print_message(f"{len(listed)} problems")
 
 
 def problem_fields(problem: Problem) -> dict[str, Any]:
-    """Return a problem as JSON; what it does not say is null."""
+    """Return a problem as JSON; what it does not have is null."""
     location = problem.location
     return {
         "reason": problem.reason,

@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import Any
 
 from smp import __version__
-from smp.cli.console import OutputClosedError, finish_output, print_problems, tell
+from smp.cli.console import OutputClosedError, finish_output, print_message, print_problems
 from smp.errors import Problem, SmpError
 
 MODULES: Mapping[str, tuple[str, ...]] = {
@@ -37,7 +37,7 @@ INTERRUPTED = 128 + 2
 OUTPUT_CLOSED = 128 + 13
 
 DESCRIPTION = "Model configs in, reviewed SageMaker pipelines out."
-EXIT_CODES = "Exit status: 0 fine, 1 the input's fault, 2 wrong usage."
+EXIT_CODES = "Exit status: 0 success, 1 invalid input or failed run, 2 usage error."
 
 
 class _Parser(argparse.ArgumentParser):
@@ -48,7 +48,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def build_parser(command: str | None = None) -> argparse.ArgumentParser:
-    """Return the parser of all commands, or of those beside one; each stores what runs it as `run`."""
+    """Return the parser of all commands, or of one command's group; each stores its function as `run`."""
     parser: argparse.ArgumentParser = _Parser(
         prog="smp", description=DESCRIPTION, epilog=EXIT_CODES
     )
@@ -67,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OutputClosedError:
         return OUTPUT_CLOSED
     except KeyboardInterrupt:
-        tell("\nsmp: interrupted")
+        print_message("\nsmp: interrupted")
         return INTERRUPTED
     finally:
         if argv is None:

@@ -1,4 +1,4 @@
-"""The option that says for which environment configs are read, and what goes with it."""
+"""The option for the environment of configs, and what depends on it."""
 
 from __future__ import annotations
 

@@ -35,8 +35,8 @@ def _add_start(commands: Commands) -> None:
     start = commands.add_parser(
         "start",
         help="start executions of deployed pipelines",
-        description="Start an execution of each deployed pipeline that is named. All of them are "
-        "checked first: where one cannot be started, none is.",
+        description="Start an execution of each named pipeline, which must be deployed. All of them are "
+        "checked first: if one cannot be started, none is.",
     )
     start.add_argument("pipelines", metavar="PIPELINE", nargs="*", help=PIPELINE_HELP)
     start.add_argument(

@@ -1,4 +1,4 @@
-"""The command that says where a value came from: explain."""
+"""The command that shows the origin of a value: explain."""
 
 from __future__ import annotations
 

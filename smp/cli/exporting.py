@@ -29,8 +29,8 @@ def add_commands(commands: Commands) -> None:
         "export",
         help="write a pipeline for Step Functions or Airflow",
         description="Write one pipeline as another engine runs it, with the code of its jobs and the "
-        "policies of its roles. What only a deployment knows stands in the files by name, like "
-        "${smp:bucket}; values.json lists these names. With --values they are put in.",
+        "policies of its roles. Values that only a deployment knows are names in the files, like "
+        "${smp:bucket}; values.json lists these names. With --values they are replaced.",
     )
     export.add_argument("target", metavar="TARGET", choices=sorted(TARGETS), help=_targets())
     export.add_argument("pipeline", metavar="PIPELINE", help="name, as `smp list` shows it")
@@ -101,7 +101,7 @@ def _export(arguments: argparse.Namespace) -> int:
         files[VALUES] = json_text(needed)
     _write(arguments.output, files)
     _write_code(arguments.output, compiled, values)
-    write_output(_told(arguments.output, compiled, exported, files, needed, values))
+    write_output(_summary(arguments.output, compiled, exported, files, needed, values))
     return 0
 
 
@@ -135,7 +135,7 @@ def _write_code(directory: Path, compiled: CompiledPipeline, values: Values | No
         path.write_bytes(content)
 
 
-def _told(
+def _summary(
     directory: Path,
     compiled: CompiledPipeline,
     exported: Exported,

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from smp.cli.console import copy_to_output, tell, write_json, write_output
+from smp.cli.console import copy_to_output, print_message, write_json, write_output
 from smp.cli.executions import add_log_options, print_deployed_log
 from smp.cli.running import add_mlflow_option
 from smp.cli.workspace import Commands, add_workspace_option, places_of
@@ -162,7 +162,7 @@ def _logs(arguments: argparse.Namespace) -> int:
         path = run.require_trial_log(arguments.step, arguments.trial)
     elif trials:
         shown = f"smp logs {run.id} {arguments.step} --trial [NAME]"
-        tell(f"its {len(trials)} trials have logs of their own: {shown}")
+        print_message(f"its {len(trials)} trials have their own logs: {shown}")
     copy_to_output(path)
     return 0
 

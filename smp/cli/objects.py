@@ -16,7 +16,7 @@ def add_commands(commands: Commands) -> None:
     s3 = commands.add_parser(
         "s3",
         help="put, list and get the objects of the local run",
-        description=f"Work with the objects that stand for S3 on this machine. {LOCAL_URI}/KEY is "
+        description=f"Work with the objects of local runs, which replace S3. {LOCAL_URI}/KEY is "
         "an object of the project's bucket.",
     )
     actions = s3.add_subparsers(title="actions", metavar="ACTION", required=True)

@@ -19,19 +19,19 @@ if TYPE_CHECKING:
 
 NOT_WIDENED, WIDENED = 0, 3
 AT_A_GLANCE = 20
-"""More allowances than this are counted by stack first: a new stack is new as a whole."""
+"""More allowances than this are counted by stack first: a new stack is new entirely."""
 
 
 def add_commands(commands: Commands) -> None:
     """Add the commands of this module."""
     check = commands.add_parser(
         "check-permissions",
-        help="say whether templates allow more than the deployed ones",
+        help="check whether templates allow more than the deployed ones",
         description="Compare what the policies in an assembly's templates allow with what the templates "
         "of the deployed stacks allow, or those of another assembly. Each allowance that is new is a "
-        "line; so is a denial that is gone. A stack that is not deployed yet is new as a whole. Other "
+        "line; so is a denial that is gone. A stack that is not deployed yet is new entirely. Other "
         "addresses of code and assets are not counted.",
-        epilog="Exit status: 0 nothing more is allowed, 3 something is, 1 it cannot be told.",
+        epilog="Exit status: 0 nothing more is allowed, 3 something is, 1 the comparison failed.",
     )
     check.add_argument(
         "--assembly",
@@ -113,7 +113,7 @@ def _shown(found: Sequence[Allowance], stacks: int) -> str:
 
 
 def _by_stack(found: Sequence[Allowance]) -> str:
-    """Return how many there are in each stack, where they are too many to be read at a glance."""
+    """Return how many there are in each stack, if they are too many to be read at a glance."""
     if len(found) <= AT_A_GLANCE:
         return ""
     counted = Counter(allowance.stack for allowance in found)

@@ -70,7 +70,7 @@ def _add_compile(commands: Commands) -> None:
         "compile",
         help="write a pipeline's SageMaker definition",
         description="Compile one pipeline through the SageMaker SDK, without AWS, and write its "
-        "definition as JSON. Values that only a deployment knows stand in it as names like "
+        "definition as JSON. Values that only a deployment knows are names in it, like "
         "${smp:role_arn}.",
     )
     _add_pipeline(compiling)

@@ -81,7 +81,7 @@ def _import_run() -> None:
 class Preparation:
     """`prepare` on its way. Within a `with`: the child does not outlive the block.
 
-    Where this process has threads, or cannot fork, the work is done when its result is asked for.
+    If this process has threads, or cannot fork, the work is done when its result is requested.
     """
 
     def __init__(self, arguments: argparse.Namespace) -> None:

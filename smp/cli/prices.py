@@ -28,7 +28,7 @@ def add_commands(commands: Commands) -> None:
         "prices",
         help="fetch and show what instance-hours cost",
         description="Work with prices.json of the workspace: the price of an instance-hour of one "
-        "region by kind of job, as the AWS Price List API said on the day that the file names.",
+        "region by kind of job, from the AWS Price List API on the day that the file names.",
     )
     actions = prices.add_subparsers(title="actions", metavar="ACTION", required=True)
     refresh = actions.add_parser("refresh", help="fetch the prices and write prices.json")

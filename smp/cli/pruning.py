@@ -28,7 +28,7 @@ def add_commands(commands: Commands) -> None:
         required=True,
         help="how many runs of each pipeline stay",
     )
-    prune.add_argument("--dry-run", action="store_true", help="only say what would be removed")
+    prune.add_argument("--dry-run", action="store_true", help="only show what would be removed")
     prune.add_argument("--format", choices=("text", "json"), default="text", help="default: text")
     add_workspace_option(prune)
     prune.set_defaults(run=_prune)

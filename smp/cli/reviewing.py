@@ -42,7 +42,7 @@ def add_commands(commands: Commands) -> None:
         "hyperparameters, code, inputs, network, encryption, parameters and permissions; which steps "
         "run again and why; and the upper bound of instance-hours and, with a prices.json in the "
         "workspace, of their cost. Nothing of a state is run. Exit status: 0 nothing changes, 3 "
-        "something does, 1 the input's fault, 2 wrong usage.",
+        "something does, 1 invalid input, 2 usage error.",
     )
     diff.add_argument(
         "pipelines", metavar="PIPELINE", nargs="*", help="only these (default: all of both states)"
@@ -72,7 +72,7 @@ def _add_output(diff: argparse.ArgumentParser) -> None:
         metavar="FILE",
         type=Path,
         help="file to write (default: standard output); with markdown, each changed pipeline's "
-        "picture is written beside it as SVG",
+        "picture is written next to it as SVG",
     )
 
 

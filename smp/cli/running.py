@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from smp.cli.console import tell, write_output
+from smp.cli.console import print_message, write_output
 from smp.cli.workspace import (
     Commands,
     add_models_option,
@@ -38,7 +38,7 @@ LOCAL_REQUIREMENTS = "requirements-local.txt"
 PREPARE_SCRIPT = "prepare_data.py"
 CHUNK_BYTES = 1 << 16
 LOCAL_URI = "s3://local"
-"""Stands for the bucket that takes the place of the project's on this machine."""
+"""The bucket that replaces the project's in local runs."""
 
 
 def add_commands(commands: Commands) -> None:
@@ -127,7 +127,7 @@ def _add_stage(commands: Commands) -> None:
 
 
 def add_mlflow_option(command: argparse.ArgumentParser, name: str) -> None:
-    """Add the option that says where a run is logged; a command stores it as `tracking_uri`."""
+    """Add the option for the tracking server of a run; a command stores it as `tracking_uri`."""
     command.add_argument(
         name,
         dest="tracking_uri",
@@ -223,7 +223,9 @@ def _machine(
     places = places_of(arguments)
     if sandbox.leaks:
         leaks = "".join(f"\n    {leak}" for leak in sandbox.leaks)
-        tell(f"warning: jobs run in the sandbox '{sandbox.name}', which does not hold them:{leaks}")
+        print_message(
+            f"warning: jobs run in the sandbox '{sandbox.name}', which does not hold them:{leaks}"
+        )
     _end_as_with_ctrl_c()
     progress = progress_for(sys.stderr, places, compiled)
     environments = Environments(places.environments, progress.note)
@@ -272,9 +274,9 @@ def _export(run_id: str, places: Places, uri: str | None) -> None:
     from smp.local.store.run_store import RunStore
 
     try:
-        tell(export_run(RunStore(places.runs).get(run_id), places, uri))
+        print_message(export_run(RunStore(places.runs).get(run_id), places, uri))
     except SmpError as error:
-        tell(f"warning: {error}")
+        print_message(f"warning: {error}")
 
 
 def _end_as_with_ctrl_c() -> None:
@@ -310,7 +312,7 @@ def _options(arguments: argparse.Namespace) -> RunOptions:
 
 
 def _where(arguments: argparse.Namespace) -> tuple[str, ...]:
-    """Return the options that say which configs are meant, fit for any directory."""
+    """Return the options that select the configs, valid in any directory."""
     named = {"--environment": arguments.environment, "--models": arguments.models}
     if arguments.workspace != Path():
         named["--workspace"] = str(arguments.workspace.resolve())
@@ -357,14 +359,16 @@ def _stage_model(model: Model, places: Places) -> int:
     from smp.local.sandbox.guarded import start_guarded
     from smp.local.store.staging import stage_tree
 
-    python = Environments(places.environments, tell).bin_of(model.directory / LOCAL_REQUIREMENTS)
-    tell(f"{model.name}: {PREPARE_SCRIPT}")
+    python = Environments(places.environments, print_message).bin_of(
+        model.directory / LOCAL_REQUIREMENTS
+    )
+    print_message(f"{model.name}: {PREPARE_SCRIPT}")
     with tempfile.TemporaryDirectory() as directory:
         command = [str(python / "python"), str(model.directory / PREPARE_SCRIPT)]
         started = start_guarded([*command, "--output", directory], dict(os.environ))
         try:
-            while said := os.read(started.process.output.fileno(), CHUNK_BYTES):
-                os.write(sys.stderr.fileno(), said)
+            while read := os.read(started.process.output.fileno(), CHUNK_BYTES):
+                os.write(sys.stderr.fileno(), read)
             code = started.process.wait()
         finally:
             started.cleanup()

@@ -1,4 +1,4 @@
-"""A compiled pipeline as a picture or listing needs it: boxes, arrows and what each box says."""
+"""A compiled pipeline as a picture or listing needs it: boxes, their texts, and arrows."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DECISIONS = {"IfSteps": "if it holds", "ElseSteps": "else", "ForEachBody": "for 
 
 @dataclass(frozen=True)
 class Step:
-    """One box. `model` is empty where the pipeline does not say whose step it is."""
+    """One box. `model` is empty if the pipeline does not name the step's model."""
 
     name: str
     type: str
@@ -48,7 +48,7 @@ class Edge:
     target: str
     carries_data: bool
     decides: str = ""
-    """When `source` lets `target` run, where that is inside of it: `if it holds`, `else`, `for each`."""
+    """When `source` lets `target` run, if that is inside of it: `if it holds`, `else`, `for each`."""
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ class Layout:
 def lay_out(sizes: Sequence[Point], edges: Sequence[tuple[int, int]]) -> Layout:
     """Lay out boxes of the given (width, height); an edge is a pair of their numbers.
 
-    Where edges form a circle, as those of two graphs in one can, some run upward.
+    If edges form a cycle, as those of two graphs in one can, some run upward.
     """
     upward = _closing_edges(len(sizes), edges)
     downward = [(b, a) if n in upward else (a, b) for n, (a, b) in enumerate(edges)]

@@ -18,7 +18,7 @@ class Entry:
     """One mark and its words."""
 
     mark: str
-    """What stands before the words: an accent class, `edge`, `edge decision` or `edge order`."""
+    """What is drawn before the words: an accent class, `edge`, `edge decision` or `edge order`."""
     words: str
 
     @property

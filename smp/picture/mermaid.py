@@ -10,12 +10,12 @@ from smp.picture.dag import Dag, Step
 
 @dataclass(frozen=True)
 class Overlay:
-    """What to show beside the DAG itself. A step or edge of a kind says the kind in words too."""
+    """What to show in addition to the DAG. A step or edge of a kind has the kind in words too."""
 
     steps: Mapping[str, str]
     edges: Mapping[tuple[str, str], str]
     signs: Mapping[str, str]
-    """What stands before the name of a step of a kind."""
+    """The sign before the name of a step of a kind."""
     styles: Mapping[str, str]
     """How a box of a kind looks."""
     description: str = ""
@@ -45,7 +45,7 @@ def render_mermaid(dag: Dag, overlay: Overlay = NO_OVERLAY) -> str:
 
 
 def _arrows(dag: Dag) -> str:
-    """Say what kinds of arrows mean."""
+    """Return the meaning of each kind of arrow."""
     order = "solid arrows carry data, dashed ones only order"
     return f"{order}, those with words a decision" if any(e.decides for e in dag.edges) else order
 

@@ -203,7 +203,7 @@ def _room(
     widths: Sequence[float],
     gap: float,
 ) -> tuple[float, float]:
-    """Return how far left and right a run can stand without touching what is beside it."""
+    """Return how far left and right a run can move without touching its neighbours."""
     low, high = float("-inf"), float("inf")
     for node in run:
         left, right = beside[node]

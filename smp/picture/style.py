@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Theme:
-    """One mode's colours. `accents` tell models apart, beside their names in the legend."""
+    """One mode's colours. `accents` distinguish models, in addition to their names in the legend."""
 
     page: str
     card: str

@@ -1,6 +1,6 @@
 """The picture of a pipeline as one self-contained SVG: light and dark, with its text read aloud.
 
-It draws the `Dag` that `smp.picture.dag` read, where `smp.picture.layout` says; the same pipeline
+It draws the `Dag` of `smp.picture.dag` at the places of `smp.picture.layout`; the same pipeline
 gives the same bytes. It never takes text into the SVG unescaped and never loads a font.
 """
 
@@ -35,7 +35,7 @@ ICON = 16.0
 MAX_NAME_WIDTH = 270.0
 MIN_BOX_WIDTH = 150.0
 WIDEST_NARROW_LEGEND = 560.0
-"""A legend up to this width stands in one line, even where the boxes need less room."""
+"""A legend up to this width is one line, even if the boxes need less room."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Mark:
 
 @dataclass(frozen=True)
 class Overlay:
-    """What to show beside the DAG itself: classes of edges, rules for them, and their legend."""
+    """What to show in addition to the DAG: classes of edges, rules for them, and their legend."""
 
     edges: Mapping[tuple[str, str], str]
     legend: tuple[Entry, ...] = ()
@@ -169,7 +169,7 @@ def _opening(
 
 
 def describe(dag: Dag, marks: Mapping[str, Mark] | None = None) -> str:
-    """Say in words what the picture shows: every step, its kind and what it waits for."""
+    """Describe in words what the picture shows: every step, its kind and what it waits for."""
     sentences = [f"{_count(len(dag.steps), 'step')}."]
     for step in dag.steps:
         waits = _waits([edge for edge in dag.edges if edge.target == step.name])
@@ -180,7 +180,7 @@ def describe(dag: Dag, marks: Mapping[str, Mark] | None = None) -> str:
 
 
 def _waits(edges: Sequence[Edge]) -> str:
-    """Say what a step waits for: data and order, and what is decided."""
+    """Describe what a step waits for: data and order, and what is decided."""
     sources = [edge.source for edge in edges if not edge.decides]
     after = f" after {', '.join(sources)}" if sources else ""
     decided = [_DECIDED[edge.decides].format(edge.source) for edge in edges if edge.decides]

@@ -1,4 +1,4 @@
-"""Says of values of a configuration where each came from, and whether executions may change it."""
+"""The origin of each value of a configuration, and whether executions may change it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PREFIXES = ("conf.models.", "conf.sagemakerPipeline.")
 """How messages begin the path of a value; a value may be asked for in the same words."""
 
 FROM_DEPLOYMENT = "the deployment"
-"""Provides what no file says of role, key, network and bucket."""
+"""Provides role, key, network and bucket if no file sets them."""
 
 
 @dataclass(frozen=True)
@@ -34,10 +34,10 @@ class Explained:
     varies: bool
     place: Location | None = None
     written_path: str | None = None
-    """Its path in the file, where it is expected in a section of an environment."""
+    """Its path in the file, if it is expected in a section of an environment."""
     environment: str | None = None
     written: str | None = None
-    """What the file has there, where a placeholder was replaced in it."""
+    """The text in the file, if a placeholder was replaced in it."""
     default_of: str | None = None
     parameters: Mapping[str, tuple[ParameterConfig, ...]] | None = None
     """The parameters that it refers to, by pipeline."""
@@ -125,7 +125,7 @@ def _rows(
 
 
 def _settings(project: Project, root: _Root) -> Iterator[Explained]:
-    """Yield what counts for a whole pipeline and stands beside its section, or in a file for all."""
+    """Yield what counts for a whole pipeline and is written outside its section, or in a file for all."""
     for pipeline in root.pipelines if isinstance(root.section, PipelineConfig) else ():
         yield _setting(project, root, ("projectName",), pipeline.project_name)
         yield _setting(project, root, ("s3Bucket",), pipeline.s3_bucket)
@@ -183,7 +183,7 @@ def _matches(root: _Root, row: _Row, wanted: str) -> bool:
 
 
 def _is_at(name: str, wanted: str) -> bool:
-    """Tell whether a value's path is the one that is asked for, or one below it."""
+    """Return whether a value's path is the requested one, or one below it."""
     return name == wanted or name.startswith((f"{wanted}.", f"{wanted}["))
 
 
@@ -211,7 +211,7 @@ def _explained(project: Project, root: _Root, row: _Row) -> Explained:
 
 
 def _origin(document: Document, path: Path_, value: Any) -> dict[str, Any]:
-    """Return what the file says at a path: in which environment's section, with which placeholder."""
+    """Return what the file has at a path: in which environment's section, with which placeholder."""
     written_at = document.written(path)
     in_section = written_at[: len(SECTION)] == SECTION
     raw = _value_at(document.data, path)
@@ -223,7 +223,7 @@ def _origin(document: Document, path: Path_, value: Any) -> dict[str, Any]:
 
 
 def _nearest(positions: Mapping[Path_, Location], path: Path_) -> Location | None:
-    """Return where a path is written, or the one above it that stands for it in a shorter form."""
+    """Return the location of a path, or of the one above it that is its shorter form."""
     while path and path not in positions:
         path = path[:-1]
     return positions.get(path)

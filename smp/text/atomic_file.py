@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def write_atomically(path: Path, text: str, *, durable: bool = True) -> None:
-    """Write a text beside its place and rename it there; missing directories are made.
+    """Write a text to a temporary file in the same directory and rename it; create missing directories.
 
     A link keeps leading to the file that it names. What is not a file, such as `/dev/null` or a pipe, is
     written to as it is.

@@ -98,7 +98,7 @@ def test_fails_where_the_job_has_written_nothing_yet(run_smp: RunSmp, job: str) 
     assert done.err == (
         "smp: train (Succeeded) has no log yet\n"
         f"    found: {GROUP}, streams {job}/*\n"
-        "    hint: the job ended before its container started: smp status says why it failed\n"
+        "    hint: the job ended before its container started: smp status shows why it failed\n"
     )
 
 

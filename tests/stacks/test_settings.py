@@ -167,7 +167,7 @@ def test_fails_for_an_environment_that_is_not_there(tmp_path: Path) -> None:
         ({"egressSubnetIds": ["subnet-1"]}, "egressSubnetIds belongs to a network"),
         (
             {"subnetIds": ["s"], "securityGroupIds": ["g"], "internetEgress": True},
-            "internetEgress is for the network made here",
+            "internetEgress is only for the network that the app creates",
         ),
     ],
 )

@@ -14,7 +14,7 @@ LABEL = "label"
 
 
 def load_table() -> pd.DataFrame:
-    """Numbers, and a column `label` of 0 and 1: here the breast cancer data of scikit-learn."""
+    """Numbers, and a column `label` of 0 and 1: in this example the breast cancer data of scikit-learn."""
     data = load_breast_cancer(as_frame=True)
     return data.data.assign(**{LABEL: data.target})
 

@@ -21,7 +21,7 @@ DEFAULT_SECONDS = 24 * 3600
 
 Training: "The default value is 1 day" (StoppingCondition in the service's API, botocore 1.44.5);
 processing: "If max_runtime_in_seconds is not specified, the default value is 24 hours" (the SageMaker
-SDK's `Processor`). A transform job has no limit of its own.
+SDK's `Processor`). A transform job has no such limit.
 """
 
 JOBS = get_args(Billing)
@@ -165,7 +165,7 @@ def _limited(
     known = seconds is not None and count is not None
     hours = jobs * (count or 0) * ((seconds or 0) + kept_alive) / 3600 if known else None
     if stated is None:
-        notes = (*notes, f"{job} without a limit of its own: the service's 24 h")
+        notes = (*notes, f"{job} without a limit: the service's 24 h")
     yield _Jobs(job, _instance_type(cluster), hours, notes)
 
 

@@ -21,7 +21,7 @@ class Kind(StrEnum):
 
 
 class Section(StrEnum):
-    """Where a change belongs, the most important first; the value is the title."""
+    """The sections of a review, the most important first; the value is the title."""
 
     PERMISSIONS = "permissions"
     ROLE = "role"
@@ -62,7 +62,7 @@ class Change:
     before: Any
     after: Any
     path: str = ""
-    """Where it stands in the compiled pipeline, where the name does not say that."""
+    """Its path in the compiled pipeline, if the name does not show it."""
 
     @property
     def kind(self) -> Kind:
@@ -117,7 +117,7 @@ class StepChange:
 
 @dataclass(frozen=True)
 class EdgeChange:
-    """What one step waits for. `before` and `after` say how: `data`, `order`, both, or nothing."""
+    """What one step waits for. `before` and `after` are kinds of edge: `data`, `order`, both or none."""
 
     source: str
     target: str
@@ -170,7 +170,7 @@ class Bound:
     instance_type: str
     hours: float | None
     price: float | None = None
-    """For one instance-hour, None where no price file says it."""
+    """For one instance-hour; None if no price file has it."""
     notes: tuple[str, ...] = ()
 
 

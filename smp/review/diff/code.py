@@ -13,12 +13,12 @@ from smp.definition.differences import own_settings, trees_by_origin
 from smp.review.diff.changes import CodeChange, FileChange, Kind
 
 MAX_TEXT_BYTES = 5_000_000
-"""A larger file is told by its size: nobody reads it line by line."""
+"""Of a larger file only the size is reported: nobody reads it line by line."""
 
 LINE = re.compile(r"[^\n]*\n|[^\n]+")
 
 Place = tuple[CodeFile, Path]
-"""A file and where its content lies."""
+"""A file and the path of its content."""
 
 _Tree = tuple[CodeTree, Path]
 
@@ -87,7 +87,7 @@ def _change(origin: str, before: Sequence[_Tree], after: Sequence[_Tree]) -> Cod
 
 
 def _files(trees: Sequence[_Tree]) -> dict[str, Place]:
-    """Return files by path; where an origin has several trees, by tree and path."""
+    """Return files by path; if an origin has several trees, by tree and path."""
     found: dict[str, Place] = {}
     for tree, store in trees:
         for file in tree.files:

@@ -39,7 +39,7 @@ def compare_states(
 ) -> Diff:
     """Return what changes from one state to the other in the pipelines of these names, or in all.
 
-    `further_roles` are those of engines beside SageMaker, which a review does not know by itself.
+    `further_roles` are those of engines other than SageMaker; a review cannot find them.
     """
     known = {**head.pipelines, **base.pipelines}
     wanted = list(names) or sorted(known)
@@ -91,7 +91,7 @@ def compare_pipelines(
         bounds=compare_bounds(before, after, prices),
         picture=changed_dag(before, after, steps, edges),
     )
-    if not both or _says_something(change):
+    if not both or _has_content(change):
         return change
     assert before is not None
     assert after is not None
@@ -141,7 +141,7 @@ def _code(
     return found if knows_config else tuple(change for change in found if change.used_by)
 
 
-def _says_something(change: PipelineChange) -> bool:
+def _has_content(change: PipelineChange) -> bool:
     return bool(
         change.settings or change.permissions or change.steps or change.edges or change.code
     )

@@ -31,10 +31,10 @@ LASTING = frozenset({"PipelineName", "PipelineArn"})
 
 NEW = "the step is new"
 UNDOCUMENTED = "what a cached result of it depends on is not documented"
-"""Of a type that takes a CacheConfig and is not in the guide's list of what counts."""
+"""For a type that accepts a CacheConfig but is not in the guide's list of what counts."""
 EACH_ITEM = "once for each item of"
 ITEMS = "the items of"
-IN_A_BRANCH = "where its condition takes the branch"
+IN_A_BRANCH = "if its condition takes the branch"
 
 
 def forecast(
@@ -127,7 +127,7 @@ class _Forecast:
             yield from self._changed(step, old, self.before)
 
     def _changed(self, step: Json, old: Json, before: CompiledPipeline) -> Iterator[str]:
-        """Yield the settings of its own that count and differ, code first."""
+        """Yield its own settings that count and differ, code first."""
         used = [
             _counting(trees_of(_only_key(s), p)) for s, p in ((old, before), (step, self.after))
         ]
@@ -161,7 +161,7 @@ class _Forecast:
         if source is None or source.outcome is Outcome.HITS or self._keeps_address(name, path):
             return
         if path.startswith("PropertyFiles"):
-            yield f"the report of {name}, which {source.outcome}, may say something else"
+            yield f"the report of {name}, which {source.outcome}, may contain other values"
         else:
             how = "runs each time" if not row_named(source.type).cached_by else source.outcome
             yield f"reads {name}, which {how}"

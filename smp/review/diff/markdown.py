@@ -1,6 +1,6 @@
 """A comparison as markdown, in the form of a comment on a pull request: tables, details folded.
 
-Nothing that a model repository wrote becomes markup: names and values stand in code spans.
+Nothing that a model repository wrote becomes markup: names and values are in code spans.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ Lines = Iterator[str]
 
 
 def render_markdown(diff: Diff, pictures: Mapping[str, str] = NO_PICTURES) -> str:
-    """Return the review; `pictures` maps pipelines to the files of their pictures beside it.
+    """Return the review; `pictures` maps pipelines to the files of their pictures next to it.
 
     The picture is also in it, as a mermaid block, which GitHub and GitLab draw.
     """

@@ -35,7 +35,7 @@ def permission_changes(
 ) -> tuple[PermissionChange, ...]:
     """Return the allowances that one side lacks, what is new first.
 
-    `further` are the roles of engines beside SageMaker.
+    `further` are the roles of engines other than SageMaker.
     """
     changed = [pipeline.code if pipeline else () for pipeline in (before, after)]
     then, now = (

@@ -1,6 +1,6 @@
 """Both DAGs of a pipeline as one picture, with what was added, removed and changed marked.
 
-Every mark has a form and a word beside its colour.
+Every mark has a shape and a word in addition to its colour.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Where each setting of a step belongs in a review, and what a reader knows it by.
+"""The section of each setting of a step in a review, and its name there.
 
 What no rule names goes under "other settings": a setting is never left out.
 """
@@ -90,7 +90,7 @@ _WITHOUT_MEANING = frozenset(
         *("JobConfig", "ApplicationConfig", "configurationOverrides"),
     }
 )
-"""Keys that say nothing which the section and the other keys do not say."""
+"""Keys that add nothing to the section and the other keys."""
 
 
 def section_of(path: Path, step_type: str) -> Section:
@@ -124,12 +124,12 @@ def step_setting(difference: Difference, step_type: str) -> Change:
 
 
 def _is_handed_over(path: Path, step_type: str) -> bool:
-    """Tell whether it is an input of a function or queue, whose name is the author's."""
+    """Return whether it is an input of a function or queue, whose name is the author's."""
     return row_named(step_type).is_external and path[:1] == ("Arguments",) and len(path) > 1
 
 
 def short_name(path: Path, section: Section) -> str:
-    """Return a setting's name without what its section says already."""
+    """Return a setting's name without what its section shows already."""
     implied = {key for key, named in {**_BY_KEY, **_NAMED_BY_AUTHOR}.items() if named is section}
     kept = [key for key in path if key not in _WITHOUT_MEANING and key not in implied]
     shown = kept or list(path[-1:])

@@ -1,4 +1,4 @@
-"""What differs between two pipelines beside their steps: parameters, groups, tags, settings.
+"""Differences between two pipelines outside their steps: parameters, groups, tags, settings.
 
 A part of the compiled pipeline that no section names goes under "other settings", also one that is new.
 """
@@ -40,7 +40,7 @@ SECTIONS: tuple[tuple[Section, tuple[str, ...], Read], ...] = (
 )
 """The sections of a pipeline: which members of its JSON they cover, and what of it is compared."""
 
-TOLD_ELSEWHERE = frozenset({"name", "definition", "code"})
+SHOWN_ELSEWHERE = frozenset({"name", "definition", "code"})
 """Members whose differences are reported as steps, edges and code."""
 
 ABOUT_THE_CONFIG = ("models", "step_models", "stand_ins")
@@ -50,7 +50,7 @@ ABOUT_THE_CONFIG = ("models", "step_models", "stand_ins")
 def setting_changes(
     before: CompiledPipeline, after: CompiledPipeline, *, knows_config: bool = True
 ) -> tuple[Change, ...]:
-    """Return what differs beside steps, edges and code.
+    """Return what differs besides steps, edges and code.
 
     `knows_config` is false where one of them was read from the service and does not know its config.
     """
@@ -60,7 +60,7 @@ def setting_changes(
         for section, _, read in SECTIONS
         for found in differences(read(old), read(new))
     ]
-    covered = TOLD_ELSEWHERE.union(*(members for _, members, _ in SECTIONS))
+    covered = SHOWN_ELSEWHERE.union(*(members for _, members, _ in SECTIONS))
     covered = covered if knows_config else covered.union(ABOUT_THE_CONFIG)
     kept = {step["Name"] for step in before.steps()} & {step["Name"] for step in after.steps()}
     rest = [
@@ -104,7 +104,7 @@ def _named(value: Json, member: str) -> dict[str, Any]:
 def _rest(value: Json, covered: frozenset[str], steps: set[str]) -> Json:
     """Return the members that no section covers.
 
-    What they say of a step counts where both sides have it; a stand-in's files are reported as code.
+    Their settings of a step count if both sides have it; a stand-in's files are reported as code.
     """
     rest = _without(value, covered)
     for member, shown in (("step_models", lambda item: item), ("stand_ins", _script)):

@@ -42,15 +42,15 @@ def step_changes(
             assert before is not None
             assert after is not None
             changes.append(_compared(name, (old, before), (new, after)))
-    return tuple(change for change in changes if _says_something(change))
+    return tuple(change for change in changes if _has_content(change))
 
 
-def _says_something(change: StepChange) -> bool:
+def _has_content(change: StepChange) -> bool:
     return bool(change.changes or change.code or change.kind is not Kind.CHANGED)
 
 
 def _placed(pipeline: CompiledPipeline | None) -> dict[str, _Placed]:
-    """Return the steps by name with where they stand, in list order; a second of a name gets a number."""
+    """Return the steps by name with their places, in list order; a repeated name gets a number."""
     found: dict[str, _Placed] = {}
     for step, place in _walk(pipeline.definition["Steps"]) if pipeline else ():
         name, number = step["Name"], 1

@@ -48,7 +48,7 @@ Block = tuple[str, list[str]]
 
 
 def _blocks(pipeline: PipelineChange) -> Iterator[Block]:
-    """Yield each part that has something to say, the most important first."""
+    """Yield each part that is not empty, the most important first."""
     permissions = [_permission(item) for item in pipeline.permissions]
     if pipeline.kind is Kind.CHANGED:
         parts = (

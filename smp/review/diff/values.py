@@ -46,7 +46,7 @@ def written(value: Any) -> str:
 
 
 def shortened(value: Any) -> str:
-    """Return one value that stands alone, cut at its end where it is long."""
+    """Return one value for a place without context, shortened at its end if it is long."""
     alone = _members_in_line(value) if isinstance(value, dict) else ""
     text = HASH.sub(lambda match: match[0][:SHORT_HASH], alone or written(value))
     return text if len(text) <= LONGEST * 2 else f"{text[: LONGEST * 2 - 1]}…"

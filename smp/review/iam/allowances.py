@@ -90,7 +90,7 @@ class Allowance:
     conditions: tuple[Condition, ...] = ()
 
     def contains(self, other: Allowance) -> bool:
-        """Whether this one already says all that the other says."""
+        """Whether this one covers the other."""
         if (self.stack, self.holder, self.effect) != (other.stack, other.holder, other.effect):
             return False
         return (
@@ -132,7 +132,7 @@ def _has_wildcard(text: str) -> bool:
 
 
 def _is_function(text: str) -> bool:
-    """Whether a text has in it the JSON of a function whose value nobody knows here."""
+    """Whether a text contains the JSON of a function whose value is unknown before a deployment."""
     return '{"' in text or '["' in text
 
 
@@ -140,7 +140,7 @@ def _is_function(text: str) -> bool:
 def _pattern(text: str) -> re.Pattern[str]:
     """Return what matches every text, patterns too, that is inside this pattern.
 
-    `?` stands for one character and so for a `?` of the other, never for its `*`.
+    `?` matches one character and so a `?` of the other, never its `*`.
     """
     parts = {"*": ".*", "?": "[^*]"}
     return re.compile("".join(parts.get(c, re.escape(c)) for c in text), re.DOTALL)

@@ -78,8 +78,8 @@ class Permissions:
 def permissions_in(stack: str, template: Template, known: Mapping[str, str]) -> Permissions:
     """Return all that the policies of one template allow and deny.
 
-    `known` are the values of pseudo parameters. A part that only the service could evaluate stands for
-    itself: any change of it is something new.
+    `known` are the values of pseudo parameters. A part that only the service could evaluate is kept
+    as it is: any change of it is something new.
     """
     deleted = (
         (stack, f"{kind_of(str(resource.get('Type')))} {name}")

@@ -84,7 +84,7 @@ class PolicyReader:
             yield Allowance(self.stack, holder, "Deny", beyond, NOTHING)
 
     def _attached(self, holder: str, policy: Any) -> Iterator[Allowance]:
-        """Yield what a managed policy allows, where it is in this template, else that it is attached."""
+        """Yield what a managed policy allows, if it is in this template, else that it is attached."""
         name = policy.get("Ref") if isinstance(policy, dict) else None
         resource = self.template["Resources"].get(name, {})
         if resource.get("Type") == "AWS::IAM::ManagedPolicy":

@@ -20,7 +20,7 @@ CHINA, GOVERNMENT = "cn-", "us-gov-"
 
 @dataclass(frozen=True)
 class TemplateText:
-    """Writes the values of one template. `known` has what pseudo parameters stand for."""
+    """Writes the values of one template. `known` has the values of pseudo parameters."""
 
     template: Template
     known: Mapping[str, str] = field(default_factory=dict)
@@ -100,7 +100,7 @@ class TemplateText:
 
 
 def known_values(account: str | None, region: str | None) -> dict[str, str]:
-    """Return what the pseudo parameters stand for where an account or a region is known."""
+    """Return the values of the pseudo parameters for an account or a region that is known."""
     known = {}
     if account:
         known["AWS::AccountId"] = account

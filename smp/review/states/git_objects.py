@@ -76,12 +76,12 @@ def find_repository(directory: Path) -> Repository | None:
     if done.returncode == 0:
         top, prefix = os.fsdecode(done.stdout).split("\n")[:2]
         return Repository(Path(top), prefix)
-    said = done.stderr.decode(errors="replace").strip()
-    if "not a git repository" in said:
+    message = done.stderr.decode(errors="replace").strip()
+    if "not a git repository" in message:
         return None
-    hint = "see safe.directory in git's own help" if "dubious ownership" in said else None
+    hint = "see safe.directory in git's own help" if "dubious ownership" in message else None
     raise SetupError(
-        [Problem(f"git cannot read {directory}", found=said.split("\n")[0], hint=hint)]
+        [Problem(f"git cannot read {directory}", found=message.split("\n")[0], hint=hint)]
     )
 
 

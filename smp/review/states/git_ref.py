@@ -30,7 +30,7 @@ class Extracted:
 
 @dataclass(frozen=True)
 class GitRef:
-    """A ref of a workspace: its own repository's, and those of models that have one of their own."""
+    """A ref of a workspace: of its repository, and of models that have their own repository."""
 
     name: str
     workspace: Path
@@ -46,7 +46,7 @@ class GitRef:
 
     @contextmanager
     def extracted(self, pattern: str) -> Iterator[Extracted]:
-        """Write the files that configs may be or name below a directory of its own."""
+        """Write the files that configs may be or name below a separate directory."""
         base = _base(self.workspace, pattern)
         with tempfile.TemporaryDirectory(prefix="smp-ref-") as root:
             directory = Path(root)

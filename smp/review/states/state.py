@@ -57,7 +57,7 @@ class State:
 
 @dataclass(frozen=True)
 class Workspace:
-    """Where configs are, how they are found, and what they may refer to of the environment."""
+    """The place of configs, how they are found, and which environment variables they may refer to."""
 
     directory: Path
     pattern: str = DEFAULT_PATTERN
@@ -65,7 +65,7 @@ class Workspace:
     environment: str | None = None
     """The environment that configs are read for."""
     environments: tuple[str, ...] = ()
-    """All that there are, where that is known."""
+    """All environments, if known."""
 
     def load(self, directory: Path) -> Project:
         """Load the configs of this workspace as they are in a directory."""
@@ -124,7 +124,7 @@ class ReadingState:
 
 
 class _AtRef(ReadingState):
-    """The state of a git ref, whose files lie in a directory that is gone after the `with` block."""
+    """The state of a git ref, whose files are in a directory that the `with` block removes."""
 
     def __init__(self, workspace: Workspace, ref: GitRef) -> None:
         self._ref = ref
@@ -185,7 +185,7 @@ def read_assembly_state(workspace: Workspace, directory: Path) -> ReadingState:
 
 
 def is_assembly(path: Path) -> bool:
-    """Whether a path is a directory with an assembly, which a ref of the same name stands behind."""
+    """Whether a path is a directory with an assembly; it takes precedence over a ref of that name."""
     return (path / MANIFEST).is_file()
 
 

@@ -70,7 +70,7 @@ def explained(doing: str) -> Iterator[None]:
     try:
         yield
     except (BotoCoreError, ClientError) as error:
-        raise fault(error, doing) from error
+        raise service_error(error, doing) from error
 
 
 def code_of(error: ClientError) -> str:
@@ -79,13 +79,13 @@ def code_of(error: ClientError) -> str:
 
 
 def is_missing(error: ClientError) -> bool:
-    """Whether the service says that a thing is not there."""
-    said = _said(error).lower()
-    return code_of(error) in MISSING or "does not exist" in said or "could not find" in said
+    """Whether the service reports that a resource does not exist."""
+    message = _message(error).lower()
+    return code_of(error) in MISSING or "does not exist" in message or "could not find" in message
 
 
 def is_denied(error: ClientError) -> bool:
-    """Whether the service says that the caller may not."""
+    """Whether the service reports that the caller lacks a permission."""
     return code_of(error) in DENIED
 
 
@@ -97,7 +97,7 @@ def is_transient(error: SmpError) -> bool:
     return isinstance(cause, NETWORK)
 
 
-def fault(error: BotoCoreError | ClientError, doing: str) -> SmpError:
+def service_error(error: BotoCoreError | ClientError, doing: str) -> SmpError:
     """Return the error that a person reads."""
     if isinstance(error, ClientError):
         return _refused(error, doing)
@@ -117,23 +117,23 @@ def fault(error: BotoCoreError | ClientError, doing: str) -> SmpError:
 
 
 def _refused(error: ClientError, doing: str) -> SmpError:
-    code, said = code_of(error), _said(error)
+    code, message = code_of(error), _message(error)
     if code in EXPIRED:
         hint = "sign in again (aws sso login) or renew the credentials"
-        return _setup(doing, "the AWS credentials have expired", said, hint)
+        return _setup(doing, "the AWS credentials have expired", message, hint)
     if code in NOT_VALID:
         hint = "check the profile (--profile) and that the region (--region) is enabled"
-        return _setup(doing, "AWS does not know these credentials", said, hint)
+        return _setup(doing, "AWS does not know these credentials", message, hint)
     if code in DENIED:
-        hint = "ask for this permission, or use --profile or --assume-role of who has it"
-        return _setup(doing, "access is denied", said, hint)
+        hint = "request this permission, or use a --profile or --assume-role that has it"
+        return _setup(doing, "access is denied", message, hint)
     if code in THROTTLED:
         hint = "try again later, or set AWS_RETRY_MODE=adaptive and AWS_MAX_ATTEMPTS=12"
-        return _run(doing, f"AWS asks to slow down, also after {_tries(error)}", said, hint)
+        return _run(doing, f"AWS asks to slow down, also after {_tries(error)}", message, hint)
     if _status(error) >= 500:
-        hint = "try again; https://health.aws.amazon.com says whether the service is well"
-        return _run(doing, f"the service failed, also after {_tries(error)}", said, hint)
-    return _run(doing, f"the service refused ({code})", said, None)
+        hint = "try again; see https://health.aws.amazon.com for the state of the service"
+        return _run(doing, f"the service failed, also after {_tries(error)}", message, hint)
+    return _run(doing, f"the service refused ({code})", message, None)
 
 
 def _status(error: ClientError) -> int:
@@ -145,7 +145,7 @@ def _tries(error: ClientError) -> str:
     return "1 try" if retries == 0 else f"{retries + 1} tries"
 
 
-def _said(error: ClientError) -> str:
+def _message(error: ClientError) -> str:
     details: Mapping[str, str] = error.response.get("Error", {})  # type: ignore[assignment]
     return " ".join(str(details.get("Message", "")).split())
 
