@@ -208,7 +208,7 @@ def _package_cache(environ: Mapping[str, str]) -> dict[str, str]:
 def _library_digest(library: Path) -> str:
     """Hash the times and inodes of a library's files.
 
-    There are thousands of them, and each call counts: most of the time of an unchanged app is spent here.
+    There are thousands of them, and each call counts: most of an unchanged app's time goes to them.
     """
     lines, directories = [], [str(library)]
     while directories:

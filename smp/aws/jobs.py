@@ -30,10 +30,10 @@ def job_call(step: Step) -> ServiceCall | None:
 def failure_reason(sagemaker: Any, step: Step) -> str:
     """Return why a step failed, with its job's reason unless the step contains it."""
     described = _describe(sagemaker, step)
-    reasons = [step.reason, described.get("FailureReason"), described.get("ExitMessage")]
-    reasons += _of_trials(sagemaker, step)
+    given = [step.reason, described.get("FailureReason"), described.get("ExitMessage")]
+    given += _of_trials(sagemaker, step)
     reasons: list[str] = []
-    for reason in reasons:
+    for reason in given:
         text = " ".join(str(reason or "").split())
         if text and not any(text in earlier for earlier in reasons):
             reasons.append(text)

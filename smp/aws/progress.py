@@ -39,7 +39,7 @@ class Progress:
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._began = time.monotonic()
-        self._shown: dict[tuple[str, str], object] = {}
+        self._noted: dict[tuple[str, str], object] = {}
 
     def seen(self, pipeline: DeployedPipeline, execution: Execution, steps: Sequence[Step]) -> None:
         """Hear how an execution is now."""
@@ -58,8 +58,8 @@ class Progress:
         """Hear that nothing more comes."""
 
     def _say_once(self, execution: Execution, name: str, state: object, text: str) -> None:
-        if self._shown.get((execution.arn, name)) != state:
-            self._shown[execution.arn, name] = state
+        if self._noted.get((execution.arn, name)) != state:
+            self._noted[execution.arn, name] = state
             self.note(f"{execution.pipeline}: {text}")
 
     def _write(self, line: str) -> None:

@@ -376,5 +376,5 @@ def _stage_model(model: Model, places: Places) -> int:
             raise SetupError(f"{model.directory / PREPARE_SCRIPT} ended with {code}")
         staged = stage_tree(model.name, Path(directory), places)
     for uri in staged.removed:
-        tell(f"removed {uri}: {PREPARE_SCRIPT} of {model.name} does not write it any more")
+        print_message(f"removed {uri}: {PREPARE_SCRIPT} of {model.name} does not write it any more")
     return staged.count

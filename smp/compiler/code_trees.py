@@ -38,7 +38,7 @@ def stand_in_of(model: Model, section: str, store: CodeStore) -> StandIn | None:
 
 
 def step_stand_in(model: Model, script: str, store: CodeStore) -> StandIn:
-    """Pack a model's whole source directory for a script of it that stands in for something."""
+    """Pack a model's whole source directory for one of its scripts that is a stand-in."""
     return StandIn(_normal(script), whole_tree(model, store))
 
 

@@ -70,7 +70,7 @@ def compile_into(graph: PipelineGraph, store: CodeStore) -> CompiledPipeline:
 def check_compiled(compiled: CompiledPipeline, at_step: Callable[[str, Problem], Problem]) -> None:
     """Raise CompileError with everything in the definition that the service would refuse.
 
-    `at_step` says of a problem to which step of the definition it belongs.
+    `at_step` adds the step of the definition to a problem.
     """
     problems = [replace(found, path=compiled.name) for found in check_limits(compiled)]
     found = [*check_requests(compiled), *check_reserved(compiled)]

@@ -1,4 +1,4 @@
-"""Puts a pipeline's parameters and the items of its loops into its definition, where the SDK saw text.
+"""Puts a pipeline's parameters and the items of its loops into its definition; the SDK saw text.
 
 Text passes through the SDK as it is written, `${parameters.NAME}`; a number passes as a constant that
 nothing else in a definition equals. It never hands the SDK a pipeline variable: half of its classes
@@ -61,7 +61,7 @@ def _declaration(parameter: ParameterConfig) -> Json:
 
 
 def put_expressions(steps: list[Json], parameters: Iterable[ParameterConfig]) -> list[Json]:
-    """Return steps with an expression wherever a parameter stands. Raises CompileError."""
+    """Return steps with an expression in place of each parameter. Raises CompileError."""
     types = {parameter.name: parameter.type for parameter in parameters}
     numbers = {_number(name): name for name in types}
     placed: list[Json] = _Placing(types, numbers).value(steps)
@@ -127,7 +127,7 @@ class _Placing:
     def _refuse(self, value: Json) -> None:
         for key in value:
             if BEGIN in key or items_in(key):
-                raise CompileError(f"a parameter stands in the name '{key}', which cannot vary")
+                raise CompileError(f"the name '{key}' contains a parameter, and a name cannot vary")
 
 
 def _with_items(text: str) -> list[Any]:

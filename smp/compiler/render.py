@@ -168,7 +168,7 @@ def _rules(graph: PipelineGraph, config: StepBase) -> RetrySection:
 
 
 def _policies(section: RetrySection, *, is_job: bool) -> Iterator[Json]:
-    """Yield a policy for faults of the step, and one for those of its job, where it has one."""
+    """Yield a policy for failures of the step, and one for those of its job, if it has one."""
     if not section.enabled:
         return
     kinds = ((STEP_CAUSES, STEP_SECONDS), (JOB_CAUSES, JOB_SECONDS))

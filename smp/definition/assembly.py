@@ -1,4 +1,4 @@
-"""The compiled pipelines of a cloud assembly: leaves them beside the templates, and reads them back.
+"""The compiled pipelines of a cloud assembly: writes them next to the templates, and reads them back.
 
 Code is copied out of an assembly into a code store; the assembly stays as it is.
 """
@@ -91,7 +91,7 @@ def _artifacts(directory: Path, kind: str) -> Iterator[tuple[str, dict[str, Any]
 
 
 def _inside(directory: Path, artifact: dict[str, Any], key: str) -> Path:
-    """Return what an artifact names, which lies in its assembly. Raises SetupError."""
+    """Return the path that an artifact names inside its assembly. Raises SetupError."""
     properties = artifact.get("properties")
     name = properties.get(key) if isinstance(properties, dict) else None
     if not isinstance(name, str) or len(PurePosixPath(name).parts) != 1 or name == "..":
@@ -165,7 +165,7 @@ class _CodeReader:
 
 
 def _asset_directories(directory: Path) -> tuple[Path, ...]:
-    """Return what holds code trees; the assets of a nested assembly lie in the one around it."""
+    """Return what holds code trees; the assets of a nested assembly are in the one around it."""
     around = [directory, *_enclosing(directory.resolve())]
     found = [nested / PIPELINES_DIRECTORY / CODE_DIRECTORY for nested in assemblies_in(directory)]
     found += [path for place in around for path in sorted(place.glob("asset.*")) if path.is_dir()]

@@ -65,7 +65,7 @@ class CodeTree:
 class StandIn:
     """A script that a local run starts where the service would start an image's own algorithm.
 
-    Its tree lies in the code store by its content, as those that the definition refers to do: the value
+    Its tree is in the code store by its content, as those that the definition refers to: the value
     is the same on any machine, and a run that is resumed finds the script as it was. But the definition
     does not name it and `CompiledPipeline.code` does not list it, so no deployment uploads it.
     """
@@ -88,7 +88,7 @@ class CompiledPipeline:
     """A pipeline's definition with named deploy-time values, and everything it refers to.
 
     `definition` is the SageMaker pipeline definition (schema version 2020-12-01). Values that only a
-    deployment knows stand in it as `${smp:NAME}` (see `smp.definition.deploy_values`); a list-valued one
+    deployment knows are names in it: `${smp:NAME}` (see `smp.definition.deploy_values`); a list-valued one
     is the only item of its list. `images` maps the NAME of each `${smp:image.NAME}` to its URI by
     region. `code_store` is the directory that holds every tree as `<code_store>/<sha256>/<path>`; it
     is not part of the value's JSON.
@@ -112,7 +112,7 @@ class CompiledPipeline:
     stand_ins: Mapping[str, StandIn] = field(default_factory=dict)
     """What a local run starts for steps whose algorithm only an image has, by step name."""
     triggers: tuple[Trigger, ...] = ()
-    """What starts it by itself, also what is switched off."""
+    """What starts it automatically, including what is disabled."""
     targets: tuple[str, ...] = (SAGEMAKER,)
     """The engines that it is deployed to, of `sagemaker`, `airflow` and `stepfunctions`."""
     airflow_mode: AirflowMode = "steps"

@@ -43,7 +43,7 @@ class Field:
         return f"{self.low} to {self.high}{names}; {forms}{marks.get(self.name, '')}"
 
     def number(self, text: str) -> int:
-        """Return the number that a text stands for."""
+        """Return the number of a text."""
         if text.upper() in self.names:
             return self.names.index(text.upper()) + self.low
         if not re.fullmatch("[0-9]{1,4}", text) or not self.low <= int(text) <= self.high:
@@ -90,13 +90,13 @@ def _check_field(field: Field, text: str) -> None:
             raise _wrong(field, text)
         alone = _is_special(field, item)
         if alone and len(items) > 1:
-            raise _wrong(field, text, f"'{item}' stands alone")
+            raise _wrong(field, text, f"'{item}' must be the only item")
         if not alone:
             _check_item(field, item)
 
 
 def _is_special(field: Field, item: str) -> bool:
-    """Tell whether an item is one of those that only a field of days knows; raises for a bad one."""
+    """Return whether an item is one of those that only a field of days knows; raises for a bad one."""
     if field is DAY_OF_MONTH and item.upper().endswith("W"):
         field.number(item[:-1])
         return True
@@ -146,7 +146,7 @@ def _check_days(day_of_month: str, month: str, day_of_week: str) -> None:
     if (day_of_month == "?") == (day_of_week == "?"):
         both = "both days" if day_of_month == "?" else "neither day"
         reason = f"has ? for {both}"
-        allowed = "? as day of month or as day of week: the other one says when"
+        allowed = "? as day of month or as day of week: the other one has the value"
         hint = None if day_of_month == "?" or day_of_week != "*" else "write ? as day of week"
         raise CronError(reason, allowed, hint)
     days = re.findall("[0-9]+", day_of_month) if re.fullmatch("[0-9,]+", day_of_month) else []

@@ -1,4 +1,4 @@
-"""The names of values that only a deployment knows, as they stand in a compiled definition."""
+"""The names, in a compiled definition, of values that only a deployment knows."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ SECURITY_GROUP_IDS = "${smp:security_group_ids}"
 PARTITION = "${smp:partition}"
 URL_SUFFIX = "${smp:url_suffix}"
 TRIGGER_QUEUE_ARN = "${smp:trigger_queue_arn}"
-"""The queue stands in permissions only, as does the account of an image's owner."""
+"""The queue is used in permissions only, as is the account of an image's owner."""
 
 LIST_VALUES = frozenset({"subnets", "security_group_ids"})
-"""Names whose value is a list: such a name is the only item of the list it stands in."""
+"""Names whose value is a list: such a name is the only item of its list."""
 
 IMAGE_PREFIX = "image."
 IMAGE_ACCOUNT_PREFIX = "image_account."
@@ -30,17 +30,17 @@ PATTERN = re.compile(r"\$\{smp:([a-z_]+(?:\.[A-Za-z0-9._-]+)?)\}")
 
 
 def image(name: str) -> str:
-    """Return the name that stands for an image whose URI depends on the region."""
+    """Return the name of an image whose URI depends on the region."""
     return f"${{smp:{IMAGE_PREFIX}{name}}}"
 
 
 def function(name: str) -> str:
-    """Return the name that stands for the ARN of a function that this project deploys with a pipeline."""
+    """Return the name of the ARN of a function that this project deploys with a pipeline."""
     return f"${{smp:{FUNCTION_PREFIX}{name}}}"
 
 
 def image_account(name: str) -> str:
-    """Return the name that stands for the account that owns a named image in the region."""
+    """Return the name of the account that owns a named image in the region."""
     return f"${{smp:{IMAGE_ACCOUNT_PREFIX}{name}}}"
 
 
@@ -58,7 +58,7 @@ def names_in(value: Any) -> set[str]:
 def substitute(value: Any, resolve: Callable[[str], str | list[str]]) -> Any:
     """Return a copy of a JSON value with each deploy-time name replaced by what `resolve` returns.
 
-    A list-valued name takes the place of the one-item list it stands in.
+    A list-valued name replaces the one-item list that contains it.
     """
     if isinstance(value, str):
         return PATTERN.sub(lambda match: _text(resolve(match[1]), match[1]), value)
@@ -75,5 +75,5 @@ def substitute(value: Any, resolve: Callable[[str], str | list[str]]) -> Any:
 
 def _text(value: str | list[str], name: str) -> str:
     if isinstance(value, list):
-        raise TypeError(f"{name} is a list and cannot stand inside a text")
+        raise TypeError(f"{name} is a list and cannot be part of a text")
     return value

@@ -11,7 +11,7 @@ from smp.definition.compiled import CONTAINERS, CodeTree, Json
 from smp.definition.language import is_expression
 
 NAMED_BY = ("ChannelName", "InputName", "OutputName", "Name", "PropertyFileName", "Key")
-"""Members that name an item of a list: a difference is told by the name, not the position."""
+"""Members that name an item of a list: a difference is reported by the name, not the position."""
 
 ORDER = "[order]"
 """The last part of the path of a list of the same items in another order."""
@@ -21,7 +21,7 @@ Path = tuple[str, ...]
 
 
 class Missing:
-    """What stands for a value that is not there, which is not the same as null."""
+    """The mark of a value that is absent, which is not the same as null."""
 
     def __repr__(self) -> str:
         return "MISSING"
@@ -51,7 +51,7 @@ class Difference:
 
 
 def differences(before: Any, after: Any, path: Path = ()) -> Iterator[Difference]:
-    """Yield every place where two JSON values differ, an expression as a whole.
+    """Yield every place where two JSON values differ; an expression is one value.
 
     A named item of a list that only one side has is one difference; of any other value that only one
     side has, each leaf is. True and 1 differ, null and nothing do too.
@@ -98,7 +98,7 @@ def _members(value: Any) -> dict[str, Any] | None:
 
 
 def _is_list(value: Any) -> bool:
-    """Whether it is a list whose items are told apart: one of mappings."""
+    """Whether it is a list whose items have names: one of mappings."""
     return (
         isinstance(value, list)
         and bool(value)

@@ -78,7 +78,7 @@ def _by_name(items: list[Any]) -> dict[str, Any]:
 
 
 def _what_is_there(value: Any, part: str | int) -> str:
-    """Say what stands where a part was looked for."""
+    """Describe what was found instead of a part."""
     if not isinstance(value, (Mapping, list)):
         return f"it is {shown(value)}"
     if isinstance(value, list):

@@ -43,8 +43,8 @@ DOTTED = re.compile(rf"\$\{{\s*([A-Za-z_][A-Za-z0-9_-]*)\s*\.([^{{}}]*)\}}|\$\{{
 class Written:
     """A text with an expression in it, as it is in a file.
 
-    It is no `str`: a field takes it only where its type says that the value may vary. `section` is the
-    config model whose key it stands under.
+    It is not a `str`: a field accepts it only if its type allows the value to vary. `section` is the
+    config model that has the field.
     """
 
     text: str
@@ -56,7 +56,7 @@ class Written:
 
 @dataclass(frozen=True)
 class Reference:
-    """A parameter that stands for a whole number, flag or fraction; text keeps its references in it."""
+    """A parameter that is a whole number, flag or fraction; a text keeps its references in it."""
 
     name: str
     type: ParameterType
@@ -90,7 +90,7 @@ def unknown_expression(expression: str) -> tuple[str, str, str | None]:
         return reason, allowed, "they are possible in env, arguments and metadata"
     near = near_names(scope, (SCOPE, "env", ITEM_SCOPE))
     if near and "'env'" in near:
-        return f"unknown expression {shown(expression)}", "${env:NAME}", "'env' takes a colon"
+        return f"unknown expression {shown(expression)}", "${env:NAME}", "'env' needs a colon"
     if near and f"'{ITEM_SCOPE}'" in near:
         reason = f"unknown expression {shown(expression)}"
         return reason, f"{BEGIN}NAME}}", f"in a loop: ${{{ITEM_SCOPE}.{rest}}}"
@@ -99,7 +99,7 @@ def unknown_expression(expression: str) -> tuple[str, str, str | None]:
 
 
 def fixed_part(text: str) -> str:
-    """Return what stands in a text before its first expression."""
+    """Return the part of a text before its first expression."""
     match = DOTTED.search(text)
     return text[: match.start()] if match else text
 

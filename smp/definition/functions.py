@@ -29,7 +29,7 @@ class Function:
 
     @property
     def arn(self) -> str:
-        """What stands for its ARN before a deployment."""
+        """The name of its ARN before a deployment."""
         return deploy_name(self.name)
 
     def is_called_by(self, step: Json) -> bool:

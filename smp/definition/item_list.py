@@ -14,7 +14,7 @@ from smp.text.messages import dotted, shown
 from smp.text.strict_json import read_json
 
 MAX_ITEMS = 100
-"""The SageMaker SDK's limit on a list that stands in a definition."""
+"""The SageMaker SDK's limit on a list in a definition."""
 MAX_ITEM_CHARACTERS = 12_800
 """IterationContext.Item (botocore 1.44.5)."""
 

@@ -12,7 +12,7 @@ from smp.lookup import approved_model as lookup
 
 @dataclass(frozen=True)
 class Lookup:
-    """One such step: its group, and where what the group's versions consist of lies."""
+    """One such step: its group, and the places of its versions' objects."""
 
     group: str
     artifacts: tuple[str, ...] = ()

@@ -22,12 +22,12 @@ def is_notebook_job(step: Json) -> bool:
 
 
 def language_of(pipeline: CompiledPipeline, step: Json) -> str:
-    """Return the language that the notebook of a step says it is in; Python where it says none."""
+    """Return the language that the notebook of a step declares; Python if it declares none."""
     uri = step["Arguments"]["InputDataConfig"][0]["DataSource"]["S3DataSource"]["S3Uri"]
     name = step["Arguments"]["Environment"]["SM_INPUT_NOTEBOOK_NAME"]
     path = pipeline.code_store / str(uri).rstrip("/").rpartition("/")[2] / name
-    said: Any = json.loads(path.read_text("utf-8")).get("metadata", {})
-    language = said.get("language_info", {}).get("name") or said.get("kernelspec", {}).get(
+    metadata: Any = json.loads(path.read_text("utf-8")).get("metadata", {})
+    language = metadata.get("language_info", {}).get("name") or metadata.get("kernelspec", {}).get(
         "language"
     )
     return str(language or "python").lower()

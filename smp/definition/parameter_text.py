@@ -20,7 +20,7 @@ Value = str | int | float | bool
 
 
 def read_text(text: str, kind: str) -> Value:
-    """Read the value of a type from text; raises ValueError that says what is expected."""
+    """Read the value of a type from text; raises ValueError with what is expected."""
     if kind == "String":
         return text
     if kind == "Boolean":

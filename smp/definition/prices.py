@@ -27,7 +27,7 @@ class Prices:
     per_hour: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     def of(self, job: str, instance_type: str) -> float | None:
-        """Return the price of an hour, None where the file does not say it."""
+        """Return the price of an hour; None if the file does not have it."""
         return self.per_hour.get(job, {}).get(instance_type)
 
     @property

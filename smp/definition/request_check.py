@@ -1,7 +1,7 @@
 """Checks each step's arguments against the request shape of the API call that the service makes.
 
 The shapes are botocore's own (`smp.definition.request_shapes`). An expression of the definition
-language may stand where a value does.
+language may replace a value.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
 
 
 def check_requests(compiled: CompiledPipeline) -> list[tuple[str, Problem]]:
-    """Return every fault in the steps' arguments with its step's name, in the order of the definition."""
+    """Return every problem in the steps' arguments with its step's name, in the order of the definition."""
     defaults = {
         parameter["Name"]: parameter["DefaultValue"]
         for parameter in compiled.definition.get("Parameters", [])
@@ -63,7 +63,7 @@ def check_step_request(
     defaults: Mapping[str, Any] = MappingProxyType({}),
     shapes: Path | None = None,
 ) -> list[tuple[str, str]]:
-    """Return the (path, reason) pairs of a step's faults; a step type without an API call has none.
+    """Return the (path, reason) pairs of a step's problems; a step type without an API call has none.
 
     A parameter counts as its default, also inside a text: a number where the service takes text is
     refused at run time. `shapes` is a directory that keeps the shapes of requests.
@@ -74,12 +74,12 @@ def check_step_request(
     arguments = filled(step["Arguments"], defaults)
     if row.call is not None:
         shape = input_shape("sagemaker", row.call.operation, shapes)
-        return list(_faults(arguments, shape, "Arguments"))
+        return list(_problems(arguments, shape, "Arguments"))
     return [
         found
         for member, part in row.parts.items()
         if member in arguments
-        for found in _faults(
+        for found in _problems(
             arguments[member],
             input_shape(part.service, part.operation, shapes),
             f"Arguments.{member}",
@@ -87,14 +87,14 @@ def check_step_request(
     ]
 
 
-def _faults(value: Any, shape: Shape, path: str) -> Iterator[tuple[str, str]]:
+def _problems(value: Any, shape: Shape, path: str) -> Iterator[tuple[str, str]]:
     if is_expression(value):
         return
-    check = {"structure": _structure_faults, "list": _list_faults, "map": _map_faults}
-    yield from check.get(shape.type_name, _leaf_faults)(value, shape, path)
+    check = {"structure": _structure_problems, "list": _list_problems, "map": _map_problems}
+    yield from check.get(shape.type_name, _leaf_problems)(value, shape, path)
 
 
-def _structure_faults(value: Any, shape: Shape, path: str) -> Iterator[tuple[str, str]]:
+def _structure_problems(value: Any, shape: Shape, path: str) -> Iterator[tuple[str, str]]:
     if not isinstance(value, dict):
         yield path, f"expected an object, found {value!r}"
         return
@@ -105,29 +105,29 @@ def _structure_faults(value: Any, shape: Shape, path: str) -> Iterator[tuple[str
         if name not in shape.members:
             yield f"{path}.{name}", "there is no such member"
         else:
-            yield from _faults(item, shape.member(name), f"{path}.{name}")
+            yield from _problems(item, shape.member(name), f"{path}.{name}")
 
 
-def _list_faults(value: Any, shape: Shape, path: str) -> Iterator[tuple[str, str]]:
+def _list_problems(value: Any, shape: Shape, path: str) -> Iterator[tuple[str, str]]:
     if not isinstance(value, list):
         yield path, f"expected a list, found {value!r}"
         return
-    yield from _size_faults(len(value), "items", shape, path)
+    yield from _size_problems(len(value), "items", shape, path)
     for index, item in enumerate(value):
-        yield from _faults(item, shape.part("member"), f"{path}[{index}]")
+        yield from _problems(item, shape.part("member"), f"{path}[{index}]")
 
 
-def _map_faults(value: Any, shape: Shape, path: str) -> Iterator[tuple[str, str]]:
+def _map_problems(value: Any, shape: Shape, path: str) -> Iterator[tuple[str, str]]:
     if not isinstance(value, dict):
         yield path, f"expected an object, found {value!r}"
         return
-    yield from _size_faults(len(value), "entries", shape, path)
+    yield from _size_problems(len(value), "entries", shape, path)
     for key, item in value.items():
-        yield from _leaf_faults(key, shape.part("key"), f"{path} key {key!r}")
-        yield from _faults(item, shape.part("value"), f"{path}.{key}")
+        yield from _leaf_problems(key, shape.part("key"), f"{path} key {key!r}")
+        yield from _problems(item, shape.part("value"), f"{path}.{key}")
 
 
-def _leaf_faults(value: Any, shape: Shape, path: str) -> Iterator[tuple[str, str]]:
+def _leaf_problems(value: Any, shape: Shape, path: str) -> Iterator[tuple[str, str]]:
     allowed = _TYPES.get(shape.type_name)
     if allowed is None:
         return
@@ -136,15 +136,15 @@ def _leaf_faults(value: Any, shape: Shape, path: str) -> Iterator[tuple[str, str
         yield path, f"expected {article} {shape.type_name}, found {value!r}"
         return
     if isinstance(value, str):
-        yield from _text_faults(value, shape, path)
+        yield from _text_problems(value, shape, path)
     elif isinstance(value, (int, float)) and not isinstance(value, bool):
-        yield from _size_faults(value, "", shape, path)
+        yield from _size_problems(value, "", shape, path)
 
 
-def _text_faults(value: str, shape: Shape, path: str) -> Iterator[tuple[str, str]]:
+def _text_problems(value: str, shape: Shape, path: str) -> Iterator[tuple[str, str]]:
     if PATTERN.search(value):
         return
-    yield from _size_faults(len(value), "characters", shape, path)
+    yield from _size_problems(len(value), "characters", shape, path)
     choices = shape.traits.get("enum")
     if choices and value not in choices:
         yield path, f"{value!r} is not one of the values that botocore knows"
@@ -153,7 +153,7 @@ def _text_faults(value: str, shape: Shape, path: str) -> Iterator[tuple[str, str
         yield path, f"{value!r} does not match {pattern}"
 
 
-def _size_faults(size: float, unit: str, shape: Shape, path: str) -> Iterator[tuple[str, str]]:
+def _size_problems(size: float, unit: str, shape: Shape, path: str) -> Iterator[tuple[str, str]]:
     low, high = shape.traits.get("min"), shape.traits.get("max")
     if (low is not None and size < low) or (high is not None and size > high):
         bounds = " to ".join(str(bound) for bound in (low, high) if bound is not None)

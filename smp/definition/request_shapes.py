@@ -24,7 +24,7 @@ REFERENCES = ("member", "key", "value")
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """A shape of a request. `traits` are what is said of it, such as `min`, `pattern` or `enum`."""
+    """A shape of a request. `traits` are its constraints, such as `min`, `pattern` or `enum`."""
 
     traits: Mapping[str, Any]
     _all: Mapping[str, Mapping[str, Any]]

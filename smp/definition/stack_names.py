@@ -1,4 +1,4 @@
-"""How an environment's stacks are named: those who deploy them and those who read templates agree here."""
+"""The names of an environment's stacks, for code that deploys them and code that reads templates."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ DEFAULT_ENVIRONMENT = "default"
 """The environment whose stacks have no name of one in theirs."""
 
 DELIVERY = f"{APP}-Delivery"
-"""The delivery's own stack, and with a region behind it those beside it: of no environment."""
+"""The delivery's stack, and with a region as suffix its further stacks; not of an environment."""
 
 FOUNDATION = "-Foundation"
 ORCHESTRATION = "-Orchestration"

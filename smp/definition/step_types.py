@@ -43,13 +43,13 @@ class ServiceCall:
     stop: str | None = None
     """What ends its job early; None where no job runs."""
     log_group: str | None = None
-    """Where its job writes its log."""
+    """The log group of its job."""
     further: tuple[str, ...] = ()
     """Other operations that following it takes."""
 
     @property
     def is_job(self) -> bool:
-        """Whether a job runs, which has to be waited for and can fail by itself."""
+        """Whether it starts a job, which has to be waited for and can fail."""
         return self.stop is not None
 
     @property
@@ -74,7 +74,7 @@ class StepType:
     """One row."""
 
     name: str
-    """What a person reads. It is the `Type` in a definition, but for the forms of a type below."""
+    """What a person reads. It is the `Type` in a definition, except for the forms of a type below."""
     icon: str
     """A path in a square of 16 units, drawn in outline."""
     form_of: str | None = None

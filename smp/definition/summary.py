@@ -21,8 +21,8 @@ CODE_ADDRESS = re.compile(r"(?<=/code/)[0-9a-f]{64}")
 def summarise(pipeline: CompiledPipeline) -> dict[str, str]:
     """Return a line for each step, parameter and trigger, and one for the rest of the definition.
 
-    Targets have one where they are not SageMaker alone. Nothing else counts: where no line of these
-    changes, no line here does.
+    Targets other than SageMaker have one. Nothing else counts: if no line of these
+    changes, the summary does not change.
     """
     return dict(_lines(pipeline))
 
@@ -53,7 +53,7 @@ def _trigger(trigger: Trigger) -> str:
 
 
 def _step(step: Json, upstream: tuple[str, ...]) -> str:
-    """Say what kind of step it is, what it waits for, which code it has, and a hash of its settings.
+    """Describe a step: its kind, what it waits for, its code, and a hash of its settings.
 
     The settings are without code addresses and without the steps inside it, which have their own lines.
     """

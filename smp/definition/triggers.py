@@ -1,4 +1,4 @@
-"""What starts a pipeline by itself, as values: deployment, review and export read the same ones."""
+"""The triggers of a pipeline, as values: deployment, review and export read the same ones."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ EVENT_PATHS: Mapping[str, str] = {
     "time": "$.time",
     "version_id": "$.detail.object.version-id",
 }
-"""Where each `${event.NAME}` stands in an event (S3 and SageMaker, events of EventBridge)."""
+"""The path of each `${event.NAME}` in an event (S3 and SageMaker, events of EventBridge)."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ def read_triggers(values: Iterable[Mapping[str, Any]]) -> tuple[Trigger, ...]:
 
 
 def event_path(value: str) -> str | None:
-    """Return the path into the event that a parameter's value stands for, None for a plain value."""
+    """Return the path into the event that a parameter's value names; None for a plain value."""
     match = EVENT.fullmatch(value)
     return EVENT_PATHS[match[1]] if match else None
 
@@ -147,7 +147,7 @@ def rule_name(pipeline_name: str, trigger_name: str, target: str = SAGEMAKER) ->
 
 
 def _ending(target: str) -> str:
-    """Return what tells targets apart: a trigger that changes its target is made before it is deleted."""
+    """Return a suffix for the target: a trigger with a new target is created before the old is deleted."""
     return "" if target == SAGEMAKER else f"-{target}"
 
 
@@ -185,7 +185,7 @@ def event_pattern(trigger: DataArrival | ApprovedModel) -> dict[str, Any]:
 
 
 def _keys(prefix: str, suffix: str | None) -> dict[str, str]:
-    """Return what a pattern says of keys; prefix and suffix as two items would mean either of them."""
+    """Return a pattern's condition on keys; prefix and suffix as two items would mean either of them."""
     if suffix is None:
         return {"prefix": prefix}
     literal = (text.replace("\\", "\\\\").replace("*", "\\*") for text in (prefix, suffix))

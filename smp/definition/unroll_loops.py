@@ -24,7 +24,7 @@ Value = TypeVar("Value")
 BODY = "ForEachBody"
 ITEMS = "IterableItems"
 JOB_NAMES = frozenset({"Execution.ProcessingJobName", "Execution.TrainingJobName"})
-"""What tells the jobs of iterations apart; here the name of the iteration's step."""
+"""The names of the iterations' jobs; locally the name of the iteration's step."""
 
 
 @dataclass(frozen=True)

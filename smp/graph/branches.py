@@ -1,7 +1,7 @@
 """Puts steps on the sides of Condition steps, and steps after a failure behind it.
 
 A step that waits for steps of both sides runs after either: the service cannot join two branches,
-so such a step stands on both, under two names (docs/adr/0013).
+so such a step is rendered on both, under two names (docs/adr/0013).
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def _known(findings: Findings, config: StepBase, key: str) -> Iterable[str]:
 
 
 def wait_for_failures(findings: Findings, nodes: tuple[StepNode, ...]) -> tuple[StepNode, ...]:
-    """Return the nodes with what `on_failure` says turned round: the named step waits."""
+    """Return the nodes with `on_failure` reversed into a wait: the step that it names waits."""
     failed: dict[str, list[str]] = {}
     for step in findings.steps.values():
         if getattr(step.config, "on_failure", ()):
@@ -105,7 +105,7 @@ Found = dict[str, frozenset[Branch]]
 
 
 def _spread(findings: Findings, nodes: tuple[StepNode, ...], sides: Sides) -> Found:
-    """Say where each step runs: where it is listed, and where the steps run that it waits for."""
+    """Return the sides on which each step runs: those that list it, and those of the steps it waits for."""
     found: Found = {}
     classes = {node.name: node.step_class for node in nodes}
     named = {node.name: node for node in nodes}
@@ -190,7 +190,7 @@ def _name(name: str, branch: Branch | None, found: Found) -> str:
 def follow_sides(
     findings: Findings, listed: Sides, after: Mapping[str, Sequence[str]]
 ) -> dict[str, dict[str, frozenset[bool]]]:
-    """Return the sides of each step: where it is listed, and where the steps run that it waits for."""
+    """Return the sides of each step: those that list it, and those of the steps it waits for."""
     found = {name: dict(listed.get(name, {})) for name in findings.steps}
     changed = True
     while changed:

@@ -19,8 +19,8 @@ def only_channel(channels: Iterable[str]) -> str:
 def taken_outputs(step: DeclaredStep) -> tuple[str, ...]:
     """Return the outputs of processing steps that an image's own algorithm takes as channels.
 
-    Such an algorithm refuses channels that it does not know: its channels without files say which it
-    takes; where there are none it takes all. A script takes all.
+    Such an algorithm refuses channels that it does not know: its channels without files are those
+    that it accepts; if there are none it accepts all. A script accepts all.
     """
     section = step.model.config.train
     if section is None or section.entry_point is not None:
@@ -44,7 +44,7 @@ def training_channel(chain: ChainedInput, section: TrainSection) -> str:
     """Return the channel of a chained input.
 
     A script's start file exports it as a variable, so it has no `-`. An image's own algorithm looks for
-    names of its own, such as `train`: there it is the name of the output alone.
+    fixed names, such as `train`: for it only the output's name counts.
     """
     if section.entry_point is None:
         return chain.channel

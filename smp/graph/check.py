@@ -130,7 +130,7 @@ class GraphChecker(Findings):
         reason = f"'{name}' is not a step of this pipeline" if name else "a step's name is missing"
         configured = configured_name(name)
         hint = (
-            f"write '{configured}': steps are named here as in step_name"
+            f"write '{configured}': name a step by its step_name"
             if configured in self.places
             else near_names(name, self.places)
         )
@@ -222,7 +222,7 @@ class GraphChecker(Findings):
 
 
 def read_line(line: str) -> list[str]:
-    """Split `a >> b >> c` into names, blanks around `>>` or none; an empty name stays, to be reported."""
+    """Split `a >> b >> c` into names, with or without spaces; an empty name stays, to be reported."""
     return [part.strip() for part in line.split(">>")]
 
 

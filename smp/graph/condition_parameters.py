@@ -45,7 +45,7 @@ class _Typed:
 
 
 def check_condition_parameters(findings: Findings) -> None:
-    """Report parameters that are not declared, and what never equals what stands beside it."""
+    """Report parameters that are not declared, and comparisons that are never true."""
     for step in findings.steps.values():
         if isinstance(step.config, ConditionStep):
             for leaf in _leaves(parse_condition(step.config.condition)):

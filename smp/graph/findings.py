@@ -16,7 +16,7 @@ Sides = Mapping[str, Mapping[str, frozenset[bool]]]
 
 
 class Findings:
-    """The steps of one pipeline by name, where each was written, and the problems among them."""
+    """The steps of one pipeline by name, the place of each in its file, and the problems among them."""
 
     def __init__(self, pipeline: Pipeline, project: Project) -> None:
         self.pipeline = pipeline
@@ -115,5 +115,5 @@ class DeclaredStep:
 
     @property
     def section(self) -> ConfigModel | None:
-        """What its model says in that section; None where no file has it."""
+        """That section of its model; None if no file has it."""
         return self.model.config.section(self.section_name) if self.section_name else None

@@ -1,4 +1,4 @@
-"""What the values of steps say of a loop's item: only in a loop, of fields that its items have."""
+"""Checks references to a loop's item: only in a loop, and only to fields that its items have."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Placed = tuple[Use, Location, str]
 
 
 def check_items(findings: Findings) -> None:
-    """Report items that are no step's of a loop, that lack a field, or that cannot stand where they do."""
+    """Report items outside a loop, fields that an item lacks, and items in a value that cannot vary."""
     for step in findings.steps.values():
         if isinstance(step.config, ForEachStep) and isinstance(step.config.items, str):
             (read,) = message_parts(step.config.items)
@@ -33,9 +33,9 @@ def check_items(findings: Findings) -> None:
         for use, location, path in _uses(findings, name):
             reason = _item_violation(use, name, config)
             if reason is not None:
-                said, allowed, hint = reason
+                text, allowed, hint = reason
                 findings.problems.append(
-                    Problem(said, location, path, shown(str(use.value)), allowed, hint)
+                    Problem(text, location, path, shown(str(use.value)), allowed, hint)
                 )
 
 

@@ -1,4 +1,4 @@
-"""Puts steps into the loops that list them, and says which of their results the rest may read.
+"""Puts steps into the loops that list them, and decides which of their results other steps may read.
 
 The rules are the SageMaker SDK's for ForEach steps, and what follows from them.
 """
@@ -103,7 +103,7 @@ def _waits_of(
 
 
 def _with_selected(findings: Findings, node: StepNode) -> StepNode:
-    """Report what a step reads of a loop that it is not in, but for the selected iteration."""
+    """Report what a step reads of a loop that it is not in, except the selected iteration."""
     loops = findings.loops
     selected: list[str] = []
     for name in dict.fromkeys((*node.waits, *node.after)):
@@ -140,7 +140,7 @@ def _why_unread(
     if compared != name:
         return (
             f"it reads '{name}', which runs once for each item of '{loop.step_name}'",
-            f"a selector of '{loop.step_name}' whose field is of '{name}' says which iteration is read",
+            f"a selector of '{loop.step_name}' with a field of '{name}', which selects the iteration",
         )
     return None
 

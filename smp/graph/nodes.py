@@ -57,7 +57,7 @@ class Branch:
 
 @dataclass(frozen=True)
 class PackageSource:
-    """A model package group, and where what its versions consist of may lie."""
+    """A model package group, and the prefixes of its versions' objects."""
 
     group: str
     artifacts: tuple[str, ...] = ()
@@ -99,7 +99,7 @@ class StepNode:
     after_failed: tuple[str, ...] = ()
     """Names of the steps whose failure it waits for."""
     branch: Branch | None = None
-    """Where it runs only by a Condition step's decision."""
+    """Its side, if a Condition step decides whether it runs."""
     copy_of: str | None = None
     """The step that it repeats on the other side of a Condition step."""
     loop: str | None = None
@@ -111,7 +111,7 @@ class StepNode:
 
     @property
     def name(self) -> str:
-        """The name as the configuration has it; a copy has one of its own."""
+        """The name as the configuration has it; a copy has its own."""
         return self.config.step_name
 
     @property
@@ -120,7 +120,7 @@ class StepNode:
 
     @property
     def section(self) -> ConfigModel | None:
-        """What its model says in the section that it uses; a class with keys of its own uses none."""
+        """The section of its model that it uses; None for a class whose step has its own keys."""
         return self.model.config.section(self.section_name) if self.section_name else None
 
     @property
@@ -161,7 +161,7 @@ class StepNode:
 
 @dataclass(frozen=True)
 class TriggerNode:
-    """What starts the pipeline by itself."""
+    """What starts the pipeline automatically."""
 
     config: AnyTrigger
     target: Target
@@ -222,7 +222,7 @@ class PipelineGraph:
         )
 
     def at_step(self, node: StepNode, problem: Problem) -> Problem:
-        """Say of a problem without a place to which step it belongs and where that is written."""
+        """Add its step and the step's place to a problem that has no place."""
         if problem.location is not None:
             return problem
         steps = self.pipeline.config.models[node.model.name].steps

@@ -1,4 +1,4 @@
-"""Which pipeline registers into a model package group, and where what it registers lies."""
+"""The pipeline that registers into a model package group, and the places of what it registers."""
 
 from __future__ import annotations
 
@@ -164,6 +164,6 @@ def _report_prefixes(pipeline: Pipeline, model: Model) -> Iterator[str]:
 
 
 def _known_parts(prefixes: Iterable[str]) -> tuple[str, ...]:
-    """Return prefixes up to the first parameter in each: another pipeline's has no value here."""
+    """Return prefixes up to the first parameter in each: another pipeline's has no known value."""
     parts = [fixed_part(prefix) for prefix in prefixes]
     return tuple(part for part in parts if "/" in part.removeprefix("s3://"))

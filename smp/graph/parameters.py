@@ -25,7 +25,7 @@ from smp.text.messages import dotted, shown
 
 Path_ = tuple[str | int, ...]
 FITTING = {"Integer": ("Integer",), "Float": ("Float", "Integer"), "Boolean": ("Boolean",)}
-"""The types of parameters that may stand for a whole value of each type."""
+"""The types of parameters that may be a whole value of each type."""
 
 
 Place = Callable[[Path_], tuple[Location, Path_]]
@@ -130,7 +130,7 @@ def _unfit(
     if isinstance(use.value, Reference):
         fitting = FITTING[use.value.type]
         if kind not in fitting:
-            reason = f"'{name}' is of type {kind}, and another is expected here"
+            reason = f"'{name}' is of type {kind}, which does not fit this value"
             yield problem(reason, f"a parameter of type {' or '.join(fitting)}")
     elif kind == "Boolean" and not use.typed:
         reason = (
@@ -168,7 +168,7 @@ def _naming_buckets(use: Use) -> tuple[str, ...]:
 
 
 def _is_relative(use: Use) -> bool:
-    """Tell whether a file's name begins with a parameter and lies below its channel's bucket."""
+    """Return whether a file's name begins with a parameter and is below its channel's bucket."""
     channels = [owner for owner in use.owners if isinstance(owner, Channel)]
     below = any(channel.s3_bucket_name for channel in channels)
     return below and use.bucket == "uri" and str(use.value).startswith(BEGIN)
@@ -200,13 +200,13 @@ def _refused(part: Part, uses: list[Use], changed: str, known: Known) -> Iterato
         for details in error.errors(include_url=False):
             beside = tuple(details.get("ctx", {}).get("at", ()))
             at = (*written_path(details["loc"], values), *beside)
-            use = _at_fault(uses, at, beside, changed)
+            use = _wrong_use(uses, at, beside, changed)
             if use is not None and (not changed or changed in use.names):
                 yield _refusal(details, use, part, known)
 
 
-def _at_fault(uses: list[Use], at: Path_, beside: Path_, changed: str) -> Use | None:
-    """Return the reference that a fault lies in, else one beside the value that it was compared with."""
+def _wrong_use(uses: list[Use], at: Path_, beside: Path_, changed: str) -> Use | None:
+    """Return the reference with the error, else one next to the value that it was compared with."""
     found = next((use for use in uses if at[: len(use.path)] == use.path), None)
     if found is not None or not beside:
         return found

@@ -44,7 +44,7 @@ def _check_keys(findings: Findings, config: StepConfig) -> None:
             config,
             f"a {config.step_class} step reads no other step's output",
             "chain_input_source_step",
-            hint="it finds its Training step by itself; for order alone use dependencies",
+            hint="its Training step is found automatically; use dependencies for order only",
         )
     if config.model_metrics.written and config.step_class != "RegisterModel":
         findings.report_step(config, "only a RegisterModel step has it", "model_metrics")
@@ -118,7 +118,7 @@ def check_sections(findings: Findings, step: DeclaredStep) -> None:
 
 
 OF_EVERY_STEP = ("throttling", "service_fault")
-"""The causes of a retry that are no fault of a job of SageMaker."""
+"""The causes of a retry that are not failures of a SageMaker job."""
 
 
 def check_unused_keys(findings: Findings, nodes: Iterable[StepNode]) -> None:
@@ -139,7 +139,7 @@ def _check_cache(findings: Findings, node: StepNode, expire_after: str) -> None:
             "has no effect without 'enable_cache'",
             "cache_expire_after",
             found=f"'{expire_after}'",
-            allowed="enable_cache beside it",
+            allowed="enable_cache: true in the same step",
         )
 
 
@@ -152,7 +152,7 @@ def _check_causes(findings: Findings, node: StepNode, retry: RetrySection) -> No
         if cause not in OF_EVERY_STEP:
             path = ("models", model, "steps", place, "retry", "causes", index)
             findings.report(
-                "is a fault of SageMaker's jobs, and this step starts none",
+                "is a failure of SageMaker jobs, and this step starts none",
                 *path,
                 found=f"'{cause}'",
                 allowed=", ".join(OF_EVERY_STEP),

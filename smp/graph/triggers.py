@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from smp.config.project import Model, Project
 from smp.config.sections.parameters import MEANINGS, ParameterConfig, of_type
@@ -12,7 +11,7 @@ from smp.config.sections.targets import Target
 from smp.config.sections.triggers import AnyTrigger, ApprovedModelTrigger, ScheduleTrigger
 from smp.definition.expressions import EVENT
 from smp.definition.parameter_text import MAX_VALUE, Value
-from smp.errors import near_names
+from smp.errors import Problem, near_names
 from smp.graph.findings import Findings
 from smp.graph.nodes import TriggerNode, model_package_group_name
 from smp.text.messages import shown
@@ -26,15 +25,6 @@ EVENT_VALUES: Mapping[str, tuple[str, ...]] = {
 
 RULE_NAME = re.compile("[a-zA-Z0-9](-*[a-zA-Z0-9])*")
 """SageMakerPipelineParameterName of EventBridge's rules (botocore 1.44.5); Scheduler takes underscores."""
-
-
-@dataclass(frozen=True)
-class Fault:
-    """What is wrong with one value, without the place."""
-
-    reason: str
-    allowed: str | None = None
-    hint: str | None = None
 
 
 def check_triggers(findings: Findings, project: Project) -> tuple[TriggerNode, ...]:
@@ -66,67 +56,73 @@ def _check_values(findings: Findings, index: int, trigger: AnyTrigger, target: T
                 or "declare it in conf.sagemakerPipeline.parameters",
             )
             continue
-        for fault in _faults(trigger, target, declared[name], value):
+        for problem in _value_problems(trigger, target, declared[name], value):
             findings.report(
-                fault.reason, *place, found=shown(value), allowed=fault.allowed, hint=fault.hint
+                problem.reason,
+                *place,
+                found=shown(value),
+                allowed=problem.allowed,
+                hint=problem.hint,
             )
     for name, parameter in declared.items():
         if parameter.default is None and name not in trigger.parameters:
             findings.report(
                 f"sets no '{name}', which has no default",
                 *("triggers", index, "parameters"),
-                hint=f"set it here, or give conf.sagemakerPipeline.parameters '{name}' a default",
+                hint=f"set it in the trigger, or give conf.sagemakerPipeline.parameters '{name}' a default",
             )
 
 
-def _faults(
+def _value_problems(
     trigger: AnyTrigger, target: Target, parameter: ParameterConfig, value: Value
-) -> Iterator[Fault]:
+) -> Iterator[Problem]:
     of_rule = trigger.type != "schedule" and target == "sagemaker"
     if of_rule and not RULE_NAME.fullmatch(parameter.name):
         reason = f"EventBridge's rules set no parameter with a name such as '{parameter.name}'"
         renamed = re.sub("[_-]+", "-", parameter.name).strip("-")
         allowed = "letters, digits and hyphens, no hyphen first or last"
-        yield Fault(reason, allowed, f"call it '{renamed}'" if renamed else None)
+        yield Problem(reason, allowed=allowed, hint=f"call it '{renamed}'" if renamed else None)
     event = EVENT.fullmatch(value) if isinstance(value, str) else None
     if event is not None:
-        yield from _event_faults(trigger, parameter, event[1])
+        yield from _event_problems(trigger, parameter, event[1])
     else:
-        yield from _value_faults(parameter, value)
+        yield from _constant_problems(parameter, value)
         if of_rule and isinstance(value, str) and value.startswith("$"):
             reason = "begins with '$', which EventBridge takes for a path into the event"
-            yield Fault(reason, "another value, or ${event.NAME}")
+            yield Problem(reason, allowed="another value, or ${event.NAME}")
 
 
-def _event_faults(trigger: AnyTrigger, parameter: ParameterConfig, name: str) -> Iterator[Fault]:
+def _event_problems(
+    trigger: AnyTrigger, parameter: ParameterConfig, name: str
+) -> Iterator[Problem]:
     known = EVENT_VALUES[trigger.type]
     if not known:
-        yield Fault("is a value of an event, and a schedule has none", "a value")
+        yield Problem("is a value of an event, and a schedule has none", allowed="a value")
     elif name not in known:
         allowed = ", ".join(f"${{event.{each}}}" for each in known)
         reason = f"'{name}' is not a value of the event of a trigger of type {trigger.type}"
-        yield Fault(reason, allowed, near_names(name, known))
+        yield Problem(reason, allowed=allowed, hint=near_names(name, known))
     if parameter.type != "String":
         reason = f"is text, and '{parameter.name}' is of type {parameter.type}"
-        yield Fault(reason, "a parameter of type String")
+        yield Problem(reason, allowed="a parameter of type String")
     elif parameter.allowed_values:
-        reason = f"may be anything, and '{parameter.name}' takes some values only"
-        yield Fault(reason, "a parameter without allowed_values")
+        reason = f"may be anything, and '{parameter.name}' allows only some values"
+        yield Problem(reason, allowed="a parameter without allowed_values")
 
 
-def _value_faults(parameter: ParameterConfig, value: Value) -> Iterator[Fault]:
+def _constant_problems(parameter: ParameterConfig, value: Value) -> Iterator[Problem]:
     read = of_type(value, parameter.type)
     if read is None:
         quoted = parameter.type == "String" and not isinstance(value, (str, bool))
         hint = f'put it in quotes: "{value}"' if quoted else None
         reason = f"is not a value of '{parameter.name}', which is of type {parameter.type}"
-        yield Fault(reason, MEANINGS[parameter.type], hint)
+        yield Problem(reason, allowed=MEANINGS[parameter.type], hint=hint)
     elif parameter.allowed_values and read not in parameter.allowed_values:
         hint = near_names(str(read), parameter.allowed_values)
         allowed = ", ".join(parameter.allowed_values)
-        yield Fault(f"is not a value that '{parameter.name}' takes", allowed, hint)
+        yield Problem(f"is not a value that '{parameter.name}' allows", allowed=allowed, hint=hint)
     elif not 1 <= len(str(read)) <= MAX_VALUE:
-        yield Fault("is too long or empty", f"1 to {MAX_VALUE:,} characters")
+        yield Problem("is too long or empty", allowed=f"1 to {MAX_VALUE:,} characters")
 
 
 def _group(

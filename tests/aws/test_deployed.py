@@ -252,7 +252,7 @@ def test_fails_for_code_that_is_not_what_its_address_says(
     key = f"{pipeline.code[0].key}/train.py"
     account.client("s3").put_object(Bucket=BUCKET, Key=key, Body=b"print('other')\n")
 
-    with pytest.raises(RunError, match="is not what its address says"):
+    with pytest.raises(RunError, match="does not have the hash in its address"):
         read(tmp_path / "deployed", pipeline)
 
     assert not (tmp_path / "deployed").exists()

@@ -94,7 +94,7 @@ def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[Answering]:
         (400, "ExpiredTokenException", "the AWS credentials have expired", "sign in again"),
         (400, "UnrecognizedClientException", "AWS does not know these credentials", "--profile"),
         (403, "InvalidSignatureException", "AWS does not know these credentials", "--profile"),
-        (400, "AccessDeniedException", "access is denied", "ask for this permission"),
+        (400, "AccessDeniedException", "access is denied", "request this permission"),
         (400, "ThrottlingException", "AWS asks to slow down, also after 2 tries", "adaptive"),
         (503, "ServiceUnavailable", "the service failed, also after 2 tries", "try again"),
         (400, "ValidationException", "the service refused (ValidationException)", ""),

@@ -8,7 +8,7 @@ import pytest
 
 from smp.definition.expressions import EXECUTION_VALUES
 from smp.errors import ConfigError
-from smp.export.airflow.dag import render_dag
+from smp.export.airflow.dag import render_steps_dag
 from smp.export.stepfunctions.state_machine import render_state_machine
 from tests.compiler.compiling import arguments, compile_demo, demo_graph
 from tests.graph.workspace import IMAGE
@@ -27,7 +27,7 @@ def test_a_variable_is_a_value_of_the_execution(name: str, tmp_path: Path) -> No
     compiled = compile_demo(tmp_path, "prep: Processing\n", demo__preprocess=prep)
     assert arguments(compiled, "prep")["Environment"] == {"V": {"Get": f"Execution.{name}"}}
     assert render_state_machine(compiled)
-    assert render_dag(compiled)
+    assert render_steps_dag(compiled)
 
 
 def test_every_environment_takes_them_also_inside_text(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import yaml
 from smp.compiler.compile import compile_pipeline
 from smp.config.load import load_project
 from smp.definition.compiled import CompiledPipeline
-from smp.export.airflow.dag import render_dag
+from smp.export.airflow.dag import render_steps_dag
 from smp.export.refusal import ExportError
 from smp.export.stepfunctions.state_machine import render_state_machine
 from smp.graph import PipelineGraph, build_graphs
@@ -88,7 +88,7 @@ def test_it_compiles(name: str, graphs: dict[str, PipelineGraph], tmp_path: Path
     assert {step["Name"] for step in compiled.steps()} == expected
 
 
-@pytest.mark.parametrize("render", [render_dag, render_state_machine])
+@pytest.mark.parametrize("render", [render_steps_dag, render_state_machine])
 @pytest.mark.parametrize("name", NAMES)
 def test_it_is_exported_or_refused_by_the_name_of_a_step(
     name: str,

@@ -1,7 +1,7 @@
 """Gives a compiled pipeline other code: the addresses of its models' trees are replaced.
 
-Compiling treats the hash of a tree as a name without meaning. So where only the content of scripts
-changed, the definition is the one that is there with other hashes in it, and the SDK is not needed. Where
+Compiling treats the hash of a tree as a name without meaning. So if only the content of scripts
+changed, the cached definition is used with other hashes in it, and the SDK is not needed. If
 that is not certain the pipeline is compiled anew.
 """
 

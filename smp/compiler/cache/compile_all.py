@@ -1,6 +1,6 @@
 """Compiles many pipelines at once, in the background, and only those whose inputs changed.
 
-It never imports the SDK: a process of its own does, while the caller continues. A pipeline of which only
+It never imports the SDK: a separate process does, while the caller continues. A pipeline of which only
 scripts changed needs no SDK at all, see `smp.compiler.cache.code_addresses`.
 """
 

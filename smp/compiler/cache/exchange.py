@@ -39,7 +39,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Answer:
-    """What became of each pipeline, and all files that the process read but for the code store."""
+    """The result of each pipeline, and all files that the process read outside the code store."""
 
     outcomes: tuple[Outcome | SmpError, ...]
     files: tuple[str, ...]

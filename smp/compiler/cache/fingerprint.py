@@ -58,8 +58,8 @@ class Sources:
 
     `values` are settings and versions. `trees` are files, and directories with all that is in them.
     `code` are directories of Python packages: the same, but Python keeps its bytecode there, so the
-    times of the directories themselves do not count. `apart` are directories that count for nothing
-    more: results, and what `values` say enough of.
+    times of the directories themselves do not count. `apart` are directories that do not
+    count at all: results, and what `values` cover.
     """
 
     values: tuple[str, ...]
@@ -97,7 +97,7 @@ class Sources:
         )
 
     def is_code(self, path: str) -> bool:
-        """Whether a path lies in a directory of Python packages."""
+        """Whether a path is in a directory of Python packages."""
         return any(_is_below(path, top) for top in self.code)
 
     def leaves_out(self, path: str) -> bool:
@@ -114,7 +114,7 @@ class Sources:
 
 @dataclass(frozen=True)
 class _Entry:
-    """What lies at a path: its content and mode, its times and inode, when it changed last."""
+    """What is at a path: its content and mode, its times and inode, when it changed last."""
 
     content: str
     times: str
@@ -181,7 +181,7 @@ def look_settled(sources: Sources, clock: Path, most: int | None = None) -> Look
 
 
 def file_system_time(directory: Path) -> int:
-    """Return the present time as a file system tells it. Raises OSError where nothing can be written."""
+    """Return the present time of a file system's clock. Raises OSError if nothing can be written."""
     directory.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=directory) as file:
         file.write(b"x")

@@ -79,7 +79,7 @@ def _is_temporary(path: str) -> bool:
 
 
 def _package_directories() -> set[str]:
-    """Return the directories that installed packages and Python's own lie in."""
+    """Return the directories of installed packages and of Python's own."""
     names = ("stdlib", "platstdlib", "purelib", "platlib")
     found = {os.path.abspath(path) for path in map(sysconfig.get_path, names) if path}
     return found | {path for path in sys.path if path.endswith(("site-packages", "dist-packages"))}

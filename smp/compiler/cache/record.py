@@ -1,4 +1,4 @@
-"""Records what a result was made from, and tells whether it would be made from the same now.
+"""Records what a result was made from, and checks whether it would be made from the same now.
 
 One mechanism for an assembly, for a pipeline that is run and for a compilation. In doubt there is no
 record, and without one the result is made anew.
@@ -47,7 +47,7 @@ class ReadFiles:
         return max((signature(path)[1] for path in self.paths), default=0)
 
     def record(self, work: Path) -> Record:
-        """Return their signature; the list lies in a file, which results of one kind share."""
+        """Return their signature; the list is in a file, which results of one kind share."""
         text = json.dumps(self.paths)
         name = hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
         place = work / LISTS_DIRECTORY / f"{name}.json"
@@ -58,7 +58,7 @@ class ReadFiles:
 
 
 class ReadFilesCheck:
-    """Tells whether files are as a record has them; each list is looked at once."""
+    """Checks whether files are as a record has them; each list is looked at once."""
 
     def __init__(self, work: Path) -> None:
         self._directory = work / LISTS_DIRECTORY
@@ -90,7 +90,7 @@ class Recording:
     sources: Sources
     environ: RecordingEnviron
     work: Path
-    """Where the list of what was read is kept; its file system's clock counts."""
+    """Directory for the list of what was read; its file system's clock counts."""
     before: Look | None = None
     noted: set[str] = field(default_factory=set)
 
@@ -98,7 +98,7 @@ class Recording:
     def start(
         cls, sources: Sources, environ: Mapping[str, str], work: Path, most: int | None = None
     ) -> Recording:
-        """Take the first look and note all that is read from here on."""
+        """Take the first look and record all that is read from now on."""
         recording = cls(sources, RecordingEnviron(environ), work)
         try:
             recording.before = look_settled(sources, work, most)
@@ -150,7 +150,7 @@ def is_unchanged(
     work: Path,
     most: int | None = None,
 ) -> bool:
-    """Whether a result would be made from the same as a record says; a record of any form is taken."""
+    """Whether a result would be made from the same as a record has it; the record may have any form."""
     try:
         variables = record["variables"].items()
         return (
@@ -163,7 +163,7 @@ def is_unchanged(
 
 
 def _mark(name: str, value: str | None) -> str:
-    """Return what tells a variable's value from others and does not give it away."""
+    """Return a hash that identifies a variable's value without revealing it."""
     return hashlib.sha256(f"{name}\0{value!r}".encode("utf-8", "surrogateescape")).hexdigest()
 
 

@@ -1,6 +1,6 @@
 """Keeps compiled pipelines in the work directory, each with what it was compiled from.
 
-It never imports what loads or compiles: reading one back takes no time. What cannot be read, or is not
+It never imports what loads or compiles: reading one back takes no time. A result that is unreadable, or not
 as it was written, counts as absent.
 """
 

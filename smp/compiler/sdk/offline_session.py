@@ -71,7 +71,7 @@ def offline_environment() -> Iterator[None]:
 
 
 class NoAws:
-    """Stands where the SDK expects a boto3 session or client; using either is a bug of this module."""
+    """Replaces the boto3 session and clients of the SDK; a call of either is a bug of this module."""
 
     region_name = SDK_REGION
 
@@ -118,8 +118,8 @@ __all__ = ["NoAws", "OfflineSession", "Pipeline", "offline_environment"]
 def _silence_sdk() -> None:
     """Switch off telemetry, the local client that each job step would build, litter, and repetition.
 
-    The SDK reads botocore's table of endpoints anew for each region of an image. And it reads all code
-    of a job for a hash that only addresses of its own choice would have in them.
+    The SDK reads botocore's table of endpoints anew for each region of an image. It also reads all code
+    of a job for a hash that only addresses chosen by the SDK contain.
     """
     _steps_compiler.get_code_hash = lambda _step: None
     _common_utils._botocore_resolver = lru_cache(maxsize=1)(_common_utils._botocore_resolver)
@@ -135,7 +135,7 @@ def _silence_sdk() -> None:
 class _QuietDirectory:
     """A temporary directory that goes when its trainer goes.
 
-    A trainer never cleans up after a compilation, and Python warns about each of its own kind.
+    A trainer never cleans up after a compilation, and Python warns about each that it created.
     """
 
     def __init__(self) -> None:
@@ -175,26 +175,26 @@ class OfflineSession(PipelineSession):  # type: ignore[misc]
 
     @property
     def role(self) -> str:
-        """Stands for the ARN of the role that the deployment gives the jobs."""
+        """The constant for the ARN of the role that the deployment gives the jobs."""
         return to_constants(deploy_values.ROLE_ARN)
 
     @property
     def kms_key(self) -> str:
-        """Stands for the ARN of the deployment's key."""
+        """The constant for the ARN of the deployment's key."""
         return to_constants(deploy_values.KMS_KEY_ARN)
 
     @property
     def subnets(self) -> list[str]:
-        """Stands for the subnets of the deployment's network."""
+        """The constants for the subnets of the deployment's network."""
         return [to_constants(deploy_values.SUBNETS)]
 
     @property
     def security_group_ids(self) -> list[str]:
-        """Stands for the security groups of the deployment's network."""
+        """The constants for the security groups of the deployment's network."""
         return [to_constants(deploy_values.SECURITY_GROUP_IDS)]
 
     def account_id(self) -> str:
-        """Stand for the account that is deployed to."""
+        """The constant for the account that is deployed to."""
         return to_constants(deploy_values.ACCOUNT_ID)
 
     def upload_data(
@@ -266,8 +266,8 @@ class Uploads:
         files = self._directories.setdefault(directory, {})
         if files.setdefault(place.name, data) != data:
             raise CompileError(
-                f"two jobs upload different files to {directory}/{place.name}: give their processors "
-                "base_job_names of their own"
+                f"two jobs upload different files to {directory}/{place.name}: give each "
+                "of their processors a different base_job_name"
             )
         return f"{directory}/{place.name}"
 

@@ -27,7 +27,7 @@ from smp.lookup import approved_model as lookup
 
 
 def render_approved_model(context: StepContext, node: StepNode) -> list[Any]:
-    """Render an ApprovedModel step; each metric that is read of it is an output of its own."""
+    """Render an ApprovedModel step; each metric that is read of it is a separate output."""
     assert isinstance(node.config, ApprovedModelStep)
     assert node.packages is not None
     metrics = metric_outputs(context.graph, node)

@@ -61,7 +61,7 @@ def baseline_group(context: StepContext, node: StepNode, config: CheckStep) -> s
 
 
 def as_written(flag: Any) -> Any:
-    """Return a flag, or the reference that stands for it."""
+    """Return a flag, or the reference to it."""
     return flag if isinstance(flag, bool) else str(flag)
 
 
@@ -84,7 +84,7 @@ def registered_metrics(context: StepContext, node: StepNode) -> dict[str, Metric
 
 
 def drift_baselines(context: StepContext, node: StepNode) -> DriftCheckBaselines | None:
-    """Return what later executions compare with, where the version's pipeline has checks."""
+    """Return what later executions compare with, if the version's pipeline has checks."""
     found: dict[str, Any] = {}
     analysed: dict[str, StepNode] = {}
     for check in sorted(_checks(context, node), key=_kind_of):

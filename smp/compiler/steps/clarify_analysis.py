@@ -25,7 +25,7 @@ TYPES = {
     "parquet": "application/x-parquet",
 }
 NAMED_BY_SERVICE = "named-by-the-service"
-"""Stands for the model's name, which the step has: the file is the same for every execution."""
+"""Used for the model's name, which the step has: the file is the same for every execution."""
 REPORT = {"name": "report", "title": "Analysis Report"}
 
 

@@ -30,13 +30,13 @@ IMAGE = PublishedImage("clarify", "processing", "1.0")
 CONFIG = "/opt/ml/processing/input/config"
 DATA = "/opt/ml/processing/input/data"
 OUTPUT = "/opt/ml/processing/output"
-"""Where Clarify's image looks, and where it writes: "Configure a SageMaker Clarify processing job"."""
+"""Input and output directories of Clarify's image: "Configure a SageMaker Clarify processing job"."""
 CONSTRAINTS = ("CalculatedBaselineConstraints", "BaselineUsedForDriftCheckConstraints")
 """What later steps may read of a check: two addresses."""
 
 
 def render_clarify_check(context: StepContext, node: StepNode) -> list[Any]:
-    """Render a ClarifyCheck step; its results lie below each execution."""
+    """Render a ClarifyCheck step; its results are below a prefix for each execution."""
     written = node.config
     assert isinstance(written, ClarifyCheckStep)
     config = sdk_view(written.model_copy(update=dict.fromkeys(FLAGS, False)))

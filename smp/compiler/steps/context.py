@@ -86,7 +86,7 @@ class StepContext:
 
     @property
     def bucket(self) -> str:
-        """The bucket for what has no bucket of its own."""
+        """The bucket for everything without its own bucket."""
         return to_constants(self.graph.pipeline.s3_bucket or deploy_values.BUCKET)
 
     @property

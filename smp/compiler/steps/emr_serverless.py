@@ -34,7 +34,7 @@ SPARK_FILES = {"py_files": "py-files", "jars": "jars", "files": "files"}
 
 
 def render_emr_serverless(context: StepContext, node: StepNode) -> list[Any]:
-    """Render an EMRServerless step; its files lie in the bucket as those of all jobs do."""
+    """Render an EMRServerless step; its files are in the bucket, as those of all jobs."""
     config = node.config
     assert isinstance(config, EMRServerlessStep)
     return [
@@ -148,7 +148,7 @@ def _properties(context: StepContext, node: StepNode, written: Mapping[str, str]
 
 
 def _pipeline_key(context: StepContext) -> str:
-    """Return the ARN of the pipeline's key: EMR Serverless takes no other form."""
+    """Return the ARN of the pipeline's key: EMR Serverless accepts no other form."""
     key = context.network.kms_key or KMS_KEY_ARN
     if key == KMS_KEY_ARN or key.startswith("arn:"):
         return key
@@ -158,7 +158,7 @@ def _pipeline_key(context: StepContext) -> str:
 def _application(
     context: StepContext, node: StepNode, config: EMRServerlessStep, written: Application
 ) -> Json:
-    """Return the application; it lies in the pipeline's network, as all jobs do."""
+    """Return the application; it is in the pipeline's network, as all jobs are."""
     request: Json = {
         "name": f"{context.graph.name}-{node.name}"[:MAX_APPLICATION_NAME],
         "type": "HIVE" if config.hive is not None else "SPARK",

@@ -12,7 +12,7 @@ from smp.config.values.images import SPARK, ImageChoice, PublishedImage
 from smp.definition import deploy_values
 
 MACHINES = {"gpu": "ml.g5.xlarge", "cpu": "ml.m5.large", None: "ml.m5.large"}
-"""An instance type by which the SDK tells images for CPUs from those for GPUs."""
+"""An instance type with which the SDK chooses between images for CPUs and for GPUs."""
 
 
 def section_image(context: StepContext, section: ImageChoice) -> str:

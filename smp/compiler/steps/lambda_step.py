@@ -1,7 +1,7 @@
-"""Renders a step that calls a Lambda function, whichever class asks for it.
+"""Renders a step that calls a Lambda function, for every class that needs one.
 
-It never makes or changes a function: the SDK would, were it not given an ARN alone. Without a session the
-SDK makes one of its own, with clients, which takes a second for each step.
+It never makes or changes a function: the SDK would, were it not given only an ARN. Without a session the
+SDK creates one, with clients, which takes a second for each step.
 """
 
 from __future__ import annotations

@@ -55,7 +55,7 @@ def render_metrics(context: StepContext, node: StepNode) -> list[Any]:
 
 
 def _report_place(context: StepContext, node: StepNode) -> str:
-    """Return where a model's report goes; each further Metrics step of the model has a place of its own."""
+    """Return the prefix of a model's report; each further Metrics step of the model has its own."""
     steps = (item for item in context.graph.steps if item.model is node.model)
     first = next(item for item in steps if item.step_class == "Metrics")
     own = node.copy_of or node.name

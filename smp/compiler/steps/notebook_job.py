@@ -25,7 +25,7 @@ CHANNELS = "/opt/ml/input/data"
 
 
 def render_notebook_job(context: StepContext, node: StepNode) -> list[Any]:
-    """Render a NotebookJob step; the notebook with its output lies below each execution."""
+    """Render a NotebookJob step; the notebook with its output is below a prefix for each execution."""
     config = node.config
     assert isinstance(config, NotebookJobStep)
     request = _request(context, node, sdk_view(config))
@@ -87,7 +87,7 @@ def _channel(name: str, uri: Any) -> Json:
 
 
 def _environment(node: StepNode, config: NotebookJobStep) -> dict[str, str]:
-    """Tell the program which notebook it runs, and how: what the SDK's own step tells it."""
+    """Return the variables with the notebook and how to run it: those that the SDK's own step sets."""
     script = config.initialization_script
     return {
         **config.env,
@@ -115,7 +115,7 @@ def _studio_tags(node: StepNode, config: NotebookJobStep) -> list[dict[str, str]
 
 
 def _files(context: StepContext, node: StepNode, config: NotebookJobStep) -> CodeTree:
-    """Pack the notebook and what lies beside it: each under its own name, a directory with its content."""
+    """Pack the notebook and its further files: each under its own name, a directory with its content."""
     shipped = context.code_tree(node)
     place = context.store.path_of(shipped)
     contents: dict[str, bytes] = {}
@@ -133,7 +133,7 @@ def _files(context: StepContext, node: StepNode, config: NotebookJobStep) -> Cod
 
 
 def _below(path: str, files: list[str]) -> Mapping[str, str]:
-    """Return the file of a path, or the files of a directory, by where each lies beside the notebook."""
+    """Return the file of a path, or the files of a directory, by its path relative to the notebook."""
     base = f"{path.rpartition('/')[0]}/" if "/" in path else ""
     return {
         file.removeprefix(base): file

@@ -49,13 +49,13 @@ class _Step(sdk.QualityCheckStep):  # type: ignore[misc]
         return request
 
     def to_request(self) -> Json:
-        """Return the step without the members that say nothing."""
+        """Return the step without its empty members."""
         request: Json = super().to_request()
         return {key: value for key, value in request.items() if value is not None}
 
 
 def render_quality_check(context: StepContext, node: StepNode) -> list[Any]:
-    """Render a QualityCheck step; its results lie below each execution."""
+    """Render a QualityCheck step; its results are below a prefix for each execution."""
     written = node.config
     assert isinstance(written, QualityCheckStep)
     config = sdk_view(written.model_copy(update=dict.fromkeys(FLAGS, False)))

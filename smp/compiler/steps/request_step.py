@@ -11,7 +11,7 @@ from smp.definition.compiled import Json
 
 
 class RequestStep(Step):  # type: ignore[misc]
-    """A step of any type; `members` stand beside its request, those of them that say something."""
+    """A step of any type; `members` are those next to its request; empty ones are left out."""
 
     def __init__(
         self,

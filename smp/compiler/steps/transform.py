@@ -16,7 +16,7 @@ from smp.graph.nodes import StepNode
 
 
 def render_transform(context: StepContext, node: StepNode) -> list[Any]:
-    """Render a Transform step; its predictions lie below each execution."""
+    """Render a Transform step; its predictions are below a prefix for each execution."""
     assert node.model.config.transform is not None
     section = sdk_view(node.model.config.transform)
     channel = next(iter(section.channels.values()), Channel())

@@ -1,7 +1,7 @@
 """Renders Tuning steps: the training job of the `train` section, many times over.
 
 The SDK's tuner drops network, volume key and encryption between containers, so the job's own
-request is put in where it would stand.
+request replaces the one of the tuner.
 """
 
 from __future__ import annotations

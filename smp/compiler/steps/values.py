@@ -1,4 +1,4 @@
-"""What stands in a definition for a value of the execution: a parameter, a metric, a step's output."""
+"""The form in a definition of a value of the execution: a parameter, a metric, a step's output."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Walks a directory of scripts and says which files a job gets: what is left out, what is refused.
+"""Selects the files of a script directory that a job gets: what is left out, what is refused.
 
 It never opens a file but `.smpignore`, and never follows a link out of the model's directory.
 """
@@ -43,7 +43,7 @@ class Refusal:
 
 @dataclass
 class ShippedFiles:
-    """What lies below a directory of scripts: the files that a job gets, and what is refused."""
+    """The content of a directory of scripts: the files that a job gets, and what is refused."""
 
     directory: Path
     boundary: Path
@@ -94,7 +94,7 @@ class ShippedFiles:
         return True
 
     def _refusal(self, entry: os.DirEntry[str], path: Path) -> Refusal | None:
-        reason = _name_fault(entry.name) or self._link_fault(entry)
+        reason = _name_problem(entry.name) or self._link_problem(entry)
         if not reason and not entry.is_dir() and not entry.is_file():
             reason = "is neither a file nor a directory"
         if reason:
@@ -105,7 +105,7 @@ class ShippedFiles:
             return Refusal(path, reason, hint="rename one: to many machines both are one file")
         return None
 
-    def _link_fault(self, entry: os.DirEntry[str]) -> str | None:
+    def _link_problem(self, entry: os.DirEntry[str]) -> str | None:
         if not entry.is_symlink():
             return None
         try:
@@ -157,11 +157,11 @@ def _entries(directory: Path) -> Iterator[os.DirEntry[str]]:
         yield from sorted(found, key=lambda entry: entry.name)
 
 
-def _name_fault(name: str) -> str | None:
+def _name_problem(name: str) -> str | None:
     try:
         name.encode()
     except UnicodeEncodeError:
         return "has a name that is not UTF-8, as keys in S3 are"
     if not name.isprintable() or "\\" in name:
-        return "has a name with a character that hides or changes what it says"
+        return "has a name with a control character or backslash, which hides or changes the name"
     return None

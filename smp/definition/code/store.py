@@ -1,6 +1,6 @@
 """Content-addressed code: normalises directories and generated files into hashed trees on disk.
 
-It never runs what it packs; `smp.definition.code.shipped_files` says what of a directory is packed.
+It never runs what it packs; `smp.definition.code.shipped_files` selects the files of a directory.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class CodeStore:
         boundary: Path | None = None,
         without: frozenset[str] = frozenset(),
     ) -> CodeTree:
-        """Pack a directory but for the files `without`; each store reads it once.
+        """Pack a directory except the files `without`; each store reads it once.
 
         Links may lead to files inside `boundary`, the directory itself by default. Raises ScriptError.
         """
@@ -117,7 +117,7 @@ class CodeStore:
             shutil.rmtree(staging, ignore_errors=True)
 
     def _put_in_place(self, staging: Path, tree: CodeTree) -> None:
-        """Rename a complete tree to its address; where another process was first, its tree stays."""
+        """Rename a complete tree to its address; if another process was first, its tree stays."""
         place = self.path_of(tree)
         for _ in range(2):
             try:

@@ -68,9 +68,9 @@ class Access:
     supplied: tuple[str, ...]
     """Prefixes of baselines that checks are given by address, and files that versions name."""
     emr_jobs: tuple[EmrJob, ...]
-    """Jobs on EMR Serverless, which have roles of their own."""
+    """Jobs on EMR Serverless, which have their own roles."""
     emr_logs: tuple[str, ...]
-    """Prefixes below which those jobs' logs lie."""
+    """Prefixes of those jobs' logs."""
     invokes_endpoint: bool
     """Whether a check makes an endpoint of a model and asks it."""
     uses_network: bool
@@ -82,9 +82,9 @@ class Access:
 def analyse_access(pipeline: CompiledPipeline) -> Access:
     """Read off what a pipeline touches.
 
-    A URI that is put together at run time counts with the part that is known before. A parameter
-    counts with each of its allowed values. One that takes any value ends what is known where a bucket
-    stands before it; where it names the bucket itself, all that is known is its default. Manifest
+    Of a URI that is put together at run time only the part known before counts. A parameter counts with
+    each of its allowed values. If it accepts any value, a URI ends before it, provided that the part
+    before it includes the bucket. If it names the bucket itself, only its default is known. Manifest
     files are read from the code store.
     """
     parameters = {
@@ -297,7 +297,7 @@ def pointed_data(pipeline: CompiledPipeline) -> list[str]:
 
 
 def _contents(pipeline: CompiledPipeline, uris: Iterable[str]) -> Iterator[Any]:
-    """Yield the content of each file that lies among the pipeline's code."""
+    """Yield the content of each file that is part of the pipeline's code."""
     for match in map(CODE_OBJECT.match, uris):
         if match:
             file = pipeline.code_store / match["sha256"] / match["path"]

@@ -48,7 +48,7 @@ def data_statements(access: Access) -> Iterator[Statement]:
         "WriteResults",
         ["s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"],
         objects(access.writes),
-        wildcard="Results lie below the prefix in the definition, one directory an execution.",
+        wildcard="Results are below the prefix in the definition, one directory an execution.",
     )
 
 
@@ -116,7 +116,7 @@ def _images(access: Access, images: Images) -> Iterator[Statement]:
         "LogInToRegistry",
         ["ecr:GetAuthorizationToken"],
         ["*"] if repositories else [],
-        wildcard="ecr:GetAuthorizationToken takes no resource (ECR service authorization reference).",
+        wildcard="ecr:GetAuthorizationToken has no resource (ECR service authorization reference).",
     )
 
 
@@ -143,7 +143,7 @@ def _logs(access: Access) -> Iterator[Statement]:
         ["cloudwatch:PutMetricData"],
         ["*"] if groups else [],
         {"StringEquals": {"cloudwatch:namespace": groups}},
-        wildcard="cloudwatch:PutMetricData takes no resource; the namespaces are named instead.",
+        wildcard="cloudwatch:PutMetricData has no resource; the namespaces are named instead.",
     )
 
 

@@ -31,7 +31,7 @@ def lookup_statements(access: Access) -> Iterator[Statement]:
         "ReadReports",
         ["s3:GetObject"],
         objects(reports),
-        wildcard="Reports lie below the prefix in the definition, one directory an execution.",
+        wildcard="Reports are below the prefix in the definition, one directory an execution.",
     )
     keys = key_arns(access) if reports else []
     yield Statement("DecryptReports", ["kms:Decrypt"], keys, through_s3())

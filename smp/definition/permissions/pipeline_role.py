@@ -26,7 +26,7 @@ from smp.definition.step_types import KNOWN_TYPES, row_named
 def pipeline_statements(access: Access, groups: Sequence[str]) -> Iterator[Statement]:
     """Start jobs, hand them their role, register into the given groups, read results.
 
-    Steps of a type that is not known here get nothing.
+    Steps of an unknown type get nothing.
     """
     yield from _jobs(access)
     yield from _registration(groups)
@@ -59,7 +59,7 @@ def queue_arn(url: str) -> str:
 
 
 def unknown_step_types(access: Access) -> tuple[str, ...]:
-    """Return the types of steps whose permissions are not known here."""
+    """Return the types of steps whose permissions are unknown."""
     return tuple(sorted(access.step_types.difference(KNOWN_TYPES)))
 
 
@@ -99,7 +99,7 @@ def _results(access: Access) -> Iterator[Statement]:
         "ReadResults",
         ["s3:GetObject"],
         objects((*access.supplied, *access.writes)),
-        wildcard="Metrics and models lie below the prefix in the definition, by execution.",
+        wildcard="Metrics and models are below the prefix in the definition, by execution.",
     )
     yield Statement("DecryptResults", ["kms:Decrypt"], key_arns(access), through_s3())
 
@@ -107,8 +107,8 @@ def _results(access: Access) -> Iterator[Statement]:
 SERVICE = "emr-serverless"
 LINKED_SERVICE = "ops.emr-serverless.amazonaws.com"
 EVERY_APPLICATION = "/applications/*"
-MADE = "An application that a step makes has an id that nobody knows before."
-JOB_RUNS = "EMR Serverless gives each run of a job an id of its own."
+MADE = "The id of an application that a step creates is not known before."
+JOB_RUNS = "EMR Serverless gives each run of a job a new id."
 
 
 def emr_statements(jobs: Iterable[EmrJob]) -> Iterator[Statement]:

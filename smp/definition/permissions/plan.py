@@ -34,7 +34,7 @@ class Permissions:
     functions: Mapping[str, tuple[Statement, ...]] = field(default_factory=dict)
     """Of the role of each function that is deployed with the pipeline, by the function's name."""
     unknown_step_types: tuple[str, ...] = ()
-    """Types of steps whose permissions are not known here: `pipeline` lacks them."""
+    """Types of steps whose permissions are unknown: `pipeline` lacks them."""
     triggers: Mapping[str, tuple[Statement, ...]] = field(default_factory=dict)
     """Of the role of each trigger that is switched on, by its name: starting the pipeline."""
 

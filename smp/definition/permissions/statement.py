@@ -27,9 +27,9 @@ Resolve = Callable[[str], str | list[str]]
 
 @dataclass(frozen=True)
 class Statement:
-    """One Allow. `wildcard` says why a resource with `*` in it cannot be named more closely.
+    """One Allow. `wildcard` is the reason why a resource with `*` cannot be named more closely.
 
-    A text with a list-valued deploy-time name in it stands for one text for each value of the list.
+    A text with a list-valued deploy-time name becomes one text for each value of the list.
     """
 
     sid: str

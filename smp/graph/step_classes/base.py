@@ -15,7 +15,7 @@ Retries = Literal["call", "job"]
 
 
 class Implied(TypedDict, total=False):
-    """The steps that a class finds by itself; keys are attributes of StepNode."""
+    """The steps that a class finds automatically; keys are attributes of StepNode."""
 
     training: str | None
     training_otherwise: str | None
@@ -55,7 +55,7 @@ class StepClass:
     """The row of `smp.definition.step_types` of the step that others wait for."""
     section: str | None = None
     """The section of a model that it uses if `step_type` does not name a further one of this kind; none
-    for a class that has only keys of its own."""
+    for a class whose keys are all in the step."""
     check: Callable[[Findings, DeclaredStep, tuple[ChainedInput, ...]], Implied]
     """Reports what is wrong with a step and returns the steps that it relies on by its class."""
     outputs: Callable[[DeclaredStep], Outputs] = _no_outputs

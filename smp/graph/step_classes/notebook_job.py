@@ -1,4 +1,4 @@
-"""NotebookJob: the notebook, the files beside it, and the values that it is run with."""
+"""NotebookJob: the notebook, the files next to it, and its parameters."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ def check_references(
 def _is_item(
     findings: Findings, step: DeclaredStep, place: tuple[str | int, ...], reference: Reference
 ) -> bool:
-    """Tell whether an item of a loop is read; what a condition asks of one is reported."""
+    """Return whether an item of a loop is read; report an item in a condition."""
     if reference.kind == ITEM and step.config.step_class == "Condition":
         _report(findings, step, place, f"reads '{reference}', which only steps of a loop have")
     return reference.kind == ITEM
@@ -111,7 +111,7 @@ def _check_name(
         section = source.model.config.train
         known = [metric.name for metric in section.metric_definitions] if section else []
         if section is not None and section.entry_point is None and not known:
-            return  # the image's algorithm reports metrics of its own
+            return  # the image's algorithm reports its own metrics
         written = map(metric_name, known)
         missing = "which metric_definitions does not define"
         none = f"'{source.model.name}' defines no metric"
@@ -163,7 +163,7 @@ def _check_reports(
     reference: Reference,
     source: ApprovedModelStep,
 ) -> None:
-    """Report metrics of versions whose reports lie nobody knows where."""
+    """Report metrics of versions whose reports have an unknown place."""
     packages = find_source(findings, source)
     if packages is not None and not packages.reports:
         _report(

@@ -28,7 +28,7 @@ def _check(findings: Findings, step: DeclaredStep, _: tuple[ChainedInput, ...]) 
         if sources + len(files) != 1:
             findings.report_step(
                 step.config,
-                f"a Transform step takes one input; it has {len(files)} data files and "
+                f"a Transform step has exactly one input; this one has {len(files)} data files and "
                 f"{sources} chained steps",
                 allowed="one data file in its channel, or one step in chain_input_source_step",
             )

@@ -50,7 +50,7 @@ def test_without_a_limit_the_service_s_own_counts_and_is_named(kind: str) -> Non
     arguments: Json = {"ResourceConfig": cluster, "ProcessingResources": resources}
     (bound,) = bounds(job(kind, **arguments))
     assert bound.hours == 48.0
-    assert bound.notes == (f"{kind.lower()} without a limit of its own: the service's 24 h",)
+    assert bound.notes == (f"{kind.lower()} without a limit: the service's 24 h",)
 
 
 def test_a_transform_job_has_no_limit() -> None:
