@@ -37,7 +37,7 @@ class StartScript:
 START_SCRIPTS = (
     StartScript(
         "TensorFlow",
-        re.compile(r"tensorflow-(training|scriptmode)|huggingface-tensorflow"),
+        re.compile(r"tensorflow-(training|scriptmode)|huggingface-(training-.*-)?tensorflow"),
         "github.com/aws/sagemaker-tensorflow-training-toolkit: training.py, main",
         module="sagemaker_tensorflow_container.training:main",
         required={"model_dir": MODEL_DIRECTORY},
@@ -45,7 +45,9 @@ START_SCRIPTS = (
     ),
     StartScript(
         "PyTorch, AutoGluon, Hugging Face on PyTorch",
-        re.compile(r"(pytorch|autogluon|huggingface-pytorch)(-trcomp)?-training"),
+        re.compile(
+            r"(pytorch|autogluon|huggingface-pytorch)(-trcomp)?-training|huggingface-training-.*-pytorch"
+        ),
         "github.com/aws/sagemaker-pytorch-training-toolkit: training.py, train",
         module="sagemaker_pytorch_container.training:main",
         joins_arguments=True,

@@ -56,8 +56,9 @@ def test_each_step_runs_the_job_of_its_own_section(workspace: Path) -> None:
     assert clean["ProcessingJobName"] == "cleaning"
     assert set(processing_inputs(compiled, "clean")) == {"log"}
     assert set(processing_outputs(compiled, "clean")) == {"rows"}
+    rows = {"Get": "Steps.clean.ProcessingOutputConfig.Outputs['rows'].S3Output.S3Uri"}
     assert processing_inputs(compiled, "prep")["clean-input-rows"]["S3Uri"] == {
-        "Get": "Steps.clean.ProcessingOutputConfig.Outputs['rows'].S3Output.S3Uri"
+        "Std:Join": {"On": "", "Values": [rows, "/"]}
     }
 
 

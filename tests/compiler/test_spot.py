@@ -31,7 +31,7 @@ def test_a_job_on_spot_capacity(tmp_path: Path) -> None:
 def test_its_checkpoints_may_be_read_and_written(tmp_path: Path) -> None:
     compiled = compile_demo(tmp_path, "fit: Training", demo__train=SPOT)
     writes = next(s for s in plan_permissions(compiled).job if s.sid == "WriteResults")
-    assert "arn:${smp:partition}:s3:::data/checkpoints*" in writes.resources
+    assert "arn:${smp:partition}:s3:::data/checkpoints/*" in writes.resources
 
 
 def test_instances_are_kept_for_the_next_job(tmp_path: Path) -> None:

@@ -316,7 +316,7 @@ def test_ranges_may_vary_and_reach_the_local_search(tmp_path: Path) -> None:
     [
         (
             "rate: {type: integer, min: '${parameters.low}', max: 9}",
-            "'low' is of type Float, and another is expected here",
+            "'low' is of type Float, which does not fit this value",
             "'${parameters.low}'",
         ),
         (

@@ -112,7 +112,7 @@ def test_names_are_replaced_and_lists_take_the_place_of_their_list() -> None:
 
 
 def test_fails_for_a_list_inside_a_text() -> None:
-    with pytest.raises(TypeError, match="subnets is a list and cannot stand inside a text"):
+    with pytest.raises(TypeError, match="subnets is a list and cannot be part of a text"):
         deploy_values.substitute("x-${smp:subnets}", lambda _: ["a"])
 
 

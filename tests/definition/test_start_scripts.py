@@ -19,13 +19,22 @@ OF_FRAMEWORK = {
     "tensorflow": "TensorFlow",
     "mxnet": "MXNet",
     "autogluon": "PyTorch, AutoGluon, Hugging Face on PyTorch",
+    "huggingface": "PyTorch, AutoGluon, Hugging Face on PyTorch",
 }
 
 
 @pytest.mark.parametrize("framework", get_args(Framework))
 def test_each_framework_that_a_section_can_name_has_one(framework: Framework) -> None:
-    published = PublishedImage(framework, "training", "1.2-1", "py310", "cpu")
+    base = "pytorch2.5.1" if framework == "huggingface" else None
+    published = PublishedImage(framework, "training", "1.2-1", "py310", "cpu", base)
     assert start_script(image(published.name)).name == OF_FRAMEWORK[framework]
+
+
+def test_hugging_face_starts_scripts_as_the_framework_below_it() -> None:
+    published = PublishedImage(
+        "huggingface", "training", "4.26.0", "py39", "gpu", "tensorflow2.11.0"
+    )
+    assert start_script(image(published.name)).name == "TensorFlow"
 
 
 @pytest.mark.parametrize(

@@ -160,7 +160,9 @@ def stories(draw: Any) -> tuple[CompiledPipeline, Story]:
     values = {"mode": "full", "rows": 100, "rate": 0.125, "check": False}
     names = draw(st.lists(st.sampled_from(sorted(values)), unique=True))
     failing = draw(st.lists(st.sampled_from(drawn.jobs), max_size=2)) if drawn.jobs else []
-    story = Story({n: values[n] for n in names}, drawn.reports, drawn.metrics, failing=frozenset(failing))
+    story = Story(
+        {n: values[n] for n in names}, drawn.reports, drawn.metrics, failing=frozenset(failing)
+    )
     return replace(compiled, definition=deployed(compiled.definition)), story
 
 
