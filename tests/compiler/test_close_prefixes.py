@@ -15,14 +15,15 @@ from smp.definition.language import step_property
 from tests.compiler.compiling import compile_demo, example_graphs
 
 OUTPUT = "Steps.prep.ProcessingOutputConfig.Outputs['train'].S3Output.S3Uri"
+DECLARED: dict[str, dict[str, Any]] = {
+    "open": {},
+    "day": {"default": "monday"},
+    "file": {"default": "a.csv", "allowed_values": ["a.csv", "b.csv"]},
+    "mixed": {"default": "a.csv", "allowed_values": ["a.csv", "b"]},
+}
 PARAMETERS = [
     ParameterConfig.model_validate({"name": name, "type": "String", **more})
-    for name, more in {
-        "open": {},
-        "day": {"default": "monday"},
-        "file": {"default": "a.csv", "allowed_values": ["a.csv", "b.csv"]},
-        "mixed": {"default": "a.csv", "allowed_values": ["a.csv", "b"]},
-    }.items()
+    for name, more in DECLARED.items()
 ]
 
 
