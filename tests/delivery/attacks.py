@@ -19,7 +19,7 @@ TRAIN = f"{FILE}:17:22: {MODEL}.train.entry_point:"
 EVALUATE = f"{FILE}:47:22: {MODEL}.evaluate.entry_point:"
 PIPELINE = f"{FILE}:70:19: conf.sagemakerPipeline.pipelineName:"
 LEAVE_OUT = "\n    hint: remove it, or leave it out by a line in .smpignore"
-HIDING = "in it has a name with a character that hides or changes what it says"
+HIDING = "in it has a name with a control character or backslash, which hides or changes the name"
 TOO_LARGE = (
     f"{SOURCE} is too large to ship with every job\n"
     "    allowed: 50 MiB and 2000 files\n"
@@ -202,7 +202,8 @@ ATTACKS: dict[str, tuple[Prepare, str]] = {
     ),
     "control-character-in-a-name": (
         config("pipelineName: fraud", 'pipelineName: "fraud\\e[31m"'),
-        f"{PIPELINE} is not allowed here\n    found: 'fraud\\x1b[31m'\n    allowed: 1 to 256 {NAMES}",
+        f"{FILE}:70:19: has the character U+001B, which a reader does not see\n"
+        "    found: 'fraud\\x1b[31m'\n    allowed: printable text, tabs and line ends",
     ),
     "control-character-in-the-name-of-a-file": (
         script("a\x1b[31mb.py"),

@@ -160,7 +160,7 @@ def test_fails_for_a_name_that_is_no_plain_directory(tmp_path: Path, name: str) 
 @pytest.mark.parametrize("name", sorted({"SMP_ACCOUNTID", "SMP_REGION", "SMP_SUBNETS", "SMP_ROLE"}))
 def test_fails_where_a_variable_would_go_into_every_environment(tmp_path: Path, name: str) -> None:
     found = faults(tmp_path, settings(), {name: "111111111111"})
-    assert f"environment variables: {name}: a variable stands for one environment" in found
+    assert f"environment variables: {name}: a variable sets one environment" in found
     assert "hint: unset it, and write environments.<name>." in found
 
 
