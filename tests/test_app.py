@@ -195,6 +195,8 @@ def test_fails_without_a_traceback_for_a_wrong_setting(app: Path) -> None:
 def test_fails_where_a_pipeline_asks_for_the_internet_and_gets_none(app: Path) -> None:
     context = json.dumps({"smp": {"environments": {"default": {}, "prod": {}}}})
     finished = run(app, ok=False, CDK_CONTEXT_JSON=context)
-    assert "pipeline 'summarization-llm' asks for the internet" in finished.stderr
+    assert (
+        "sagemakerNetworkSecurity.internet_egress: pipeline 'summarization-llm'" in finished.stderr
+    )
     assert "context.smp.environments.default.network.internetEgress" in finished.stderr
     assert "Traceback" not in finished.stderr

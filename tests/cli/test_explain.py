@@ -116,8 +116,12 @@ def test_a_path_of_several_values_lists_them(explained: RunSmp) -> None:
         "churn.train.channels.train.inputBucketPrefix",
         "churn.train.channels.train.dataFiles[0].sourceName",
         "churn.train.channels.train.dataFiles[0].fileName",
+        "churn.train.channels.train.content_type",
+        "churn.train.channels.train.input_mode",
+        "churn.train.channels.train.distribution",
     ]
-    assert lines[-1].endswith(f"s3://${{smp:bucket}}/churn/train  {CONF}:26:27")
+    [found] = [line for line in lines if "fileName" in line]
+    assert found.endswith(f"s3://${{smp:bucket}}/churn/train  {CONF}:26:27")
     [line] = explained("churn.train.hyperparameters", "--environment", "prod").out.splitlines()[:1]
     assert line == "churn.train.hyperparameters.rounds = 500"
 

@@ -146,7 +146,7 @@ def test_a_step_that_reads_a_report_may_run(workspace: Workspace) -> None:
         "reader",
         "Processing",
         Outcome.MAY_RUN,
-        ("the report of evaluate, which runs, may say something else",),
+        ("the report of evaluate, which runs, may contain other values",),
     )
 
 

@@ -125,10 +125,10 @@ def test_a_pipeline_on_airflow_runs_where_there_is_one(
 @pytest.mark.parametrize(
     ("orchestration", "settings", "told"),
     [
-        ({"type": "self_managed"}, {}, "installing Airflow takes a way out"),
-        ({"type": "mwaa", "internetEgress": True}, {}, "internetEgress takes a way out"),
+        ({"type": "self_managed"}, {}, "installing Airflow needs internet access"),
+        ({"type": "mwaa", "internetEgress": True}, {}, "internetEgress needs internet access"),
         ({"type": "mwaa"}, {"network": BROUGHT}, "needs to know the network"),
-        ({"type": "mwaa", "network": PLACE}, {}, "is for a network that was brought along"),
+        ({"type": "mwaa", "network": PLACE}, {}, "is only for an existing network"),
     ],
 )
 def test_fails_for_a_network_that_airflow_cannot_live_in(

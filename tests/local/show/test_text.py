@@ -221,12 +221,12 @@ def test_no_code_of_a_job_reaches_the_terminal(workspace: Workspace) -> None:
         f"open('/opt/ml/output/message', 'w').write({HOSTILE!r} + '\\nsecond'); raise SystemExit(1)"
     )
     declared = {"Name": "Text", "Type": "String", "DefaultValue": ""}
-    step = workspace.processing("bad", script, arguments=[{"Get": "Parameters.Text"}])
+    step = workspace.processing("bad", script)
     run = workspace.run(workspace.pipeline(step, parameters=[declared]), {"Text": HOSTILE})
 
     reason = step_of(run, "bad").reason
     assert reason is not None
-    assert "\x1b[31m" in reason
+    assert "\\u001b[31m" in reason
     text = show_run(run, workspace.places)
     assert "second\n" in text
     assert "parameter Text  red over\ufffd2J\n" in text
