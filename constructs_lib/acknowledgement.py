@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import aws_cdk as cdk
 from constructs import IConstruct
 
+ALTERED = re.compile(r"[ (){}]|\[.*\[|\].*\]")
+"""An id that the CDK alters (a space) or refuses (a bracket) before it keeps it; the check compares the
+id as it is, so it is kept here."""
+
 
 def acknowledge(construct: IConstruct, findings: Mapping[str, str]) -> None:
     """Accept findings on one construct: the finding's id to the reason why it stays."""
-    if findings:
+    plain = {name: why for name, why in findings.items() if not ALTERED.search(name)}
+    if plain:
         cdk.Validations.of(construct).acknowledge(
-            *(cdk.Acknowledgment(id=name, reason=why) for name, why in findings.items())
+            *(cdk.Acknowledgment(id=name, reason=why) for name, why in plain.items())
+        )
+    for name in findings.keys() - plain.keys():
+        construct.node.add_metadata(
+            cdk.Validations.ACKNOWLEDGED_RULES_METADATA_KEY, {f"Annotation::{name}": findings[name]}
         )
 
 

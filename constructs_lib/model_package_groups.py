@@ -10,6 +10,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
+from constructs_lib.definition_text import plain_text
 from constructs_lib.pipeline_events import SOURCE, EventOptions, add_rule
 from smp.definition.compiled import ModelPackageGroup
 from smp.definition.triggers import MODEL_PACKAGE_CHANGE
@@ -41,7 +42,7 @@ class ModelPackageGroups(Construct):
                 self,
                 group.name,
                 model_package_group_name=group.name,
-                model_package_group_description=group.description,
+                model_package_group_description=plain_text(group.description),
                 tags=[cdk.CfnTag(key=key, value=value) for key, value in tags.items()] or None,
             )
             resource.apply_removal_policy(removal_policy)

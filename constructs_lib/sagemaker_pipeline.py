@@ -16,6 +16,7 @@ from constructs_lib.definition_text import (
     compact,
     content_name,
     in_lines,
+    plain_text,
 )
 from constructs_lib.job_environment import JobEnvironment
 from constructs_lib.pipeline_arn import identity_from_name
@@ -147,8 +148,8 @@ class SageMakerPipeline(ISageMakerPipeline):
             self,
             "Resource",
             pipeline_name=compiled.name,
-            pipeline_display_name=compiled.display_name,
-            pipeline_description=compiled.description,
+            pipeline_display_name=plain_text(compiled.display_name),
+            pipeline_description=plain_text(compiled.description),
             pipeline_definition=definition,
             role_arn=self.pipeline_role.role_arn,
             parallelism_configuration={"MaxParallelExecutionSteps": parallel} if parallel else None,

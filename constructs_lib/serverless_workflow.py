@@ -12,7 +12,7 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_mwaaserverless as serverless
 from constructs import Construct
 
-from constructs_lib.definition_text import content_name
+from constructs_lib.definition_text import content_name, plain_text
 from constructs_lib.pipeline_basis import PipelineBasis
 from constructs_lib.role_policy import RolePolicy, write_logs
 from smp.definition.deploy_values import substitute
@@ -74,7 +74,7 @@ class ServerlessWorkflow(Construct):
             self,
             "Resource",
             name=compiled.name,
-            description=compiled.description,
+            description=plain_text(compiled.description),
             role_arn=self.role.role_arn,
             definition_s3_location={
                 "bucket": environment.bucket.bucket_name,

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from constructs_lib.definition_text import json_text, plain_text
 from smp.definition.parameter_text import Value, read_text
 from smp.definition.triggers import event_path
 
@@ -37,7 +38,9 @@ class PipelineStart:
     target_id: str = "Pipeline"
 
     def scheduled(self, parameters: Mapping[str, str]) -> dict[str, Any]:
-        values = [{"Name": name, "Value": value} for name, value in sorted(parameters.items())]
+        values = [
+            {"Name": name, "Value": plain_text(value)} for name, value in sorted(parameters.items())
+        ]
         listed = {"SageMakerPipelineParameters": {"PipelineParameterList": values}}
         return listed if values else {}
 
@@ -60,7 +63,7 @@ class StateMachineStart:
     target_id: str = "StateMachine"
 
     def scheduled(self, parameters: Mapping[str, str]) -> dict[str, Any]:
-        return {"Input": json.dumps(self._typed(parameters), ensure_ascii=False)}
+        return {"Input": json_text(self._typed(parameters))}
 
     def by_event(self, parameters: Mapping[str, str]) -> dict[str, Any]:
         paths = {name: event_path(value) for name, value in sorted(parameters.items())}
@@ -94,5 +97,5 @@ class StateMachineStart:
 
 def _literal(value: Value) -> str:
     """Return JSON in which nothing looks like a variable of a template."""
-    text = json.dumps(value, ensure_ascii=False)
+    text = json_text(value)
     return text.replace("<", "\\u003c").replace(">", "\\u003e")

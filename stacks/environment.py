@@ -37,6 +37,10 @@ def new_app(context: Mapping[str, object], directory: Path) -> cdk.App:
     )
 
 
+BELOW_OWN_TAGS = 40
+"""A resource's own tags have priority 50 in the CDK: a tag of the environment does not replace them."""
+
+
 class Environment:
     """`<prefix>-Foundation`, and `<prefix>-Pipeline-<name>` for each pipeline.
 
@@ -50,7 +54,7 @@ class Environment:
         self._settings = deployment.environment
         self._place = cdk.Environment(account=self._settings.account, region=self._settings.region)
         for key, value in self._settings.tags.items():
-            cdk.Tags.of(scope).add(key, value)
+            cdk.Tags.of(scope).add(key, value, priority=BELOW_OWN_TAGS)
         name = foundation_name(deployment.name)
         self.foundation = Foundation(
             scope, name, stack_name=name, settings=self._settings, env=self._place

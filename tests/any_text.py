@@ -112,6 +112,25 @@ conf:
 KEYED = ("env", "hyperparameters", "static_hyperparameters", "inputs", "channels")
 """Mappings whose keys are their author's."""
 
+FREE = frozenset(
+    [
+        *KEYED[:-1],
+        *("tags", "description", "displayName", "message", "default", "allowed_values"),
+        *("fileName", "inputBucketPrefix", "outputBucketPrefix", "bucket_prefix", "output_path"),
+        *("checkpoint_s3_uri", "model_data_uri", "baseline_dataset", "content_type", "accept"),
+        *(
+            "input_filter",
+            "output_filter",
+            "values",
+            "supported_content_types",
+            "metric_definitions",
+        ),
+        *("ModelPackageDescription", "ModelPackageGroupDescription"),
+        "supported_response_MIME_types",
+    ]
+)
+"""Keys below which a text is its author's; the other texts name something that must exist."""
+
 ALPHABETS = (
     "abcXYZ019",
     " \t",
@@ -206,20 +225,25 @@ def any_text(draw: random.Random) -> str:
     return "".join(draw.choice(letters) for _ in range(draw.randint(1, 12)))
 
 
-def drawn(number: int) -> tuple[Json, list[tuple[Path_, str]]]:
+def drawn(number: int) -> tuple[Json, dict[Path_, str]]:
     """Return the configuration of a number, and its drawn texts by their paths."""
     draw = random.Random(number)
     conf = copy.deepcopy(_BASE)
-    chosen: list[tuple[Path_, str]] = []
-    for path in draw.sample(_TEXTS, draw.randint(1, 2)):
+    if number % 2:
+        conf["conf"]["sagemakerPipeline"]["models"]["m"]["steps"].pop()  # only SageMaker has it
+    chosen: dict[Path_, str] = {}
+    paths = draw.sample(_FREE, draw.randint(1, 3)) if draw.random() < 0.8 else [draw.choice(_TEXTS)]
+    for path in paths:
+        if number % 2 and path[: len(_QUALITY)] == _QUALITY:
+            continue
         text = any_text(draw)
-        _put(conf, path, text)
-        chosen.append((path, text))
-    for path in draw.sample(_MAPPINGS, 1):
-        if draw.random() < 0.3:
-            name = any_text(draw)
-            _put(conf, (*path, name), {} if path[-1] == "channels" else "text")
-            chosen.append(((*path, name), "text"))
+        if str(path[-1]).endswith(("_uri", "_path", "baseline_dataset", "fileName")):
+            text = text if draw.random() < 0.2 else f"s3://lake/{text}"
+        chosen[path] = text
+    if draw.random() < 0.1:
+        chosen[(*draw.choice(_MAPPINGS[:-1]), any_text(draw))] = "text"
+    for path, text in chosen.items():
+        _put(conf, path, {} if path[-2] == "channels" else text)
     return conf, chosen
 
 
@@ -249,6 +273,8 @@ def _mappings(tree: Any, path: Path_ = ()) -> Iterator[Path_]:
 
 _BASE: Json = yaml.safe_load(BASE)
 _TEXTS = list(_texts(_BASE))
+_FREE = [path for path in _TEXTS if FREE.intersection(path)]
+_QUALITY = ("conf", "sagemakerPipeline", "models", "m", "steps", 10)
 _MAPPINGS = list(_mappings(_BASE))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import Field
 
 from smp.config.sections.parameters import Parameters
@@ -10,7 +12,12 @@ from smp.config.sections.targets import Target, Targets, target_name
 from smp.config.sections.triggers import Triggers
 from smp.config.steps.any_step import AnyStep
 from smp.config.values.aws import ModelName
-from smp.config.values.base import ConfigModel, Tags, Text, TextList, pattern
+from smp.config.values.base import LINE, ConfigModel, Tags, Text, TextList, pattern
+
+PIPELINE_NAME = pattern(
+    r"^[A-Za-z0-9](-*[A-Za-z0-9]){0,255}$",
+    "1 to 256 letters, digits and hyphens, no hyphen first or last",
+)
 
 
 class ModelSteps(ConfigModel):
@@ -25,15 +32,12 @@ class PipelineConfig(ConfigModel):
 
     pipeline_name: str = Field(
         alias="pipelineName",
-        pattern=pattern(
-            r"^[A-Za-z0-9](-*[A-Za-z0-9]){0,255}$",
-            "1 to 256 letters, digits and hyphens, no hyphen first or last",
-        ),
+        pattern=PIPELINE_NAME,
     )
     """The pipeline's name, the only one of that name in the workspace."""
-    display_name: Text | None = Field(default=None, alias="displayName", max_length=256)
+    display_name: str | None = Field(default=None, alias="displayName", pattern=PIPELINE_NAME)
     """The name that SageMaker shows."""
-    description: Text | None = Field(default=None, max_length=3072)
+    description: Annotated[Text, LINE] | None = Field(default=None, max_length=3072)
     """What the pipeline is for."""
     max_parallel_execution_steps: int | None = Field(
         default=None, alias="maxParallelExecutionSteps", ge=1

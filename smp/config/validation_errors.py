@@ -192,6 +192,8 @@ def _or(names: list[str]) -> str:
 
 
 def _words(kind: str, context: Mapping[str, Any], value: Any) -> Words | None:
+    if kind in ("too_short", "too_long") and isinstance(value, str):
+        kind = f"string_{kind}"
     if kind in WORDS:
         return WORDS[kind](context)
     if kind in MAPPING_TYPES:

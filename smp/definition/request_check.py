@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -170,8 +171,26 @@ def _compiled(pattern: str) -> re.Pattern[str] | None:
 
 def _matches(pattern: str, value: str) -> bool:
     """Match a pattern of the service; one that Python cannot read counts as matched."""
+    of_characters = CLASS.fullmatch(pattern)
+    if of_characters is not None and CATEGORY.search(pattern):
+        return _has_only(value, of_characters[1])
     compiled = _compiled(pattern)
     return compiled is None or compiled.fullmatch(value.translate(LINE_ENDS)) is not None
+
+
+CLASS = re.compile(r"\(?\[(.*)\](?:[*+]|\{\d+,\d+\})\)?")
+CATEGORY = re.compile(r"\\p\{([A-Z])\}")
+
+
+def _has_only(value: str, characters: str) -> bool:
+    """Whether all characters are in a class with Unicode categories, which Python's patterns lack."""
+    categories = set(CATEGORY.findall(characters))
+    rest = CATEGORY.sub("", characters)
+    other = re.compile(f"[{rest}]") if rest else None
+    return all(
+        unicodedata.category(char)[0] in categories or (other and other.match(char))
+        for char in value
+    )
 
 
 LINE_ENDS = {ord(char): "\n" for char in "\r\x85\u2028\u2029"}

@@ -42,7 +42,7 @@ def test_it_survives_json(tmp_path: Path) -> None:
     compiled = compile_demo(
         tmp_path,
         "prep: Processing\nfit: Training\nregister: RegisterModel",
-        dependencies="prep >> fit\n    displayName: Größe\n    tags: [{Key: a, Value: b}]",
+        dependencies="prep >> fit\n    displayName: Big\n    tags: [{Key: a, Value: b}]",
         demo__preprocess='{framework_version: "1.2-1", entry_point: preprocess.py}',
     )
     text = compiled.to_json()

@@ -14,7 +14,7 @@ from typing import Any
 
 from smp.config.read.files import LOOKED_UP, FileSet
 from smp.config.read.yaml_tree import Path_
-from smp.definition.code.shipped_files import find_shipped_files
+from smp.definition.code.shipped_files import IGNORE_FILE, ShippedFiles, find_shipped_files
 from smp.errors import Location, Problem
 from smp.text.messages import dotted, shown
 
@@ -77,7 +77,12 @@ def find_scripts(
         if isinstance(script, str) and script
         for fault in script_faults(key, script, source, directory)
     )
-    found = (*_with_submodules(faults, directory), *_shipped_faults(source, directory))
+    shipped = find_shipped_files(source, directory)
+    found = (
+        *_with_submodules(faults, directory),
+        *_shipped_faults(shipped),
+        *_left_out(named, shipped, source),
+    )
     return Scripts(source, found)
 
 
@@ -125,9 +130,24 @@ def script_faults(
         yield PathFault(path, "is not a file", shown(written))
 
 
-def _shipped_faults(source: Path, directory: Path) -> Iterator[PathFault]:
+def _left_out(
+    named: Mapping[tuple[str, str], Any], shipped: ShippedFiles, source: Path
+) -> Iterator[PathFault]:
+    """Yield each script that is there and that `.smpignore`, or a default, leaves out."""
+    if shipped.refusals:
+        return
+    files = {path.as_posix() for path in shipped.files}
+    for key, script in named.items():
+        if isinstance(script, str) and script and PurePosixPath(script).as_posix() not in files:
+            target = source / script
+            if ".." not in PurePosixPath(script).parts and _exists(target) and target.is_file():
+                reason, hint = "is left out of what the jobs get", f"see {IGNORE_FILE}"
+                yield PathFault(key, reason, shown(script), None, hint)
+
+
+def _shipped_faults(shipped: ShippedFiles) -> Iterator[PathFault]:
     """Yield what lies in the source directory and cannot be shipped."""
-    for refusal in find_shipped_files(source, directory).refusals:
+    for refusal in shipped.refusals:
         name = os.fsencode(refusal.path).decode(errors="replace")
         reason = refusal.reason if name == "." else f"{shown(name)} in it {refusal.reason}"
         yield PathFault(("source_directory",), reason, None, refusal.allowed, refusal.hint)

@@ -24,6 +24,7 @@ NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 BOOLEANS = {
     text: text.lower() == "true" for text in ("true", "True", "TRUE", "false", "False", "FALSE")
 }
+NOT_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 INTEGER = re.compile(r"[-+]?(0|[1-9][0-9_]{0,99})")
 HEXADECIMAL = re.compile(r"[-+]?0x[0-9a-fA-F]{1,99}")
 FLOAT = re.compile(
@@ -94,6 +95,16 @@ def resolve_scalar(text: str) -> Any:
     return text
 
 
+def _not_finite(node: Node) -> Problem:
+    return Problem(
+        "is no finite number, and not every program takes it as YAML does",
+        node.place,
+        found=shown(node.text),
+        allowed="a finite number, or text in quotes",
+        hint=f"the script gets text: write '{node.text.replace('.', '')}' if it takes that",
+    )
+
+
 @dataclass
 class _Expansion:
     """Builds the data of a node tree; an alias counts as often as it is used."""
@@ -109,6 +120,8 @@ class _Expansion:
         self._visit(node, path, len(path))
         if node.kind == "scalar":
             self.positions[path] = node.place
+            if node.plain and NOT_FINITE.fullmatch(node.text):
+                self.problems.append(_not_finite(node))
             return resolve_scalar(node.text) if node.plain else node.text
         self.positions[path] = place
         if node.kind == "mapping":

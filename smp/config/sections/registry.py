@@ -18,6 +18,7 @@ from smp.config.values.aws import (
 from smp.config.values.base import (
     TAKEN_AS_IT_IS,
     ConfigModel,
+    Description,
     Flag,
     ScalarText,
     Text,
@@ -134,13 +135,13 @@ class RegistrySection(ConfigModel):
         default=None, alias="ModelPackageGroupName", pattern=HYPHENATED
     )
     """The group of the model's versions; without it `<projectName>-<model>`."""
-    model_package_group_description: Text | None = Field(
-        default=None, alias="ModelPackageGroupDescription", max_length=1024
+    model_package_group_description: Description | None = Field(
+        default=None, alias="ModelPackageGroupDescription"
     )
     """What the group's page says."""
-    model_package_description: (
-        Annotated[str, Field(min_length=1, max_length=1024), VARIES] | None
-    ) = Field(default=None, alias="ModelPackageDescription")
+    model_package_description: Annotated[Description, VARIES] | None = Field(
+        default=None, alias="ModelPackageDescription"
+    )
     """What the version's page says."""
     model_repack: Flag = Field(default=True, alias="ModelRepack")
     """Whether a job packs `source_directory` into the model's artifact before it is served."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal, get_args
 
@@ -188,6 +189,19 @@ def _check_line(value: str) -> str:
 
 LINE = AfterValidator(_check_line)
 """Of a text that the service takes on one line only: its pattern has `.`, which matches no line end."""
+
+
+def _check_description(value: str) -> str:
+    wrong = next((char for char in value if unicodedata.category(char).startswith("C")), None)
+    if wrong is not None:
+        raise fault(f"has {wrong!r} in it", "one line of letters, digits, marks and spaces")
+    return value
+
+
+Description = Annotated[
+    str, Field(min_length=1, max_length=1024), AfterValidator(_check_description)
+]
+"""EntityDescription (botocore 1.44.5)."""
 
 Text = Annotated[str, Field(min_length=1)]
 ScalarText = Annotated[

@@ -1,6 +1,7 @@
 """Selects the files of a script directory that a job gets: what is left out, what is refused.
 
-It never opens a file but `.smpignore`, and never follows a link out of the model's directory.
+It opens no file but `.smpignore` and those as small as a pointer of Git LFS, and never follows a link
+out of the model's directory.
 """
 
 from __future__ import annotations
@@ -27,6 +28,10 @@ MAX_TREE_FILES = 2000
 MAX_IGNORE_BYTES = 64 * 1024
 MAX_REFUSALS = 20
 """What is listed of one directory; the walk ends there."""
+
+POINTER = b"version https://git-lfs.github.com/spec/"
+MIN_POINTER_BYTES, MAX_POINTER_BYTES = 100, 1024
+"""A pointer of Git LFS has fewer than 1,024 bytes, and a hash of 64 digits (specification of Git LFS)."""
 
 REMOVE = f"remove it, or leave it out by a line in {IGNORE_FILE}"
 
@@ -78,7 +83,11 @@ class ShippedFiles:
 
     def _take(self, entry: os.DirEntry[str], path: Path) -> None:
         self.files.append(path)
-        self._bytes += entry.stat().st_size
+        size = entry.stat().st_size
+        self._bytes += size
+        if MIN_POINTER_BYTES <= size <= MAX_POINTER_BYTES and _is_pointer(Path(entry.path)):
+            reason = "is a pointer of Git LFS, not the file itself"
+            self.refusals.append(Refusal(path, reason, hint=f"run `git lfs pull`, or {REMOVE}"))
 
     def _is_too_large(self) -> bool:
         if self._bytes <= MAX_TREE_BYTES and len(self.files) <= MAX_TREE_FILES:
@@ -150,6 +159,11 @@ def find_shipped_files(directory: Path, boundary: Path) -> ShippedFiles:
     found = ShippedFiles(directory, boundary.resolve())
     found.walk()
     return found
+
+
+def _is_pointer(path: Path) -> bool:
+    with path.open("rb") as stream:
+        return stream.read(len(POINTER)) == POINTER
 
 
 def _entries(directory: Path) -> Iterator[os.DirEntry[str]]:

@@ -35,7 +35,9 @@ BEYOND_A_SCHEMA = {
     "policy-variable-in-an-address",
     "text-that-shows-as-another",
     "control-character",
+    "number-that-is-not-finite",
     "hyperparameter-with-a-parameter-in-a-list",
+    "description-with-a-line-end",
 }
 """Problems with a value that only the loader finds: it knows the service's rules and other keys."""
 
