@@ -50,7 +50,7 @@ def test_an_export_has_the_machine_the_values_the_policies_and_the_code(
     assert read(tmp_path / "policies/state-machine.json")["Statement"]
     assert (tmp_path / "function/approved_model.py").is_file()
     uri = "s3://${smp:bucket}/code/"
-    trees = {text.removeprefix(uri) for text in _texts(machine) if text.startswith(uri)}
+    trees = {text.removeprefix(uri).rstrip("/") for text in _texts(machine) if text.startswith(uri)}
     assert {path.name for path in (tmp_path / "code").iterdir()} == trees
     assert "10 values are to be filled in" in told
     assert "aws stepfunctions create-state-machine --name churn-batch" in told

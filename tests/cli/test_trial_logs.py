@@ -45,7 +45,7 @@ def test_trials_are_listed_where_none_is_named(run_smp: RunSmp, tmp_path: Path) 
     whole = run_smp("logs", "last", "tune", "--workspace", tmp_path)
     assert whole.out == "log of tune\n"
     assert whole.err == (
-        f"its 2 trials have logs of their own: smp logs {run.id} tune --trial [NAME]\n"
+        f"its 2 trials have their own logs: smp logs {run.id} tune --trial [NAME]\n"
     )
 
 

@@ -154,8 +154,9 @@ def test_its_role_reads_the_named_group_and_its_reports(score: Synthesis) -> Non
         f"{place}:model-package/Churn-Models/*",
         f"{place}:model-package/churn-models/*",
     ]
-    (report,) = found["ReadReports"]["Resource"]
-    assert report.endswith("/churn/evaluation*")
+    report, below = found["ReadReports"]["Resource"]
+    assert report.endswith("/churn/evaluation")
+    assert below == f"{report}/*"
     assert found["ReadReports"]["Action"] == ["s3:GetObject"]
     assert found["DecryptReports"]["Action"] == ["kms:Decrypt"]
     assert set(found) == {"FindVersions", "ReadReports", "DecryptReports", "WriteLogs"}

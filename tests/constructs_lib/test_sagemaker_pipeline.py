@@ -76,7 +76,7 @@ def test_fails_for_a_step_type_whose_permissions_are_not_known(tmp_path: Path) -
         SageMakerPipeline(
             scope, "Pipeline", pipeline=unknown_steps(tmp_path), environment=environment(scope)
         )
-    assert "pass a pipeline_role" in str(caught.value)
+    assert "pass your own pipeline_role" in str(caught.value)
 
 
 def test_any_step_type_runs_with_an_own_pipeline_role(tmp_path: Path) -> None:

@@ -78,10 +78,10 @@ def check_calls(setting: str, bucket: str, requests: dict[str, list[Json]], plac
     assert {
         channel["ChannelName"]: channel["DataSource"]["S3DataSource"]["S3Uri"]
         for channel in definition["InputDataConfig"]
-    } == {"train": f"{prepared}/train", "test": f"{prepared}/test"}
+    } == {"train": f"{prepared}/train/", "test": f"{prepared}/test/"}
     (transform,) = requests["CreateTransformJob"]
     assert transform["TransformInput"]["DataSource"]["S3DataSource"]["S3Uri"] == (
-        f"{prepared}/held_out"
+        f"{prepared}/held_out/"
     )
     assert transform["TransformOutput"]["Accept"] == "application/jsonlines"
     (model,) = requests["CreateModel"]

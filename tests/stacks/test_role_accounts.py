@@ -75,8 +75,8 @@ def test_fails_for_a_role_of_another_account_at_its_place(tmp_path: Path) -> Non
         "pipeline 'churn': the role is of another account\n"
         f"    found: {arn(ELSEWHERE)}\n"
         f"    allowed: a role of account {HERE}, the account of environment 'prod'\n"
-        "    hint: SageMaker hands jobs roles of their own account only: name one, or leave it out "
-        "for a role made here"
+        "    hint: SageMaker passes jobs only roles of the same account: name one, or remove the key "
+        "to have a role created"
     )
 
 

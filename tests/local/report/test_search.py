@@ -21,7 +21,7 @@ def searched(workspace: Workspace, script: str) -> tuple[Run, str]:
 def test_the_best_trial_has_its_model_and_its_values(workspace: Workspace) -> None:
     script = """
     import sys
-    print('loss=' + sys.argv[sys.argv.index('--x') + 1])
+    print('loss=' + sys.argv[sys.argv.index('-x') + 1])
     """
     run, html = searched(workspace, script)
     best = step_of(run, "tune").result["BestTrainingJob"]["TrainingJobName"]
