@@ -370,7 +370,7 @@ def _check_requests(service: EmulatedService, run: Json) -> None:
     assert transform["ModelName"] == model["ModelName"]
     predictions = transform["TransformOutput"]["S3OutputPath"]
     inputs = {item["InputName"]: item["S3Input"] for item in metrics["ProcessingInputs"]}
-    assert inputs["churn-transform-input"]["S3Uri"] == predictions
+    assert inputs["churn-transform-input"]["S3Uri"] == f"{predictions}/"
     written = metrics["ProcessingOutputConfig"]["Outputs"][0]["S3Output"]["S3Uri"]
     quality = package["ModelMetrics"]["ModelQuality"]["Statistics"]["S3Uri"]
     assert quality == f"{written}/{REPORT}.json"
