@@ -271,7 +271,7 @@ def test_data_from_elsewhere_is_named_as_a_widening_before_it_is_deployed(
     assert summary == "6 stacks compared: 2 more allowed"
     reading, listing = sorted(lines)
     assert "role PipelineJobRole" in reading
-    assert " may now s3:GetObject on arn:aws:s3:::company-secrets/salaries*" in reading
+    assert " may now s3:GetObject on arn:aws:s3:::company-secrets/salaries/*" in reading
     assert " may now s3:ListBucket on arn:aws:s3:::company-secrets if StringLike" in listing
 
 
