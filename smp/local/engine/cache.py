@@ -43,6 +43,7 @@ class CachedResult:
     result: Mapping[str, Any]
     metrics: tuple[Mapping[str, Any], ...]
     inputs: tuple[Mapping[str, Any], ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,7 @@ class StepCache:
             "result": result.result,
             "metrics": list(result.metrics),
             "inputs": list(result.inputs),
+            "warnings": list(result.warnings),
             "attributes": attributes,
             "content": parts,
             "objects": {uri: self._objects(uri) for _, uri in output_uris(result.result)},
@@ -183,7 +185,7 @@ def _read(path: Path) -> _Entry | None:
     """Return what a file of the cache holds, or None if it is damaged or of another version."""
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
-        lists = (tuple(value["metrics"]), tuple(value["inputs"]))
+        lists = tuple(tuple(value[name]) for name in ("metrics", "inputs", "warnings"))
         result = CachedResult(value["run"], float(value["ended"]), dict(value["result"]), *lists)
         content = {name: dict(part) for name, part in value["content"].items()}
         key_of(content)

@@ -136,6 +136,7 @@ class StepRunner:
                 status=SUCCEEDED,
                 result=found.result.result,
                 metrics=found.result.metrics,
+                warnings=found.result.warnings,
                 inputs=found.result.inputs,
                 reused_from=found.result.run,
                 why=found.why or None,
@@ -144,7 +145,9 @@ class StepRunner:
         record = self._attempts(step, replace(record, why=found.why, inputs=inputs))
         # Inputs that changed while the job ran are not what it is known to have read.
         if self._content(record) == content:
-            ended = CachedResult(self.run.id, time.time(), record.result, record.metrics, inputs)
+            ended = CachedResult(
+                self.run.id, time.time(), record.result, record.metrics, inputs, record.warnings
+            )
             cache.keep(step, arguments, ended, content, stand_in)
         return record
 
@@ -230,13 +233,20 @@ class StepRunner:
         self._say(record)
         try:
             result = job_of(step)(context)
+            warn_of_reports(context, result)
         except BaseException:
+            record = replace(record, warnings=tuple(context.warnings))
             self.run.write_step(replace(record, metrics=tuple(context.metrics)))
             raise
         if not self.options.keep:
             shutil.rmtree(directory, ignore_errors=True)
         return replace(
-            record, status=SUCCEEDED, result=result, metrics=tuple(context.metrics), reason=None
+            record,
+            status=SUCCEEDED,
+            result=result,
+            metrics=tuple(context.metrics),
+            warnings=tuple(context.warnings),
+            reason=None,
         )
 
     def _job_name(self, step: Json, record: StepRecord) -> str:
@@ -255,6 +265,20 @@ def is_isolated(arguments: Mapping[str, Any]) -> bool:
     """Tell whether a job's request asks for a container without a network."""
     places = (arguments, arguments.get("NetworkConfig"), arguments.get("TrainingJobDefinition"))
     return any(place.get("EnableNetworkIsolation") is True for place in places if place)
+
+
+def warn_of_reports(context: StepContext, result: Mapping[str, Any]) -> None:
+    """Warn of each property file that the job did not write, or that is not JSON."""
+    outputs = result.get("ProcessingOutputConfig", {}).get("Outputs", {})
+    for item in context.step.get("PropertyFiles", []):
+        output = outputs.get(item["OutputName"], {}).get("S3Output")
+        if output is None:
+            continue
+        try:
+            read_report(context.store.path_of(f"{output['S3Uri'].rstrip('/')}/{item['FilePath']}"))
+        except ValueError as error:
+            place = f"{output['LocalPath'].rstrip('/')}/{item['FilePath']}"
+            context.warn(f"the report {item['PropertyFileName']} ({place}) {error}")
 
 
 def read_property_file(

@@ -64,6 +64,15 @@ def unpack(archive: Path, directory: Path) -> None:
     _link(links)
 
 
+def is_empty_archive(archive: Path) -> bool:
+    """Whether an archive has no member; one that cannot be read is not empty."""
+    try:
+        with tarfile.open(archive, "r:*") as tar:
+            return tar.next() is None
+    except (tarfile.TarError, EOFError, OSError):
+        return False
+
+
 def _place(member: str, directory: Path) -> Path:
     """Return where a member goes, with the directories above it made."""
     name = PurePosixPath(member.lstrip("/"))

@@ -52,6 +52,7 @@ class StepContext:
     metrics: list[Mapping[str, Any]] = field(default_factory=list)
     stand_in: StandIn | None = None
     """What runs in place of the algorithm that only the step's image has."""
+    warnings: list[str] = field(default_factory=list)
 
     @property
     def opt_ml(self) -> Path:
@@ -68,6 +69,11 @@ class StepContext:
         with self.log.open("a", encoding="utf-8") as log:
             log.write(f"{line}\n")
         self.on_line(line)
+
+    def warn(self, text: str) -> None:
+        """Record what the step left undone although it succeeds; a text counts once."""
+        if text not in self.warnings:
+            self.warnings.append(text)
 
     def arn(self, kind: str, name: str | None = None) -> str:
         """Return the ARN of what this step makes."""

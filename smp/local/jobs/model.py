@@ -10,6 +10,7 @@ from typing import Any
 
 from smp.definition.compiled import Json
 from smp.errors import near_names
+from smp.local.jobs.archive import is_empty_archive
 from smp.local.jobs.context import StepContext, StepFailure
 from smp.local.store.model_registry import Registry
 from smp.local.store.object_store import ObjectStore
@@ -82,10 +83,18 @@ def model_data_uri(container: Mapping[str, Any]) -> str | None:
 
 
 def require_model_data(container: Mapping[str, Any], store: ObjectStore) -> None:
-    """Raise StepFailure where a container's artifact is not in the store, as the service would."""
+    """Raise StepFailure if a container's artifact is not in the store, or is an empty archive."""
     uri = model_data_uri(container)
-    if uri is not None and not store.list(uri):
+    if uri is None:
+        return
+    if not store.list(uri):
         raise StepFailure(f"could not find model data at {uri}")
+    file = store.path_of(uri)
+    if file.is_file() and is_empty_archive(file):
+        raise StepFailure(
+            f"the model data at {uri} is an empty archive, which nothing can serve; the script that made "
+            "it must save its model in /opt/ml/model (SM_MODEL_DIR)"
+        )
 
 
 def _path(places: Places, name: str) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -40,6 +41,7 @@ def run_processing(context: StepContext) -> dict[str, Any]:
         raise_unless_succeeded(ended, limit, read_failure_file(place, "/opt/ml/output/message"))
     for output in outputs:
         _upload(context, places, output)
+        _warn_if_empty(context, places, output)
     return _describe(context, outputs)
 
 
@@ -112,6 +114,13 @@ def _upload(
     for place in places:
         source = inside(place, target["LocalPath"])
         context.store.put_tree(source, target["S3Uri"], on_refusal=on_refusal)
+
+
+def _warn_if_empty(context: StepContext, places: list[Path], output: Mapping[str, Any]) -> None:
+    path = str(output["S3Output"]["LocalPath"])
+    roots = [inside(place, path) for place in places]
+    if not any(names for root in roots for _, _, names in os.walk(root, followlinks=True)):
+        context.warn(f"the output {output['OutputName']} is empty: no file is in {path}")
 
 
 @contextmanager

@@ -24,7 +24,7 @@ def run_register(context: StepContext) -> dict[str, Any]:
     for container in request.get("InferenceSpecification", {}).get("Containers", []):
         require_model_data(container, context.store)
     for uri, problem in _unusable_reports(context):
-        context.say(f"the report {uri} {problem}: the version will show no metrics from it")
+        context.warn(f"the version names the report {uri}, which {problem}")
     described = {item.name: item.description for item in context.compiled.model_package_groups}
     package = Registry(context.places.registry).register(
         request,

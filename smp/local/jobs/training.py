@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from smp.definition.notebook_jobs import is_notebook_job
 from smp.errors import RunError
 from smp.local.jobs.archive import pack
 from smp.local.jobs.container import (
@@ -81,6 +82,7 @@ def run_training(context: StepContext) -> dict[str, Any]:
     raise_unless_succeeded(
         ended, limit, read_failure_file(context.opt_ml, "/opt/ml/output/failure")
     )
+    _warn(context, scraper)
     return {
         **arguments,
         "TrainingJobName": context.job_name,
@@ -189,6 +191,13 @@ def _upload_checkpoints(context: StepContext) -> None:
         context.store.put_tree(_checkpoint_directory(context), checkpoints["S3Uri"])
 
 
+def _warn(context: StepContext, scraper: MetricScraper) -> None:
+    if not _has_model(context) and not is_notebook_job(context.step):
+        context.warn("the script saved no model in /opt/ml/model (SM_MODEL_DIR)")
+    for name, pattern in scraper.unmatched():
+        context.warn(f"no line of the log gave the metric {name}: its Regex is {pattern}")
+
+
 def _saved(context: StepContext) -> str:
     """Upload the model of a job that ended too early; return what became of it."""
     try:
@@ -272,6 +281,11 @@ class MetricScraper:
             return
         if len(self._found) < MAX_VALUES:
             self._found.append({"name": name, "value": value, "time": time.time()})
+
+    def unmatched(self) -> list[tuple[str, str]]:
+        """Return name and expression of each definition that has given no value."""
+        found = {item["name"] for item in self._found}
+        return [(name, regex.pattern) for name, regex in self._patterns if name not in found]
 
     def final(self) -> list[dict[str, Any]]:
         """Return the last value of each metric, as DescribeTrainingJob has them."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import shutil
 import tarfile
 import time
@@ -62,6 +63,7 @@ def run_transform(context: StepContext) -> dict[str, Any]:
             context.store.put_tree(inside(places[host], OUTPUT), target)
     for host, ended in zip(busy, endings, strict=True):
         _raise_unless_succeeded(ended, places[host])
+        _warn_of_lost_rows(context, plan, places[host])
     return {
         **arguments,
         "TransformJobName": context.job_name,
@@ -191,6 +193,24 @@ def _run(
         stop=context.stop,
         on_line=context.on_line,
     )
+
+
+def _warn_of_lost_rows(context: StepContext, plan: Plan, place: Path) -> None:
+    """Warn of each object whose output has fewer lines than its input, where both are in lines."""
+    if plan.split != "Line" or plan.assemble != "Line":
+        return
+    source, target = inside(place, INPUT), inside(place, OUTPUT)
+    for file in sorted(path for path in source.rglob("*") if path.is_file()):
+        name = file.relative_to(source).as_posix()
+        answer = target / f"{name}.out"
+        if not answer.is_file():
+            continue
+        with gzip.open(file) if plan.compressed else file.open("rb") as lines:
+            given = sum(1 for line in lines if line.strip())
+        with answer.open("rb") as lines:
+            answered = sum(1 for line in lines if line.strip())
+        if answered < given:
+            context.warn(f"the model answered {answered:,} of {given:,} rows of {name}")
 
 
 def _environment(arguments: Mapping[str, Any], container: Json) -> dict[str, str]:

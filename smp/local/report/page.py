@@ -166,6 +166,10 @@ def _notices(report: Facts) -> Html:
         for step in report.begun
         if step.stand_in
     ]
+    notices += [
+        element("p", element("strong", f"{step.name}: "), text)
+        for step, text in report.run.warnings()
+    ]
     record = report.record
     if record.reason:
         notices.append(element("p", record.reason))

@@ -186,6 +186,7 @@ def summary(run: Run, record: RunRecord) -> Iterator[str]:
     for step in steps:
         if step.status == FAILED:
             yield from _failure(run, record, step)
+    yield from (f"warning: {step.name}: {text}" for step, text in run.warnings())
     took = duration((record.ended or time.time()) - record.started)
     states = [shown_state(step) for step in steps]
     counts = ", ".join(f"{states.count(s)} {s.lower()}" for s in dict.fromkeys(states))

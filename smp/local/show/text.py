@@ -111,6 +111,7 @@ def show_run(run: Run, places: Places) -> str:
     blocks = [
         _head(fields, record),
         "".join(_failures(run)),
+        "".join(_lines(f"warning: {step.name}: {text}") + "\n" for step, text in run.warnings()),
         _steps(fields["step_records"]),
         _metrics(fields["metrics"]),
         _artifacts(fields["artifacts"]),
@@ -263,6 +264,7 @@ def _step_fields(run: Run, record: RunRecord, name: str) -> dict[str, Any]:
         "item": found.item,
         "reused_from": found.reused_from,
         "why": found.why,
+        "warnings": list(found.warnings),
         "stand_in": found.stand_in,
         "log": str(run.log_path(name)),
     }

@@ -57,6 +57,8 @@ class StepRecord:
     that was made of."""
     item: str | None = None
     """Of a step of an iteration, the loop's item."""
+    warnings: tuple[str, ...] = ()
+    """What it left undone although it succeeded, such as a declared output that is empty."""
 
     @property
     def seconds(self) -> float | None:
@@ -233,7 +235,7 @@ class Run:
         if not path.exists() or path.stat().st_size == 0:
             return None
         value = _read(path)
-        lists = {key: tuple(value.get(key, ())) for key in ("metrics", "inputs")}
+        lists = {key: tuple(value.get(key, ())) for key in ("metrics", "inputs", "warnings")}
         return StepRecord(**{**value, **lists})
 
     def write_step(self, record: StepRecord) -> None:
@@ -247,6 +249,11 @@ class Run:
             record = self.step(name)
             if record is not None:
                 yield record
+
+    def warnings(self) -> Iterator[tuple[StepRecord, str]]:
+        """Yield each warning of a step, in the run's order."""
+        for step in self.steps():
+            yield from ((step, text) for text in step.warnings)
 
     def insert_steps(self, loop: str, names: Sequence[str]) -> None:
         """Put the steps of a loop's iterations behind the loop; those that are there stay."""

@@ -73,8 +73,10 @@ def test_a_step_that_runs_again_finds_its_version(workspace: Workspace) -> None:
 def test_says_that_a_report_is_missing(workspace: Workspace) -> None:
     report = {"ModelQuality": {"Statistics": {"S3Uri": f"{BUCKET}/gone.json"}}}
     arguments = request(workspace, ModelMetrics=report)
-    run_register(workspace.context("register", "RegisterModel", arguments))
-    assert f"the report {BUCKET}/gone.json does not exist" in workspace.lines[0]
+    context = workspace.context("register", "RegisterModel", arguments)
+    run_register(context)
+    [warning] = context.warnings
+    assert f"names the report {BUCKET}/gone.json, which does not exist" in warning
     registry = Registry(workspace.places.registry)
     assert registry.show("churn", 1, workspace.store)["MetricValues"] == {}
 
@@ -85,8 +87,10 @@ def test_a_report_that_is_not_json_is_named_with_the_version(workspace: Workspac
     file = workspace.store.path_of(f"{BUCKET}/bad.json")
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text('{"auc": NaN}')
-    run_register(workspace.context("register", "RegisterModel", arguments))
-    assert f"the report {BUCKET}/bad.json is not JSON" in workspace.lines[0]
+    context = workspace.context("register", "RegisterModel", arguments)
+    run_register(context)
+    [warning] = context.warnings
+    assert f"names the report {BUCKET}/bad.json, which is not JSON" in warning
     shown = Registry(workspace.places.registry).show("churn", 1, workspace.store)
     problem = {"Problem": "is not JSON: NaN is not a finite number"}
     assert shown["MetricValues"] == {"ModelQuality.Statistics": problem}

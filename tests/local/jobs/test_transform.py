@@ -104,6 +104,34 @@ def test_describes_the_job_and_transforms_each_line(workspace: Workspace) -> Non
     assert any("data.csv: records=2 requests=1" in line for line in workspace.lines)
 
 
+DROPS_FIRST = script('return b"".join(body.splitlines(True)[1:])')
+
+
+@pytest.mark.parametrize(
+    ("code", "content", "settings", "expected"),
+    [
+        (SUM_OF_ROW, b"1,2\n3,4\n\n", {}, []),
+        (DROPS_FIRST, b"1,2\n3,4\n5,6", {}, ["the model answered 2 of 3 rows of data.csv"]),
+        (
+            DROPS_FIRST,
+            gzip.compress(b"1,2\n3,4\n"),
+            {"CompressionType": "Gzip"},
+            ["the model answered 1 of 2 rows of data.csv"],
+        ),
+        (DROPS_FIRST, b"1,2\n3,4\n", {"AssembleWith": "None"}, []),
+    ],
+)
+def test_rows_without_an_answer_are_a_warning(
+    workspace: Workspace, code: str, content: bytes, settings: dict[str, str], expected: list[str]
+) -> None:
+    lines = {"SplitType": "Line", "BatchStrategy": "MultiRecord", "AssembleWith": "Line"}
+    model, uri = workspace.make_model(code), workspace.put("in/data.csv", content)
+    request = transform_request(model, uri, **{**lines, **settings})
+    context = workspace.context("predict", "Transform", request)
+    run_transform(context)
+    assert context.warnings == expected
+
+
 @pytest.mark.parametrize(
     ("split", "strategy", "assemble", "expected"),
     [
