@@ -10,8 +10,8 @@ import aws_cdk as cdk
 from constructs import IConstruct
 
 ALTERED = re.compile(r"[ (){}]|\[.*\[|\].*\]")
-"""An id that the CDK alters (a space) or refuses (a bracket) before it keeps it; the check compares the
-id as it is, so it is kept here."""
+"""An id that the CDK alters (a space) or refuses (a bracket). The check compares the unaltered id, so it is
+written to the metadata directly."""
 
 
 def acknowledge(construct: IConstruct, findings: Mapping[str, str]) -> None:

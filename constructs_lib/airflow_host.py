@@ -102,6 +102,7 @@ class AirflowHost(Construct):
             script=self._script(size),
             statements=self._statements(),
             needs=[self.database.resource],
+            signal_timeout=cdk.Duration.minutes(30),
         )
 
     def _add_secret(self, removal_policy: cdk.RemovalPolicy) -> secretsmanager.Secret:
@@ -147,6 +148,12 @@ class AirflowHost(Construct):
             [self.secret.secret_full_arn or self.secret.secret_arn, self.database.secret_arn],
         )
         yield self._use_key()
+        yield Statement(
+            "FindLogGroup",
+            ["logs:DescribeLogGroups"],
+            ["*"],
+            wildcard="The action has no resources; Airflow's log handler looks for its group with it.",
+        )
         yield write_logs(self.log_group, actions=LOG_ACTIONS)
 
     def _use_key(self) -> Statement:

@@ -5,6 +5,9 @@
 # airflow-*         api-server (web interface, on this machine alone), scheduler with its tasks,
 #                   dag-processor, triggerer
 # airflow-sync      once a minute: DAGs from the bucket; a restart when the database has a new password
+#
+# Tasks wait for jobs in the triggerer, so a restart stops no job; the scheduler lets its running tasks end first.
+# The stack is complete when the web interface responds.
 set -euo pipefail
 umask 027
 
@@ -12,6 +15,15 @@ HOME_DIR=/opt/airflow
 VENV=$HOME_DIR/venv
 CERTIFICATES=$HOME_DIR/rds-ca.pem
 CONSTRAINTS="https://raw.githubusercontent.com/apache/airflow/constraints-${AIRFLOW_VERSION}/constraints-${PYTHON_VERSION}.txt"
+
+signal() {
+  local token instance
+  token=$(curl -fsS -X PUT http://169.254.169.254/latest/api/token -H 'X-aws-ec2-metadata-token-ttl-seconds: 60')
+  instance=$(curl -fsS -H "X-aws-ec2-metadata-token: $token" http://169.254.169.254/latest/meta-data/instance-id)
+  aws cloudformation signal-resource --region "$AWS_REGION" --stack-name "$STACK_NAME" \
+    --logical-resource-id "$INSTANCE_RESOURCE" --unique-id "$instance" --status "$1"
+}
+trap 'signal FAILURE' ERR
 
 retry() {
   local tries=0
@@ -33,7 +45,8 @@ chmod 644 "$CERTIFICATES"
 
 "python${PYTHON_VERSION}" -m venv "$VENV"
 retry "$VENV/bin/pip" install --no-cache-dir \
-  "apache-airflow[amazon,postgres]==${AIRFLOW_VERSION}" asyncpg --constraint "$CONSTRAINTS"
+  "apache-airflow[amazon,postgres]==${AIRFLOW_VERSION}" "apache-airflow-providers-amazon[aiobotocore]" asyncpg \
+  --constraint "$CONSTRAINTS"
 chown -R root:airflow "$VENV"
 chmod -R g+rX "$VENV"
 
@@ -54,6 +67,8 @@ AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION=False
 AIRFLOW__CORE__DAGS_FOLDER=${HOME_DIR}/dags
 AIRFLOW__CORE__EXECUTOR=LocalExecutor
 AIRFLOW__CORE__LOAD_EXAMPLES=False
+AIRFLOW__OPERATORS__DEFAULT_DEFERRABLE=True
+PYTHONPATH=${HOME_DIR}/dags
 AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS=True
 AIRFLOW__CORE__EXECUTION_API_SERVER_URL=http://127.0.0.1:${WEB_PORT}/execution/
 AIRFLOW__API__BASE_URL=http://127.0.0.1:${WEB_PORT}
@@ -115,7 +130,8 @@ aws s3 sync "$DAG_ADDRESS/" "$AIRFLOW_HOME/dags/" --delete --exact-timestamps --
 chown -R airflow:airflow "$AIRFLOW_HOME/dags"
 if airflow-env --changed; then
   systemctl restart airflow-env.service
-  systemctl restart airflow-api-server airflow-scheduler airflow-dag-processor airflow-triggerer
+  systemctl restart airflow-api-server airflow-dag-processor airflow-triggerer
+  systemctl restart airflow-scheduler
 fi
 PROGRAM
 chmod 755 /usr/local/bin/airflow-env /usr/local/bin/airflow-sync
@@ -157,6 +173,8 @@ Environment=PATH=${VENV}/bin:/usr/local/bin:/usr/bin
 ExecStart=${VENV}/bin/airflow ${part}
 Restart=always
 RestartSec=10
+KillMode=mixed
+TimeoutStopSec=900
 NoNewPrivileges=yes
 PrivateTmp=yes
 ProtectSystem=full
@@ -188,3 +206,9 @@ retry systemctl start airflow-migrate.service
 retry systemctl start airflow-sync.service
 systemctl enable --now airflow-sync.timer
 systemctl enable --now airflow-api-server airflow-scheduler airflow-dag-processor airflow-triggerer
+
+responds() { curl -fsS -o /dev/null "http://127.0.0.1:${WEB_PORT}/api/v2/monitor/health"; }
+for _ in $(seq 60); do responds 2>/dev/null && break || sleep 5; done
+responds
+# A start again finds the stack complete, and its signal refused.
+signal SUCCESS || true

@@ -27,7 +27,7 @@ def in_lines(definition: Any) -> dict[str, Any]:
 
 
 def json_text(value: Any, indent: int | None = None) -> str:
-    """Return JSON for a property of a template, in which `${HOME}` is no parameter but text."""
+    """Return JSON for a property of a template, in which `${HOME}` is text and not a parameter."""
     return _VARIABLE.sub(r"\\u0024{", json.dumps(value, ensure_ascii=False, indent=indent))
 
 

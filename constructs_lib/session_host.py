@@ -39,7 +39,12 @@ class SessionHost(Construct):
         script: str | None = None,
         statements: Iterable[Statement] = (),
         needs: Sequence[IDependable] = (),
+        signal_timeout: cdk.Duration | None = None,
     ) -> None:
+        """With `signal_timeout`, the deployment waits for the script's signal and fails without it.
+
+        The script then begins with `STACK_NAME` and `INSTANCE_RESOURCE`, for which it signals.
+        """
         super().__init__(scope, construct_id)
         self.role = iam.Role(
             self,
@@ -52,15 +57,19 @@ class SessionHost(Construct):
             "Policy",
             role=self.role,
             description=description,
-            statements=[*_session_statements(), *statements],
+            statements=[*_session_statements(), *statements, *self._signals(signal_timeout)],
         )
         profile = iam.CfnInstanceProfile(self, "Profile", roles=[self.role.role_name])
-        template = self._add_template(description, instance_type, volume_gib, key, script)
         self.instance = self._add_instance(
-            template,
             iam_instance_profile=profile.ref,
             subnet_id=subnet_id,
             security_group_ids=[security_group_id],
+        )
+        if script and signal_timeout is not None:
+            script = self._with_signal(script, signal_timeout)
+        template = self._add_template(description, instance_type, volume_gib, key, script)
+        self.instance.launch_template = ec2.CfnInstance.LaunchTemplateSpecificationProperty(
+            launch_template_id=template.ref, version=template.attr_latest_version_number
         )
         self.node.default_child = self.instance
         self.instance.node.add_dependency(*policy.resources, *needs)
@@ -72,16 +81,38 @@ class SessionHost(Construct):
             },
         )
 
-    def _add_instance(self, template: ec2.CfnLaunchTemplate, **place: Any) -> ec2.CfnInstance:
-        """Return the instance; `place` is its network and its profile."""
+    def _with_signal(self, script: str, timeout: cdk.Duration) -> str:
+        """Let the deployment wait, and return the script with the names that it signals for."""
+        self.instance.cfn_options.creation_policy = cdk.CfnCreationPolicy(
+            resource_signal=cdk.CfnResourceSignal(count=1, timeout=timeout.to_iso_string())
+        )
+        stack = cdk.Stack.of(self)
+        names = (
+            f"STACK_NAME='{stack.stack_name}'",
+            f"INSTANCE_RESOURCE='{stack.get_logical_id(self.instance)}'",
+        )
+        first, _, rest = script.partition("\n")
+        return "\n".join([first, *names, rest])
+
+    def _signals(self, timeout: cdk.Duration | None) -> Iterator[Statement]:
+        if timeout is not None:
+            stack = cdk.Stack.of(self)
+            arn = stack.format_arn(
+                service="cloudformation", resource="stack", resource_name=f"{stack.stack_name}/*"
+            )
+            yield Statement(
+                "SignalStack",
+                ["cloudformation:SignalResource"],
+                [arn],
+                wildcard="CloudFormation ends the ARN of a stack with an ID.",
+            )
+
+    def _add_instance(self, **place: Any) -> ec2.CfnInstance:
+        """Return the instance without its template; `place` is its network and its profile."""
         name = f"{cdk.Stack.of(self).stack_name}/{self.node.id}"
         return ec2.CfnInstance(
             self,
             "Instance",
-            launch_template={
-                "launchTemplateId": template.ref,
-                "version": template.attr_latest_version_number,
-            },
             monitoring=True,
             ebs_optimized=True,
             tags=[cdk.CfnTag(key="Name", value=name)],

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from smp.definition.compiled import Json
+from constructs_lib.airflow_host import SCRIPT
 from smp.export.airflow import render_dag
 from smp.export.airflow.runtime_files import all_runtime_files
 from tests.stacks.synthesis import Synthesis, shown
@@ -272,7 +273,9 @@ def test_the_database_is_isolated_encrypted_and_its_password_changes(targeted: S
 def test_the_instance_reads_two_secrets_and_its_dags(targeted: Synthesis) -> None:
     statements = shown(targeted.statements(HOSTED, "AirflowHostPolicy"))
     assert len(statements["ReadSecrets"]["Resource"]) == 2
-    assert [sid for sid, each in statements.items() if "*" in each["Resource"]] == ["ServeSessions"]
+    everything = [sid for sid, each in statements.items() if "*" in each["Resource"]]
+    assert everything == ["ServeSessions", "FindLogGroup"]
+    assert statements["FindLogGroup"]["Action"] == ["logs:DescribeLogGroups"]
     assert statements["ServeSessions"]["Action"] == [
         "ssm:UpdateInstanceInformation",
         "ssmmessages:CreateControlChannel",
@@ -282,6 +285,31 @@ def test_the_instance_reads_two_secrets_and_its_dags(targeted: Synthesis) -> Non
     ]
     actions = {action for each in statements.values() for action in each["Action"]}
     assert "s3:PutObject" not in actions
+
+
+def test_the_stack_of_an_instance_is_complete_when_the_web_interface_responds(
+    targeted: Synthesis,
+) -> None:
+    ((name, instance),) = targeted.resources(HOSTED, "AWS::EC2::Instance").items()
+    assert instance["CreationPolicy"] == {"ResourceSignal": {"Count": 1, "Timeout": "PT30M"}}
+    template = only(targeted, HOSTED, "AWS::EC2::LaunchTemplate")
+    script = str(shown(template["LaunchTemplateData"]["UserData"]))
+    assert f"STACK_NAME='{HOSTED}'\nINSTANCE_RESOURCE='{name}'" in script.replace(
+        "\\n", "\n"
+    ).replace("\\'", "'")
+    statements = shown(targeted.statements(HOSTED, "AirflowHostPolicy"))
+    assert statements["SignalStack"]["Resource"] == [
+        f"arn:aws:cloudformation:eu-west-1:123456789012:stack/{HOSTED}/*"
+    ]
+
+
+def test_a_restart_of_the_instance_stops_no_job() -> None:
+    """Tasks wait in the triggerer; the scheduler gets its signal alone and time for its running tasks."""
+    script = SCRIPT.read_text("utf-8")
+    assert "AIRFLOW__OPERATORS__DEFAULT_DEFERRABLE=True" in script
+    assert "apache-airflow-providers-amazon[aiobotocore]" in script
+    assert "PYTHONPATH=${HOME_DIR}/dags" in script
+    assert "KillMode=mixed" in script
 
 
 def test_a_workflow_follows_the_content_of_its_definition(targeted: Synthesis) -> None:
