@@ -9,8 +9,8 @@ import cfnlint
 import pytest
 import yaml
 
-from smp.definition.compiled import Json
 from constructs_lib.airflow_host import SCRIPT
+from smp.definition.compiled import Json
 from smp.export.airflow import render_dag
 from smp.export.airflow.runtime_files import all_runtime_files
 from tests.stacks.synthesis import Synthesis, shown
