@@ -6,6 +6,7 @@ the assembly as it is, and large packages are imported only after that.
 
 from __future__ import annotations
 
+import atexit
 import gc
 import os
 import sys
@@ -78,8 +79,17 @@ def synthesize(environ: Mapping[str, str], context: dict[str, object], assembly:
     app.synth()
 
 
+def leave() -> None:
+    """End the process without taking apart all that was imported, which takes a third of a second."""
+    atexit._run_exitfuncs()  # among them the one that ends the CDK's process
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
+
+
 if __name__ == "__main__":
     try:
         main()
     except (SmpError, ModuleNotFoundError) as error:
         sys.exit(str(error))
+    leave()

@@ -61,6 +61,9 @@ OWN_SUFFIXES = frozenset({".cfg", ".in", ".json", ".lock", ".py", ".toml", ".txt
 CLI_FILES = re.compile(r"\.cache|[^/]*\.lock|error\.txt|performance-counters\.json")
 """What the CDK's command line keeps, reads and removes at the top of an assembly."""
 
+ASSET_PREFIX = "asset."
+"""What the name of an asset begins with, a file or directory at the top of an assembly."""
+
 PACKAGE_CACHE = "JSII_RUNTIME_PACKAGE_CACHE_ROOT"
 """Directory to which the CDK's library is unpacked for Node."""
 PACKAGE_BOOKKEEPING = (".jsii-runtime-package-cache", ".jsii.runtime-", ".jsii.runtime.")
@@ -125,6 +128,7 @@ class Assembly:
 
         Gives the variables of the environment, which note what of them is read.
         """
+        self._remove_doubtful_assets()
         (self.directory / STAMP).unlink(missing_ok=True)
         if self.sources is None:
             yield self.environ
@@ -152,6 +156,32 @@ class Assembly:
             stamp = {"record": record, "package_cache": packages, "outputs": self._outputs()}
             write_atomically(self.directory / STAMP, json.dumps(stamp))
 
+    def _remove_doubtful_assets(self) -> None:
+        """Remove the assets that are not as the last stamp has them.
+
+        The CDK takes an asset that is there for whole: one that was half copied when a synthesis was
+        killed, or changed since, would be published under the hash of another content.
+        """
+        if not self.directory.is_dir():
+            return
+        now = _by_asset(self._outputs())
+        known = _by_asset(self._outputs_when_stamped())
+        for name, files in now.items():
+            if files != known.get(name):
+                path = self.directory / name
+                if path.is_dir() and not path.is_symlink():
+                    shutil.rmtree(path)
+                else:
+                    path.unlink()
+
+    def _outputs_when_stamped(self) -> dict[str, str]:
+        if self.sources is None:
+            return {}
+        try:
+            return dict(json.loads((self.directory / STAMP).read_text("utf-8"))["outputs"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return {}
+
     def _outputs(self) -> dict[str, str]:
         """Return the content of every file of the assembly, by path."""
         found = {}
@@ -162,6 +192,16 @@ class Assembly:
             if name not in (STAMP, LOCK) and not (is_top and CLI_FILES.fullmatch(top)):
                 found[name] = entry_content(Path(path))
         return found
+
+
+def _by_asset(outputs: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    """Return the files of each asset, by its name in the assembly."""
+    assets: dict[str, dict[str, str]] = {}
+    for path, content in outputs.items():
+        name = path.partition("/")[0]
+        if name.startswith(ASSET_PREFIX):
+            assets.setdefault(name, {})[path] = content
+    return assets
 
 
 def _found(workspace: Path, pattern: str | None) -> FileSet | None:

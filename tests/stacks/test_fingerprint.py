@@ -439,6 +439,73 @@ def test_a_tampered_assembly_is_noticed(workspace: Path, tamper: Callable[[Path]
     assert not assembly(workspace).is_current()
 
 
+ASSET_STORIES: dict[str, Callable[[Path], object]] = {
+    "a file more": lambda asset: (asset / "new.py").write_text("more"),
+    "a file less": lambda asset: (asset / "poetry.lock").unlink(),
+    "other content": lambda asset: (asset / "train.py").write_text("trait"),
+    "another mode": lambda asset: (asset / "train.py").chmod(0o755),
+    "a link in its place": lambda asset: (
+        shutil.rmtree(asset),
+        asset.symlink_to(asset.parent.parent / "models"),
+    ),
+}
+
+
+@pytest.mark.parametrize("story", ASSET_STORIES)
+def test_an_asset_that_is_not_as_it_was_is_made_anew(workspace: Path, story: str) -> None:
+    """The CDK copies no asset that is there."""
+    synthesize(workspace)
+    out = workspace / "cdk.out"
+    (out / "asset.2.zip").write_bytes(b"of an earlier version")
+    ASSET_STORIES[story](out / "asset.1")
+
+    def look(_: Mapping[str, str]) -> None:
+        assert not os.path.lexists(out / "asset.1")
+        assert not (out / "asset.2.zip").exists(), "nothing stamped it"
+
+    synthesize(workspace, look)
+    assert assembly(workspace).is_current()
+    assert (workspace / "models/one/scripts/train.py").read_text() == "train"
+
+
+def test_assets_of_the_last_assembly_are_not_copied_again(workspace: Path) -> None:
+    synthesize(workspace)
+    kept = (workspace / "cdk.out/asset.1").stat().st_ino
+    write("models/one/scripts/train.py")(workspace)
+
+    def look(_: Mapping[str, str]) -> None:
+        assert (workspace / "cdk.out/asset.1").stat().st_ino == kept
+
+    synthesize(workspace, look)
+
+
+@pytest.mark.parametrize("ending", ["failed", "killed", "asked for all"])
+def test_assets_that_no_stamp_has_are_made_anew(workspace: Path, ending: str) -> None:
+    half = workspace / "cdk.out/asset.half/train.py"
+    environ = {**ENVIRON, "SMP_SYNTH_ALWAYS": "1"} if ending == "asked for all" else ENVIRON
+
+    def begin(_: Mapping[str, str]) -> None:
+        half.parent.mkdir(parents=True)
+        half.write_text("tra")
+        if ending == "failed":
+            raise RuntimeError("no space left on device")
+
+    synthesize(workspace)
+    if ending == "failed":
+        with pytest.raises(RuntimeError, match="no space"), assembly(workspace).renewed() as read:
+            begin(read)
+    elif ending == "killed":
+        (workspace / "cdk.out" / STAMP).unlink()
+        begin({})
+    else:
+        begin({})
+
+    def look(_: Mapping[str, str]) -> None:
+        assert not half.parent.exists()
+
+    synthesize(workspace, look, environ=environ)
+
+
 def test_what_the_command_line_of_the_cdk_adds_and_removes_does_not_count(workspace: Path) -> None:
     made = assembly(workspace)
     with made.renewed():
