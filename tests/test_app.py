@@ -144,6 +144,25 @@ def test_a_changed_script_changes_its_pipeline_alone(app: Path) -> None:
     assert changed == {"Smp-Pipeline-churn-lightgbm"}
 
 
+def test_an_edit_in_place_that_keeps_size_and_time_is_deployed(app: Path) -> None:
+    """The CDK has a cache of fingerprints below HOME that does not see it."""
+    function = app / "smp" / "lookup" / "approved_model.py"
+    node = str(ROOT / "tools" / "jsii-node")
+    run(app, JSII_NODE=node, CDK_OUTDIR="patched")
+    text, status = function.read_text(), function.stat()
+    with function.open("r+") as file:
+        file.write(text.replace("e", "E", 1))
+    os.utime(function, ns=(status.st_atime_ns, status.st_mtime_ns))
+    patched = function.read_text()
+    run(app, JSII_NODE=node, CDK_OUTDIR="patched")
+    function.write_text(text)
+    manifest = json.loads((app / "patched" / "Smp-Pipeline-churn-batch.assets.json").read_text())
+    sources = [app / "patched" / file["source"]["path"] for file in manifest["files"].values()]
+    deployed = [path.read_text() for source in sources for path in source.glob(function.name)]
+    assert patched != text
+    assert deployed == [patched]
+
+
 def test_a_model_less_changes_no_other_pipeline(app: Path, tmp_path: Path) -> None:
     run(app)
     before = templates(app)

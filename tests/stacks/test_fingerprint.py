@@ -439,15 +439,17 @@ def test_a_tampered_assembly_is_noticed(workspace: Path, tamper: Callable[[Path]
     assert not assembly(workspace).is_current()
 
 
+def _link(asset: Path) -> None:
+    shutil.rmtree(asset)
+    asset.symlink_to(asset.parent.parent / "models")
+
+
 ASSET_STORIES: dict[str, Callable[[Path], object]] = {
     "a file more": lambda asset: (asset / "new.py").write_text("more"),
     "a file less": lambda asset: (asset / "poetry.lock").unlink(),
     "other content": lambda asset: (asset / "train.py").write_text("trait"),
     "another mode": lambda asset: (asset / "train.py").chmod(0o755),
-    "a link in its place": lambda asset: (
-        shutil.rmtree(asset),
-        asset.symlink_to(asset.parent.parent / "models"),
-    ),
+    "a link in its place": _link,
 }
 
 
