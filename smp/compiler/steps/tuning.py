@@ -20,14 +20,13 @@ from sagemaker.train.tuner import HyperparameterTuner
 
 from smp.compiler.sdk.constants import to_constants
 from smp.compiler.steps.context import StepContext, sdk_tags, sdk_view
-from smp.compiler.steps.images import section_image
 from smp.compiler.steps.training import data_channels, job_trainer, whole_channel
 from smp.config.sections.train import TrainSection
 from smp.config.sections.tune import CategoryRange, Range, TuneSection
 from smp.definition.compiled import Json
 from smp.definition.hyperparameters import algorithm_text, trial_text
-from smp.definition.start_scripts import start_script
 from smp.graph.nodes import StepNode
+from smp.graph.step_classes.hyperparameters import start_of
 
 CODE_CHANNEL = "code"
 CODE_DIRECTORY = f"/opt/ml/input/data/{CODE_CHANNEL}"
@@ -139,8 +138,7 @@ def _constants(context: StepContext, written: TrainSection, tune: TuneSection) -
     chosen = {name: value for name, value in values.items() if name not in tune.ranges}
     if written.entry_point is None:
         return {name: to_constants(algorithm_text(value)) for name, value in chosen.items()}
-    start = start_script(section_image(context, written))
-    required = {k: v for k, v in start.required.items() if k not in tune.ranges}
+    required = {k: v for k, v in start_of(written).required.items() if k not in tune.ranges}
     program = {
         "sagemaker_program": written.entry_point,
         "sagemaker_submit_directory": CODE_DIRECTORY,

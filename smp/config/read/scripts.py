@@ -1,13 +1,15 @@
 """Finds what a model's configuration names beside it: its directory and scripts.
 
-It never opens a script, and lets no path or link lead out of the model's own directory.
+It reads no script but the first line of a shell script, and lets no path or link lead out of the model's
+own directory.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from codecs import BOM_UTF8
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -18,7 +20,9 @@ from smp.definition.code.shipped_files import IGNORE_FILE, ShippedFiles, find_sh
 from smp.errors import Location, Problem
 from smp.text.messages import dotted, shown
 
-SCRIPT_SUFFIXES = {("train", "entry_point"): (".py", ".sh")}
+SHELL = ".sh"
+SCRIPT_SUFFIXES = {("train", "entry_point"): (".py", SHELL)}
+MAX_FIRST_LINE = 4096
 PYTHON = (".py",)
 MISSING = "there is no such "
 
@@ -146,11 +150,36 @@ def _left_out(
 
 
 def _shipped_faults(shipped: ShippedFiles) -> Iterator[PathFault]:
-    """Yield what lies in the source directory and cannot be shipped."""
+    """Yield what lies in the source directory and cannot be shipped, or not run there."""
+    yield from _shell_faults(shipped.directory, shipped.files)
     for refusal in shipped.refusals:
         name = os.fsencode(refusal.path).decode(errors="replace")
         reason = refusal.reason if name == "." else f"{shown(name)} in it {refusal.reason}"
         yield PathFault(("source_directory",), reason, None, refusal.allowed, refusal.hint)
+
+
+def _shell_faults(source: Path, files: Iterable[Path]) -> Iterator[PathFault]:
+    """Yield the shell scripts that Linux does not run: it reads the first line byte by byte."""
+    for file in files:
+        reason = _shell_fault(source / file) if file.suffix == SHELL else None
+        if reason is not None:
+            hint = "save it as UTF-8 without a mark and with LF; in git: *.sh text eol=lf"
+            allowed = f"line ends of Linux, or a line in {IGNORE_FILE} that leaves it out"
+            place = ("source_directory",)
+            yield PathFault(place, f"{shown(file.as_posix())} in it {reason}", None, allowed, hint)
+
+
+def _shell_fault(path: Path) -> str | None:
+    try:
+        with path.open("rb") as stream:
+            line = stream.readline(MAX_FIRST_LINE)
+    except OSError:
+        return None
+    if line.startswith(BOM_UTF8):
+        return "begins with a byte order mark, so its first line names no interpreter"
+    if line.endswith(b"\r\n"):
+        return "has line ends of Windows, which its interpreter takes as text"
+    return None
 
 
 def _with_submodules(faults: Iterator[PathFault], directory: Path) -> Iterator[PathFault]:

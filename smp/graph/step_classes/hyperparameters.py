@@ -46,6 +46,12 @@ class Given:
     value: Any
 
 
+def start_of(section: TrainSection) -> StartScript:
+    """Return the start script of the image that a section names."""
+    published = section.published()
+    return start_script(image(published.name) if published else str(section.image_uri))
+
+
 def check_launched(findings: Findings, step: DeclaredStep, section: TrainSection) -> None:
     """Report what the SDK's launcher, which makes variables of names, cannot deliver to a script."""
     for given in _given(section, None):
@@ -85,8 +91,7 @@ def check_tuned(
     findings: Findings, step: DeclaredStep, section: TrainSection, tune: TuneSection
 ) -> None:
     """Report what the training toolkit of the image cannot deliver to the script of a search."""
-    published = section.published()
-    start = start_script(image(published.name) if published else str(section.image_uri))
+    start = start_of(section)
     _check_entry_point(findings, step, str(section.entry_point), start)
     for given in _given(section, tune):
         for reason, allowed in _undelivered_name(given.name, start):
