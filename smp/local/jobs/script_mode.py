@@ -68,8 +68,7 @@ def script_command(context: StepContext) -> tuple[str, ...]:
     if context.stand_in is not None:
         script = f"{CODE}/{context.stand_in.script}"
         runner = "/bin/sh" if script.endswith(".sh") else "python3"
-        texts = _of_script(context.arguments)
-        return (runner, script, *(part for k, v in texts.items() for part in (f"--{k}", v)))
+        return (runner, script, *arguments_of(context))
     start = _start(context)
     command = _toolkit_command(_program(context.arguments), arguments_of(context), start)
     if start.joins_arguments:
@@ -89,7 +88,13 @@ def _toolkit_command(program: str, options: list[str], start: StartScript) -> li
 
 
 def arguments_of(context: StepContext) -> list[str]:
-    """Return the arguments that the toolkit makes of the hyperparameters, in the order of their names."""
+    """Return the arguments that the toolkit makes of the hyperparameters, in the order of their names.
+
+    A stand-in gets the texts that the image's algorithm would read.
+    """
+    if context.stand_in is not None:
+        texts = _of_script(context.arguments).items()
+        return [part for name, text in texts for part in (f"--{name}", text)]
     values = _hyperparameters(context)
     return [
         text
