@@ -63,7 +63,9 @@ class GraphChecker(Findings):
         triggers = check_triggers(self, self.project)
         if self.problems:
             return None
-        return PipelineGraph(self.pipeline, nodes, unused_parameters(self), triggers)
+        return PipelineGraph(
+            self.pipeline, nodes, (*unused_parameters(self), *self.notes), triggers
+        )
 
     def _declare(self) -> None:
         for model_name, section in self.pipeline.config.models.items():

@@ -22,6 +22,8 @@ class Findings:
         self.pipeline = pipeline
         self.project = project
         self.problems: list[Problem] = []
+        self.notes: list[Problem] = []
+        """Remarks about what is valid."""
         self.places: dict[str, tuple[str, int]] = {}
         """The model section and the position in it of each step."""
         self.steps: dict[str, DeclaredStep] = {}

@@ -176,8 +176,8 @@ class PipelineGraph:
 
     pipeline: Pipeline
     steps: tuple[StepNode, ...]
-    without_effect: tuple[Problem, ...] = ()
-    """What is declared and changes nothing."""
+    remarks: tuple[Problem, ...] = ()
+    """What is declared and changes nothing, and volumes without a key."""
     triggers: tuple[TriggerNode, ...] = ()
 
     @property
@@ -209,10 +209,10 @@ class PipelineGraph:
     def notes(self) -> tuple[Problem, ...]:
         """Remarks about what is valid and may still fail."""
         if len(self.name) <= SAFE_NAME_CHARACTERS:
-            return self.without_effect
+            return self.remarks
         path = ("sagemakerPipeline", "pipelineName")
         return (
-            *self.without_effect,
+            *self.remarks,
             Problem(
                 f"a name of {len(self.name)} characters has been reported to fail at execution",
                 self.pipeline.locate(*path),

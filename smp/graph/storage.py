@@ -40,7 +40,10 @@ class _Place:
 
 
 def check_storage(findings: Findings) -> None:
-    """Report instance types of which some take a key for the volume, and volumes that are too large."""
+    """Report volumes of which it is not known whether they take a key, and those that are too large.
+
+    A volume gets no key if some of the instance types have local NVMe storage: a note says so.
+    """
     declared = {item.name: item for item in findings.pipeline.config.parameters}
     for step in findings.steps.values():
         for place in _places(findings, step):
@@ -48,7 +51,10 @@ def check_storage(findings: Findings) -> None:
             if not isinstance(written, str) or not set(names_in(written)) <= declared.keys():
                 continue
             known = known_types(written, declared)
-            findings.problems += _mixed(place, written, known)
+            if not known:
+                findings.problems.append(_unknown(place, written))
+            elif 0 < len(local := list(filter(has_local_storage, known))) < len(known):
+                findings.notes.append(_without_key(place, local))
             if step.config.step_class in ("Processing", "Metrics", "QualityCheck", "ClarifyCheck"):
                 findings.problems += _too_large(place, known)
 
@@ -69,17 +75,22 @@ def _places(findings: Findings, step: DeclaredStep) -> Iterator[_Place]:
             yield _Place(section, findings, step, name)
 
 
-def _mixed(place: _Place, written: str, known: tuple[str, ...]) -> Iterator[Problem]:
-    """Yield a problem if the key of the volume, which cannot vary, depends on a parameter."""
-    local = [name for name in known if has_local_storage(name)]
-    if known and local in ([], list(known)):
-        return
-    yield place.problem(
+def _unknown(place: _Place, written: str) -> Problem:
+    return place.problem(
         "instance_type",
         f"whether the volume takes a key depends on the instance type {written}",
-        found=f"with local NVMe storage: {', '.join(local)}" if known else "no value known",
-        allowed="values that all have local NVMe storage, or all have none",
-        hint="give the parameter a default or allowed_values" if not known else None,
+        found="no value known",
+        hint="give the parameter a default or allowed_values",
+    )
+
+
+def _without_key(place: _Place, local: list[str]) -> Problem:
+    """Return the note: a request cannot have a key for some instance types alone."""
+    return place.problem(
+        "instance_type",
+        "its volume is encrypted with SageMaker's own key: instances with local NVMe storage take no key",
+        found=f"with local NVMe storage: {', '.join(local)}",
+        hint="for the project's key, allow only instance types without local NVMe storage",
     )
 
 

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from smp.compiler.compile import compile_pipeline
 from smp.config.values.instance_storage import NVME_FAMILIES
 from smp.config.values.instance_types import InstanceKind, instance_types
 from smp.definition.deploy_values import names_in
+from smp.graph import build_graph
 from tests.compiler.compiling import Json, arguments, compile_demo, step
-from tests.graph.workspace import IMAGE, SECTIONS
+from tests.graph.workspace import IMAGE, SECTIONS, load, pipeline_of
 
 STEPS = """\
 prep: Processing
@@ -142,6 +144,22 @@ def test_an_instance_with_local_disks_takes_no_volume_key(tmp_path: Path) -> Non
     compiled = compile_demo(tmp_path, STEPS, **with_all("instance_type: ml.g5.2xlarge"))
     for name in JOBS:
         assert volume_key(arguments(compiled, name)) is None
+
+
+def test_a_choice_of_instances_of_which_some_have_local_disks_leaves_the_volume_key_out(
+    tmp_path: Path,
+) -> None:
+    choice = "{name: kind, default: ml.m5.xlarge, allowed_values: [ml.m5.xlarge, ml.g5.xlarge]}"
+    pipeline = pipeline_of("fit: Training").replace(
+        "pipelineName: demo", f"pipelineName: demo\n    parameters: [{choice}]"
+    )
+    section = SECTIONS["train"].replace("}", ', instance_type: "${parameters.kind}"}')
+    graph = build_graph(load(tmp_path, pipeline, demo__train=section), "demo")
+    compiled = compile_pipeline(graph, tmp_path / "store")
+    assert volume_key(arguments(compiled, "fit")) is None
+    [note] = [note for note in graph.notes if note.path.endswith("train.instance_type")]
+    assert "SageMaker's own key" in note.reason
+    assert note.found == "with local NVMe storage: ml.g5.xlarge"
 
 
 @pytest.mark.parametrize(

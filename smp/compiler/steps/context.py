@@ -99,11 +99,12 @@ class StepContext:
         """Return the key for a job's volume, or None where the service takes none.
 
         Instances with local NVMe storage encrypt it themselves, and the service refuses a
-        VolumeKmsKeyId for them (API reference of ProcessingClusterConfig and ResourceConfig). All that
-        is known of a parameter agrees (`smp.graph.storage`), so the first type decides.
+        VolumeKmsKeyId for them (API reference of ProcessingClusterConfig and ResourceConfig). A parameter
+        that allows one of them leaves the key out: a request cannot depend on it (`smp.graph.storage`).
         """
         declared = {item.name: item for item in self.graph.pipeline.config.parameters}
-        return None if has_local_storage(known_types(instance_type, declared)[0]) else self.kms_key
+        any_local = any(map(has_local_storage, known_types(instance_type, declared)))
+        return None if any_local else self.kms_key
 
     def cache_config(self, node: StepNode) -> CacheConfig | None:
         """Return the cache setting of a step that asks for it."""
