@@ -303,10 +303,11 @@ def test_making_an_application_takes_more(tmp_path: Path) -> None:
 
 
 def test_fails_for_a_script_that_is_left_out(tmp_path: Path) -> None:
-    write(tmp_path / DIRECTORY / "scripts/.smpignore", "preprocess.py\n")
+    write(tmp_path / DIRECTORY / "scripts/.smpignore", "job.py\n")
+    write(tmp_path / DIRECTORY / "scripts/job.py", "")
     with pytest.raises(ScriptError) as caught:
-        compile_demo(tmp_path, PLAIN, demo__preprocess="")
-    assert "'preprocess.py', its spark.entry_point, is left out" in str(caught.value)
+        compile_demo(tmp_path, PLAIN.replace("preprocess.py", "job.py"), demo__preprocess="")
+    assert "'job.py', its spark.entry_point, is left out" in str(caught.value)
 
 
 def test_fails_for_a_trigger_that_the_logs_would_set_off(tmp_path: Path) -> None:
