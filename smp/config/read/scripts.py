@@ -145,7 +145,10 @@ def _left_out(
         if isinstance(script, str) and script and PurePosixPath(script).as_posix() not in files:
             target = source / script
             if ".." not in PurePosixPath(script).parts and _exists(target) and target.is_file():
-                reason, hint = "is left out of what the jobs get", f"rename it, or take it out of {IGNORE_FILE}"
+                reason, hint = (
+                    "is left out of what the jobs get",
+                    f"rename it, or take it out of {IGNORE_FILE}",
+                )
                 yield PathFault(key, reason, shown(script), None, hint)
 
 
