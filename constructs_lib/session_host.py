@@ -19,6 +19,11 @@ IMAGE = "resolve:ssm:/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-defa
 """Amazon Linux 2023 as it is when the instance starts: a new image alone replaces no instance."""
 
 
+REPLACED = {
+    "AwsSolutions-EC29": "A deployment replaces it when its script changes; what is to be kept is elsewhere."
+}
+
+
 class SessionHost(Construct):
     """An instance with an encrypted volume that gives its credentials to IMDSv2 requests alone.
 
@@ -73,13 +78,7 @@ class SessionHost(Construct):
         )
         self.node.default_child = self.instance
         self.instance.node.add_dependency(*policy.resources, *needs)
-        acknowledge(
-            self.instance,
-            {
-                "AwsSolutions-EC29": "A deployment replaces it when its script changes; what is to be "
-                "kept is elsewhere.",
-            },
-        )
+        acknowledge(self.instance, REPLACED)
 
     def _with_signal(self, script: str, timeout: cdk.Duration) -> str:
         """Let the deployment wait, and return the script with the names that it signals for."""
