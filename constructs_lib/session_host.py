@@ -20,7 +20,8 @@ IMAGE = "resolve:ssm:/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-defa
 
 
 REPLACED = {
-    "AwsSolutions-EC29": "A deployment replaces it when its script changes; what is to be kept is elsewhere."
+    "AwsSolutions-EC29": "A deployment replaces it when its script changes; what is to be kept is "
+    "elsewhere."
 }
 
 
