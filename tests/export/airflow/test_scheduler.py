@@ -53,7 +53,7 @@ def test_a_run_that_is_stopped_or_cleared_leaves_no_execution_behind(
         airflow.wait(lambda: len(executions) == 2 and executions[1].looks > 1)
         assert [execution.status for execution in executions] == ["Stopped", "Executing"]
         airflow.end(run, "failed")
-        airflow.wait(lambda: executions[1].status == "Stopped", 90)
+        airflow.wait(lambda: executions[1].status == "Stopped")
         assert len(executions) == 2
     names = {execution.request["PipelineExecutionDisplayName"] for execution in executions}
     assert len(names) == 2
